@@ -1,0 +1,47 @@
+"""A journal on LMDB: records in order, synced as a group, verified when read.
+
+Public names only; nothing is defined here.  The package knows nothing of what it stores.
+"""
+
+from .envelope import BUFFER
+from .errors import (
+    JournalBroken,
+    JournalDamaged,
+    JournalError,
+    JournalExists,
+    JournalForeign,
+    JournalFull,
+    JournalLocked,
+    JournalMissing,
+    JournalTooNew,
+    RecordMissing,
+    UnsafeFilesystem,
+)
+from .memory import MemoryJournal
+from .reader import Meta, Reader
+from .verify import Report, verify
+from .view import Record, View
+from .writer import Journal
+
+__all__ = [
+    "BUFFER",
+    "Journal",
+    "JournalBroken",
+    "JournalDamaged",
+    "JournalError",
+    "JournalExists",
+    "JournalForeign",
+    "JournalFull",
+    "JournalLocked",
+    "JournalMissing",
+    "JournalTooNew",
+    "MemoryJournal",
+    "Meta",
+    "Reader",
+    "Record",
+    "RecordMissing",
+    "Report",
+    "UnsafeFilesystem",
+    "View",
+    "verify",
+]

@@ -1,0 +1,109 @@
+"""One writer at a time: the owner's lock, and who holds it.
+
+The kernel releases the lock when its holder dies, however it dies.  Beside it a note says who the
+holder is, for messages only: nothing is decided by the note but how to read (see ``reader``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+import psutil
+
+from .errors import JournalLocked
+from .layout import OWNER_FILE, OWNER_LOCK_FILE
+
+
+class Owner(NamedTuple):
+    """The process that owns, or owned, a journal."""
+
+    pid: int
+    host: str
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is there, as far as this host can know."""
+        return self.host != socket.gethostname() or psutil.pid_exists(self.pid)
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class OwnerLock:
+    """The lock of one journal's folder, held until ``release``.
+
+    Parameters
+    ----------
+    folder : Path
+        The journal's folder.
+    patience : float
+        How many seconds to wait for it: ``has_owner`` of another process holds it for a moment.
+    """
+
+    def __init__(self, folder: Path, patience: float = 0.25) -> None:
+        self._folder = folder
+        # Not bound to a thread: whoever closes the journal releases it.
+        self._lock = filelock.FileLock(
+            folder / OWNER_LOCK_FILE, timeout=patience, mode=0o600, thread_local=False
+        )
+
+    def acquire(self) -> None:
+        """Take the lock or refuse.
+
+        Raises
+        ------
+        JournalLocked
+            When another holds it, naming the holder.
+        """
+        try:
+            self._lock.acquire()
+        except filelock.Timeout:
+            holder = read_owner(self._folder)
+            who = str(holder) if holder is not None else "another process"
+            raise JournalLocked(
+                f"{self._folder} belongs to {who}; wait until it ends, or end it"
+            ) from None
+
+    def sign(self) -> None:
+        """Write down who holds the lock."""
+        note = {"pid": os.getpid(), "host": socket.gethostname()}
+        fresh = self._folder / f"{OWNER_FILE}.new"
+        fresh.write_text(json.dumps(note) + "\n", encoding="utf-8")
+        fresh.replace(self._folder / OWNER_FILE)
+
+    def release(self) -> None:
+        """Give the lock back; the note of another process stays."""
+        if self._lock.is_locked:
+            holder = read_owner(self._folder)
+            if holder == Owner(os.getpid(), socket.gethostname()):
+                with contextlib.suppress(OSError):  # only a note: the lock decides
+                    (self._folder / OWNER_FILE).unlink()
+            self._lock.release()
+
+
+def read_owner(folder: Path) -> Owner | None:
+    """Read who signed for the journal last; None when nobody did, or nothing legible is there."""
+    try:
+        note = json.loads((folder / OWNER_FILE).read_text(encoding="utf-8"))
+        return Owner(int(note["pid"]), str(note["host"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def has_owner(folder: Path) -> bool:
+    """Try whether someone holds the lock now, without leaving a trace."""
+    if not (folder / OWNER_LOCK_FILE).exists():
+        return False
+    lock = OwnerLock(folder, patience=0)
+    try:
+        lock.acquire()
+    except JournalLocked:
+        return True
+    lock.release()
+    return False

@@ -1,0 +1,280 @@
+"""The journal on disk: the one writer of a run's LMDB environment.
+
+Creates, opens and owns it, and turns each failure of a commit into one of two answers: no room
+(nothing is lost, try again) or broken (stop).  A failed sync is never retried.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .base import BaseJournal
+from .condition import Intent, inspect, inspect_file, map_bytes, require
+from .envelope import unpack_named
+from .errors import JournalBroken, JournalDamaged, JournalError, JournalExists, JournalFull
+from .filesystem import can_store, free_bytes, is_no_room, require_safe
+from .layout import DATA_FILE, FIRST_SEQ, NEXT_KEY, OWNER_LOCK_FILE, RUN_KEY
+from .ownership import OwnerLock
+from .room import DEFAULT_RESERVE_BYTES, Reserve, cost
+from .staging import Staging
+from .store import (
+    DEFAULT_MAP_BYTES,
+    MapTooSmall,
+    Store,
+    StoreFailed,
+    StoreSnapshot,
+    read_next,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+#: With this much room left a write does not fail for want of room.
+_AMPLE_BYTES: Final = 1 << 20
+
+
+class Journal(BaseJournal):
+    """A run's journal, open for writing.  Use ``create`` or ``open``.
+
+    One process owns a journal, and uses it from one thread at a time; a fork does not inherit it.
+    """
+
+    def __init__(self, path: Path, owner: OwnerLock, store: Store, reserve_bytes: int) -> None:
+        with store.snapshot() as snapshot:
+            run = bytes(unpack_named(RUN_KEY, snapshot.meta(RUN_KEY) or b"")).decode()
+            next_seq = read_next(snapshot.meta(NEXT_KEY) or b"")
+        super().__init__(run, next_seq)
+        self.path = path
+        self._owner = owner
+        self._env = store
+        self._reserve = Reserve(path, reserve_bytes)
+        self._reserve.restore()
+        self._pid = os.getpid()
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        run: str,
+        *,
+        map_size: int = DEFAULT_MAP_BYTES,
+        reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+        unsafe_filesystem: bool = False,
+    ) -> Self:
+        """Make a new journal and open it.
+
+        Parameters
+        ----------
+        path : path-like
+            A folder that does not exist yet, or is empty.  It appears whole or not at all.
+        run : str
+            The run it belongs to.
+        map_size : int
+            How much address space to begin with; it grows when needed.
+        reserve_bytes : int
+            How much disk space to keep back for a full disk.
+        unsafe_filesystem : bool
+            Go on where ``UnsafeFilesystem`` would be raised.
+
+        Raises
+        ------
+        JournalExists
+            Something is there already.
+        UnsafeFilesystem
+            The folder is on a networked file system.
+        """
+        folder = Path(path)
+        if not unsafe_filesystem:
+            require_safe(folder)
+        require(folder, inspect_file(folder), Intent.CREATE)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _build(folder, run)
+        return cls.open(
+            folder,
+            map_size=map_size,
+            reserve_bytes=reserve_bytes,
+            unsafe_filesystem=unsafe_filesystem,
+        )
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        map_size: int = DEFAULT_MAP_BYTES,
+        reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+        unsafe_filesystem: bool = False,
+    ) -> Self:
+        """Own and verify an existing journal; nothing on disk changes by a refusal.
+
+        Parameters are those of ``create``.
+
+        Raises
+        ------
+        JournalMissing, JournalForeign, JournalTooNew, JournalDamaged, JournalLocked
+            By what was found there.
+        UnsafeFilesystem
+            The folder is on a networked file system.
+        """
+        folder = Path(path)
+        if not unsafe_filesystem:
+            require_safe(folder)
+        require(folder, inspect_file(folder), Intent.USE)
+        owner = OwnerLock(folder)
+        # Where the lock file is missing nobody holds it, and making it would be a change.
+        late = not (folder / OWNER_LOCK_FILE).exists()
+        if not late:
+            owner.acquire()
+        try:
+            require(folder, inspect(folder), Intent.USE)
+            if late:
+                owner.acquire()
+            store = Store(folder, map_size=map_bytes(folder, map_size), write=True)
+        except BaseException:
+            owner.release()
+            raise
+        try:
+            store.reap_readers()
+            owner.sign()
+            return cls(folder, owner, store, reserve_bytes)
+        except BaseException:
+            store.close()
+            owner.release()
+            raise
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the data file."""
+        return (self.path / DATA_FILE).stat().st_size
+
+    def free_bytes(self) -> int:
+        """How many bytes the file system has left."""
+        return free_bytes(self.path)
+
+    def has_room(self, wanted: int) -> bool:
+        """Whether new work of this size may be taken in, so that its end can be stored too."""
+        self._require_usable()
+        self._reserve.restore()
+        left = self.free_bytes() - self._reserve.size - cost(self.staged_bytes)
+        return self._reserve.held and left >= cost(wanted)
+
+    def reap_readers(self) -> int:
+        """Free the places of readers that died; return how many.  Call it now and then."""
+        self._require_usable()
+        return self._env.reap_readers()
+
+    def close(self) -> None:
+        """Close the environment and give up ownership; what was not committed is lost."""
+        if not self._closed and self._pid == os.getpid():
+            self._env.close()
+            self._owner.release()
+        super().close()
+
+    def _open_snapshot(self) -> AbstractContextManager[StoreSnapshot]:
+        return self._env.snapshot()
+
+    def _require_usable(self) -> None:
+        super()._require_usable()
+        if self._pid != os.getpid():
+            raise JournalError("a journal does not survive a fork: open it in the process using it")
+
+    def _store(self, staging: Staging) -> None:
+        self._reserve.restore()
+        released = False
+        while True:
+            try:
+                return self._env.write(staging)
+            except MapTooSmall:
+                self._grow(staging.bytes)
+            except JournalDamaged as error:
+                raise self._break(str(error)) from error
+            except StoreFailed as error:
+                if not self._is_full(error, staging.bytes):
+                    raise self._break(
+                        f"the disk under {self.path} failed ({error}); stop, check the disk, "
+                        "and open the journal again"
+                    ) from error
+                if released or not self._reserve.release():
+                    raise JournalFull(
+                        f"no room for {staging.bytes} bytes at {self.path}, where "
+                        f"{self.free_bytes()} are free; free some space, nothing is lost"
+                    ) from error
+                released = True
+
+    def _is_full(self, error: StoreFailed, staged: int) -> bool:
+        """Whether a failed write means no room: the engine says EIO for both."""
+        if not self._env.lives():
+            return False
+        if is_no_room(error.code):
+            return True
+        return error.code == errno.EIO and not can_store(self.path, cost(staged) + _AMPLE_BYTES)
+
+    def _grow(self, staged: int) -> None:
+        size = self._env.map_size * 2
+        while size < self._env.map_size + cost(staged):
+            size *= 2
+        try:
+            self._env.grow(size)
+        except StoreFailed as error:
+            raise self._break(
+                f"the map of {self.path} cannot grow to {size} bytes ({error}); raise the "
+                "address space limit (ulimit -v), and open the journal again"
+            ) from error
+
+    def _break(self, why: str) -> JournalBroken:
+        self._broken = why
+        return JournalBroken(why)
+
+
+def _build(folder: Path, run: str) -> None:
+    """Make a journal beside its place and move it there, so that no half of one is ever seen."""
+    fresh: Path | None = None
+    try:
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))  # 0700
+        _fill(fresh, run)
+        _move(fresh, folder)
+    except BaseException as error:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+        full = isinstance(error, StoreFailed) or (
+            isinstance(error, OSError) and is_no_room(error.errno)
+        )
+        if not full:
+            raise
+        raise JournalFull(
+            f"no room to make a journal at {folder} ({error}); free some space there"
+        ) from error
+
+
+def _fill(fresh: Path, run: str) -> None:
+    (fresh / OWNER_LOCK_FILE).touch(mode=0o600)
+    store = Store(fresh, map_size=DEFAULT_MAP_BYTES, write=True, create=True)
+    try:
+        store.write_meta(RUN_KEY, run, FIRST_SEQ)
+    finally:
+        store.close()
+    _sync_folder(fresh)
+
+
+def _move(fresh: Path, folder: Path) -> None:
+    try:
+        fresh.rename(folder)  # replaces an empty folder, refuses any other
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        raise JournalExists(f"{folder} was just made by another process; use it") from None
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

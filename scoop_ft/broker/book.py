@@ -1,0 +1,239 @@
+"""What is recorded: batches, families, results, functions, constants.
+
+The book is what the journal says, in memory, without payloads.  Each ``apply_*`` is one kind of
+record; live messages and recovery go through the same ones, so what a restarted broker knows is
+what it knew.  The book never sends, and it does not know who is connected.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..ids import ROOT_ID, split_task_id, task_id
+from ..wire.codec import decode_header
+from ..wire.messages import Define, End, Results, SetConst, Status, Submit
+from . import records
+from .families import Family, Segment
+from .records import Bind, Crash, Kind, Member
+from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
+
+_STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
+
+
+class Book:
+    """The recorded state of a run.
+
+    Attributes
+    ----------
+    dropped : list of (seq, records)
+        Records no longer needed, since the last `take_dropped`.
+    """
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.batches: dict[bytes, Batch] = {}
+        self.families: dict[bytes, Family] = {}
+        self.functions: dict[bytes, tuple[int, str]] = {}
+        self.consts: dict[str, tuple[int, int]] = {}
+        self.members: dict[bytes, Member] = {}
+        self.exit_code: int | None = None
+        self.submitted = 0
+        self.finished = 0
+        self.failed = 0
+        self._dropped: list[tuple[int, int]] = []
+
+    # ---- reading ---------------------------------------------------------------------------
+
+    def task(self, task: bytes) -> tuple[Batch, int] | None:
+        """Return the recorded task of this id."""
+        name, index = split_task_id(task)
+        batch = self.batches.get(name)
+        return None if batch is None or index >= batch.count else (batch, index)
+
+    def family(self, parent: bytes) -> Family:
+        """Return the family of a parent, made when it has none yet."""
+        family = self.families.get(parent)
+        if family is None:
+            family = self.families[parent] = Family(parent)
+            found = None if parent == ROOT_ID else self.task(parent)
+            if found is not None:
+                found[0].families.add(found[1])
+        return family
+
+    def function_name(self, digest: bytes) -> str:
+        """Return what people call a function."""
+        return self.functions.get(digest, (0, "?"))[1]
+
+    def take_dropped(self) -> list[tuple[int, int]]:
+        """Return, once, the records that nothing needs any more."""
+        dropped, self._dropped = self._dropped, []
+        return dropped
+
+    # ---- one method a kind of record -----------------------------------------------------------
+
+    def apply_batch(self, seq: int, m: Submit, payload_bytes: int) -> Batch:
+        """A batch is recorded; its tasks are `HELD`."""
+        batch = Batch(
+            self.tally,
+            id=m.batch,
+            seq=seq,
+            records=1 + len(m.buffers),
+            parent=m.parent,
+            lineage=m.lineage,
+            first=m.first,
+            count=m.count,
+            functions=m.functions,
+            payload_bytes=payload_bytes,
+        )
+        self.batches[m.batch] = batch
+        self.submitted += m.count
+        family = self.family(m.parent)
+        family.batches[m.batch] = batch
+        family.place(Segment(m.first, m.count, batch, 0))
+        return batch
+
+    def apply_bind(self, m: Bind) -> None:
+        """Some tasks of a replayed batch are older ones, or are found at other ordinals."""
+        if m.parent != ROOT_ID and self.task(m.parent) is None:
+            return  # its parent has completed since
+        family = self.family(m.parent)
+        batch = self.batches.get(m.batch)
+        if batch is not None:
+            for start, stop in m.void:
+                batch.move(start, stop, VOID)
+                self.submitted -= stop - start
+        for ordinal, count, older, index in m.slots:
+            found = self.batches.get(older)
+            if found is not None:
+                family.place(Segment(ordinal, count, found, index))
+
+    def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
+        """Results are recorded; return the ranges of those that are the first of their task.
+
+        Nothing else of the message counts: one result a task, the first one recorded.
+        """
+        batch = self.batches.get(m.batch)
+        if batch is None:
+            return []
+        fresh: list[tuple[int, int]] = []
+        position = 0
+        for start, stop in m.ranges:
+            stop = min(stop, batch.count)
+            for a, b, state in list(batch.runs(start, stop)):
+                if state in UNFINISHED:
+                    self._finish(batch, a, b, m.status, position + a - start)
+                    insort(batch.results, (a, b, seq, 1 + len(m.buffers)))
+                    fresh.append((a, b))
+            position += stop - start
+        return fresh
+
+    def _finish(self, batch: Batch, start: int, stop: int, status: bytes, position: int) -> None:
+        if not status:
+            batch.move(start, stop, DONE)
+            self.finished += stop - start
+            if batch.families:
+                for index in [i for i in batch.families if start <= i < stop]:
+                    self._drop_family(task_id(batch.id, index))
+            return
+        for index in range(start, stop):
+            how = status[position + index - start]
+            if how == Status.OK:
+                self._finish(batch, index, index + 1, b"", 0)
+            elif how == Status.CANCELLED:
+                batch.move(index, index + 1, CANCELLED)
+            else:
+                # Its children stay: tried again on resume, it finds their results.
+                batch.move(index, index + 1, _STATE_OF[Status(how)])
+                self.failed += 1
+
+    def _drop_family(self, parent: bytes) -> None:
+        """A completed parent's result stands for its descendants."""
+        doomed = [parent]
+        while doomed:
+            family = self.families.pop(doomed.pop(), None)
+            if family is None:
+                continue
+            for batch in family.batches.values():
+                doomed.extend(task_id(batch.id, index) for index in batch.families)
+                batch.forget()
+                del self.batches[batch.id]
+                self._dropped.append((batch.seq, batch.records))
+                self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
+
+    def apply_crash(self, m: Crash) -> int:
+        """A worker died running this task; return how often that has happened."""
+        batch = self.batches.get(m.batch)
+        if batch is None or m.index >= batch.count:
+            return 0
+        batch.attempts[m.index] = batch.attempts.get(m.index, 0) + 1
+        return batch.attempts[m.index]
+
+    def apply_retry(self) -> None:
+        """What failed is to be tried again, and no attempt counts any more."""
+        for batch in self.batches.values():
+            batch.attempts.clear()
+            for start, stop, state in list(batch.runs(0, batch.count)):
+                if state in (FAILED, CANCELLED):
+                    batch.move(start, stop, HELD)
+                    self.failed -= (stop - start) if state == FAILED else 0
+                    batch.results = list(_without(batch.results, start, stop))
+        self.exit_code = None
+
+    def apply_const(self, seq: int, m: SetConst) -> None:
+        """A constant is recorded; the last one of its name counts."""
+        older = self.consts.get(m.key)
+        if older is not None:
+            self._dropped.append(older)
+        self.consts[m.key] = (seq, 1 + len(m.buffers))
+
+    def apply_member(self, m: Member) -> None:
+        """A worker joined or is gone."""
+        if m.alive:
+            self.members[m.session] = m
+        else:
+            self.members.pop(m.session, None)
+
+    def apply_function(self, seq: int, m: Define) -> None:
+        """A function is recorded."""
+        self.functions.setdefault(m.digest, (seq, m.name))
+
+    def apply_end(self, m: End) -> None:
+        """The script has ended."""
+        self.exit_code = m.exit_code
+
+    def apply(self, seq: int, kind: int, header: bytes, payload_bytes: int) -> None:
+        """Apply a record read back from the journal."""
+        _APPLY[Kind(kind)](self, seq, header, payload_bytes)
+
+
+def _without(
+    results: Iterable[tuple[int, int, int, int]], start: int, stop: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the results entries without the indices from ``start`` to ``stop``."""
+    for a, b, seq, size in results:
+        if b <= start or a >= stop:
+            yield a, b, seq, size
+            continue
+        if a < start:
+            yield a, start, seq, size
+        if b > stop:
+            yield stop, b, seq, size
+
+
+def _apply_batch(book: Book, seq: int, header: bytes, payload_bytes: int) -> None:
+    book.apply_batch(seq, decode_header(header, Submit), payload_bytes)
+
+
+_APPLY: dict[Kind, Any] = {
+    Kind.BATCH: _apply_batch,
+    Kind.RESULTS: lambda book, seq, h, _: book.apply_results(seq, decode_header(h, Results)),
+    Kind.CONST: lambda book, seq, h, _: book.apply_const(seq, decode_header(h, SetConst)),
+    Kind.CRASH: lambda book, seq, h, _: book.apply_crash(records.decode_crash(h)),
+    Kind.BIND: lambda book, seq, h, _: book.apply_bind(records.decode_bind(h)),
+    Kind.RETRY: lambda book, seq, h, _: book.apply_retry(),
+    Kind.END: lambda book, seq, h, _: book.apply_end(decode_header(h, End)),
+    Kind.MEMBER: lambda book, seq, h, _: book.apply_member(records.decode_member(h)),
+    Kind.FUNCTION: lambda book, seq, h, _: book.apply_function(seq, decode_header(h, Define)),
+}

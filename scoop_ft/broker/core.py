@@ -1,0 +1,368 @@
+"""The broker's decisions: messages, disconnections and time in; journal records and sends out.
+
+No socket, no clock, no disk, no randomness: the same class runs behind the real driver
+(`server`) and in the simulator.  The order of things is the contract: what a message changes is
+appended to the journal before anything that depends on it is sent, and a message is acknowledged
+only by `on_committed`, that is, after the transaction that holds it was synced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import ProtocolError
+from ..ids import ROOT_ID
+from ..wire import messages as wire
+from ..wire.codec import Buffer, encode
+from . import from_agent, from_parent, from_worker, records, timing
+from .book import Book
+from .delivery import Delivery
+from .dispatch import Dispatcher
+from .peers import Peer
+from .policy import Costs
+from .ports import JournalPort, Ref, Send
+from .ready import Ready
+from .records import Kind, Member
+from .tasks import CANCELLED, DONE, FAILED, HELD, LEASED, QUEUED, Batch
+
+
+class Broker:
+    """One run's broker.
+
+    Parameters
+    ----------
+    journal : JournalPort
+        Where records go; what is in it already was given to `recover`.
+    run : str
+        The run's name.
+    settings : dict
+        What peers are told in `Welcome`: script, arguments, seed, …
+    max_attempts : int
+        How many workers a task may kill.
+    incarnation : int
+        How many brokers this run has had, this one included.
+
+    Attributes
+    ----------
+    full : str
+        Why nothing new is taken in (a full disk); empty when it is.
+    """
+
+    def __init__(
+        self,
+        journal: JournalPort,
+        run: str,
+        settings: dict[str, Any] | None = None,
+        *,
+        max_attempts: int = 3,
+        incarnation: int = 1,
+    ) -> None:
+        self.journal = journal
+        self.run = run
+        self.settings = settings or {}
+        self.max_attempts = max_attempts
+        self.incarnation = incarnation
+        self.now = 0.0
+        self.book = Book()
+        self.peers: dict[bytes, Peer] = {}
+        self.root = b""
+        self.ready = Ready()
+        self.costs = Costs()
+        self.delivery = Delivery(self)
+        self.dispatcher = Dispatcher(self)
+        self.outbox: list[Send] = []
+        self.full = ""
+        self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
+        self.grace_until = 0.0
+        self.expected: set[bytes] = set()  # workers of before a restart that are not back yet
+        self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
+        self.cancels: dict[int, from_parent.CancelRequest] = {}
+        self.requests = 0
+        self.resubmitted = 0
+        self.reused = 0
+        self.mismatches = 0
+        self.late = 0
+        self.bad_messages = 0
+        self.journal_info: dict[str, Any] = {}
+        self._ack_due: set[bytes] = set()
+        self.stopping = False
+
+    # ---- inputs ----------------------------------------------------------------------------
+
+    def recover(self, scanned: Any, *, resume: bool, now: float) -> None:
+        """Take in what the journal holds.
+
+        Parameters
+        ----------
+        scanned : iterable of (seq, record)
+            All records, in order.
+        resume : bool
+            Nobody of before is left, and what failed is tried again.
+        now : float
+        """
+        for seq, record in scanned:
+            self.book.apply(seq, record.kind, record.header, len(record.payload))
+        self._drop_records()
+        if resume:
+            self.append(Kind.RETRY, b"")
+            self.book.apply_retry()
+            for member in list(self.book.members.values()):
+                self.record_member(member.session, member.agent, member.host, alive=False)
+        for family in self.book.families.values():
+            family.unclaim()
+        self.now = now
+        self.expected = set(self.book.members)
+        if self.expected:
+            self.grace_until = now + timing.GRACE_S
+
+    def on_message(
+        self, session: bytes, message: Any, header: bytes, frames: Sequence[Buffer], now: float
+    ) -> None:
+        """Take a checked message of a session.
+
+        Raises
+        ------
+        ProtocolError
+            This message makes no sense from this session; nothing was changed.
+        """
+        self.now = now
+        peer = self.peers.get(session)
+        if type(message) is wire.Hello:
+            from_parent.on_hello(self, message)
+            return
+        if peer is None or not peer.connected:
+            self.send(session, wire.Unknown())
+            return
+        peer.heard_at = now
+        handler = _HANDLERS.get(type(message))
+        if handler is None:
+            raise ProtocolError(f"{type(message).__name__} is no message for a broker")
+        n = getattr(message, "n", 0)
+        if n and self.full and type(message) in _INTAKE:
+            self.refused.add(session)
+            return
+        if session in self.refused:
+            return  # the peer will say it again, in order, when there is room
+        handler(self, peer, message, header, frames)
+        if n:
+            peer.seen = max(peer.seen, n)
+            self._ack_due.add(session)
+
+    def on_disconnect(self, session: bytes, now: float) -> None:
+        """A session cannot be reached."""
+        self.now = now
+        peer = self.peers.get(session)
+        if peer is None or not peer.connected:
+            return
+        peer.connected = False
+        peer.lost_at = now
+        self.dispatcher.not_idle(peer)
+        if peer.role == "observer":
+            del self.peers[session]
+
+    def on_tick(self, now: float) -> None:
+        """Time has passed."""
+        timing.on_tick(self, now)
+
+    def on_committed(self) -> None:
+        """All that was appended is committed and synced: acknowledge what waited for it."""
+        due, self._ack_due = self._ack_due, set()
+        for session in due:
+            peer = self.peers.get(session)
+            if peer is None or not peer.connected:
+                continue
+            settled = peer.settled()
+            if peer.unsettled:
+                self._ack_due.add(session)
+            if settled > peer.acked:
+                peer.acked = settled
+                self.send(session, wire.Ack(settled))
+        if self.book.exit_code is not None and not self.stopping:
+            self.stopping = True
+            for peer in self.peers.values():
+                if peer.role in ("worker", "agent"):
+                    self.send(peer.session, wire.Stop("the run is over"))
+
+    def on_room(self) -> None:
+        """There is room on the disk again: let those we turned away say it again."""
+        self.full = ""
+        for session in self.refused:
+            self.send(session, wire.Unknown())
+        self.refused.clear()
+
+    def acks_due(self) -> bool:
+        """Does a session wait for an acknowledgement that a commit would allow?"""
+        return any(
+            peer is not None and peer.connected and peer.settled() > peer.acked
+            for peer in map(self.peers.get, self._ack_due)
+        )
+
+    def needs_ticks(self) -> bool:
+        """May something be due soon?"""
+        return bool(self.grace_until or self.cancels or self.full or self.dispatcher.any_idle())
+
+    def dispatch(self) -> None:
+        """Give what is queued to those who can run it."""
+        self._drop_records()
+        if not self.stopping and self.now >= self.grace_until:
+            self.dispatcher.dispatch()
+
+    def take_outbox(self) -> list[Send]:
+        """Return, once, what is to be sent, in order."""
+        outbox, self.outbox = self.outbox, []
+        return outbox
+
+    # ---- used by the handlers --------------------------------------------------------------
+
+    def send(
+        self, session: bytes, message: wire.Message, frames: Sequence[Buffer | Ref] = ()
+    ) -> None:
+        """Ask for a message to be sent."""
+        self.outbox.append(Send(session, message, frames))
+
+    def append(
+        self, kind: Kind, header: bytes, payload: Any = b"", buffers: Sequence[Any] = ()
+    ) -> int:
+        """Append a record to the journal."""
+        return self.journal.append(kind, header, payload, buffers)
+
+    def record_member(self, session: bytes, agent: bytes, host: str, *, alive: bool) -> None:
+        """Record that a worker joined or is gone."""
+        member = Member(session, agent, host, alive)
+        self.append(Kind.MEMBER, records.encode(member))
+        self.book.apply_member(member)
+
+    def record_results(
+        self, message: wire.Results, header: bytes, frames: Sequence[Buffer]
+    ) -> list[tuple[int, int]]:
+        """Record results, if one of them is the first of its task; return those that are."""
+        batch = self.book.batches.get(message.batch)
+        if batch is None or not any(
+            state in (HELD, QUEUED, LEASED, CANCELLED)
+            for start, stop in message.ranges
+            for _, _, state in batch.runs(start, min(stop, batch.count))
+        ):
+            return []
+        seq = self.append(Kind.RESULTS, header, frames[0], frames[1:])
+        return self.book.apply_results(seq, message)
+
+    def fail(self, batch: Batch, index: int, info: dict[str, Any]) -> None:
+        """End a task that the broker gives up."""
+        text = records.encode(info)
+        ends = len(text).to_bytes(4, "little")
+        message = wire.Results(
+            0, batch.id, [(index, index + 1)], bytes((wire.Status.LOST,)), ends, [], 0, 0
+        )
+        header = encode(message)
+        for start, stop in self.record_results(message, header, [text]):
+            self.delivery.deliver(batch, start, stop)
+
+    def requeue(self, batch: Batch, start: int, stop: int, *, first: bool) -> int:
+        """Put leased tasks back: queued when somebody asks for them, else held."""
+        family = self.book.families.get(batch.parent)
+        wanted = family is not None and bool(family.host)
+        moved = 0
+        for a, b, state in list(batch.runs(start, stop)):
+            if state != LEASED:
+                continue
+            moved += b - a
+            batch.move(a, b, HELD)
+            if wanted:
+                self.want(batch, a, b, first=first)
+        return moved
+
+    def want(self, batch: Batch, start: int, stop: int, *, first: bool = False) -> None:
+        """Queue those held tasks that the present run of their parent has submitted."""
+        for a, b, state in list(batch.runs(start, stop)):
+            if state == CANCELLED:
+                batch.move(a, b, HELD)
+                state = HELD
+            if state != HELD:
+                continue
+            for c, d in batch.claimed_stretches(a, b):
+                batch.move(c, d, QUEUED)
+                self.ready.add(batch, c, d, first=first)
+
+    def serve(self, batch: Batch, start: int, stop: int) -> int:
+        """Somebody waits for these tasks: deliver what is done, queue what is not.
+
+        Returns how many results there were already.
+        """
+        ready = 0
+        for a, z, state in list(batch.runs(start, stop)):
+            if state in (DONE, FAILED):
+                self.delivery.deliver(batch, a, z)
+                ready += z - a
+            elif state in (HELD, CANCELLED):
+                self.want(batch, a, z)
+        return ready
+
+    def orphan_family(self, parent: bytes) -> None:
+        """The parent runs nowhere now: nobody asks for its children until it is run again."""
+        family = self.book.families.get(parent)
+        if family is None:
+            return
+        family.unclaim()
+        for batch in family.batches.values():
+            batch.move_all(0, batch.count, QUEUED, HELD)
+
+    def _drop_records(self) -> None:
+        for seq, count in self.book.take_dropped():
+            self.journal.delete(seq, count)
+
+    # ---- what people ask -------------------------------------------------------------------
+
+    def stats(self) -> dict[str, Any]:
+        """Return how the run is, as plain values."""
+        tally = self.book.tally
+        return {
+            "run": self.run,
+            "state": self._state(),
+            "exit_code": self.book.exit_code,
+            "tasks": {
+                "submitted": self.book.submitted,
+                "done": self.book.finished,
+                "running": tally.of(LEASED),
+                "pending": tally.of(QUEUED) + tally.of(HELD),
+                "failed": self.book.failed,
+                "resubmitted": self.resubmitted,
+                "reused": self.reused,
+                "cancelled": tally.of(CANCELLED),
+                "dropped_late": self.late,
+            },
+            "workers": [timing.worker_stats(self, p) for p in self.peers.values() if _works(p)],
+            "waiting": timing.waiting(self),
+            "journal": self.journal_info,
+            "bad_messages": self.bad_messages,
+            "mismatches": self.mismatches,
+            "incarnation": self.incarnation,
+        }
+
+    def _state(self) -> str:
+        code = self.book.exit_code
+        return "running" if code is None else "failed" if code else "done"
+
+
+def _works(peer: Peer) -> bool:
+    return peer.role == "worker"
+
+
+_Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]
+_INTAKE = frozenset({wire.Define, wire.Submit, wire.SetConst})
+_HANDLERS: dict[type, _Handler] = {
+    wire.Define: from_parent.on_define,
+    wire.Submit: from_parent.on_submit,
+    wire.SetConst: from_parent.on_set_const,
+    wire.Cancel: from_parent.on_cancel,
+    wire.Query: from_parent.on_query,
+    wire.End: from_parent.on_end,
+    wire.Results: from_worker.on_results,
+    wire.Returned: from_worker.on_returned,
+    wire.Idle: from_worker.on_idle,
+    wire.Leaving: from_worker.on_leaving,
+    wire.Heartbeat: from_agent.on_heartbeat,
+    wire.Gone: from_agent.on_gone,
+    wire.AskStatus: from_agent.on_ask_status,
+}
+

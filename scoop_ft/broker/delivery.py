@@ -1,0 +1,119 @@
+"""Results on their way to the parents that wait for them.
+
+A live message is passed on as it came; what is recorded is sent from the journal, whole records
+where they fit and slices where they do not.  Nothing is unpickled, and nothing decided but what to
+send to whom.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..wire.codec import Buffer, decode_header
+from ..wire.messages import Deliver, Range, Results
+from .families import Family
+from .ports import Ref
+from .tasks import Batch
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+
+class Delivery:
+    """Sends results to the hosts of parents."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def forward(
+        self,
+        batch: Batch,
+        message: Results,
+        frames: Sequence[Buffer],
+        fresh: list[Range],
+        sender: bytes,
+    ) -> None:
+        """Pass results on that have just come in and been recorded."""
+        family = self._broker.book.families.get(batch.parent)
+        if family is None or not self._reachable(family) or family.host == sender:
+            return
+        if batch.intact and batch.claimed is None and fresh == message.ranges:
+            self._broker.send(
+                family.host,
+                Deliver(
+                    batch.parent, batch.first, message.ranges, message.status, message.ends, 0,
+                    message.buffers,
+                ),
+                frames,
+            )  # fmt: skip
+            return
+        for start, stop in fresh:
+            self.deliver(batch, start, stop)
+
+    def deliver(self, batch: Batch, start: int, stop: int) -> None:
+        """Send recorded results of tasks of a batch to their parent's host."""
+        family = self._broker.book.families.get(batch.parent)
+        if family is None or not self._reachable(family):
+            return
+        for a, b, shift in list(family.ordinals(batch, start, stop)):
+            self._deliver_stretch(family, batch, a, b, shift)
+
+    def _reachable(self, family: Family) -> bool:
+        host = self._broker.peers.get(family.host)
+        return host is not None and host.connected
+
+    def _deliver_stretch(
+        self, family: Family, batch: Batch, start: int, stop: int, shift: int
+    ) -> None:
+        at = max(bisect_left(batch.results, (start, 0, 0, 0)) - 1, 0)
+        with self._broker.journal.reading() as view:
+            seen, header = -1, None
+            for a, b, seq, _ in batch.results[at:]:
+                if a >= stop:
+                    break
+                low, high = max(a, start), min(b, stop)
+                if low >= high:
+                    continue
+                if seq != seen:
+                    seen, header = seq, decode_header(view.header(seq), Results)
+                for c, d in batch.claimed_stretches(low, high):
+                    self._send_slice(family, header, seq, c, d, shift)
+
+    def _send_slice(
+        self, family: Family, header: Results, seq: int, start: int, stop: int, shift: int
+    ) -> None:
+        """Send the results of the indices from ``start`` to ``stop`` of one record."""
+        position = _position(header.ranges, start)
+        count = stop - start
+        ends = memoryview(header.ends).cast("I")
+        base = ends[position - 1] if position else 0
+        last = ends[position + count - 1]
+        chosen = [(k, item) for k, item in enumerate(header.buffers) if start <= item[0] < stop]
+        status = header.status[position : position + count]
+        frames: list[Ref] = [Ref(seq, base, last)]
+        frames += [Ref(seq, buffer=k) for k, _ in chosen]
+        self._broker.send(
+            family.host,
+            Deliver(
+                family.parent,
+                shift,
+                [(start, stop)],
+                status if any(status) else b"",
+                bytes(ends[position : position + count]),
+                base,
+                [item for _, item in chosen],
+            ),
+            frames,
+        )
+
+
+def _position(ranges: Sequence[Range], index: int) -> int:
+    """Return how many results stand before that of ``index``."""
+    before = 0
+    for start, stop in ranges:
+        if start <= index < stop:
+            return before + index - start
+        before += stop - start
+    raise LookupError(f"index {index} has no result in this record")

@@ -1,0 +1,128 @@
+"""A parent's children by ordinal: which recorded task is the n-th child.
+
+The children are segments of batches, in order of ordinals and without overlap.  When a replayed
+parent submits something else at an ordinal, the new segment cuts the old one; the tasks it cut out
+stay in their batch, without an ordinal, where they may be found again by content.
+
+No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .tasks import Batch
+
+
+class Segment(NamedTuple):
+    """The children ``first`` to ``first + count`` are ``batch``'s tasks from ``index`` on."""
+
+    first: int
+    count: int
+    batch: Batch
+    index: int
+
+    @property
+    def stop(self) -> int:
+        return self.first + self.count
+
+    def part(self, start: int, stop: int) -> Segment:
+        """The piece of this segment between two ordinals."""
+        start, stop = max(start, self.first), min(stop, self.stop)
+        return Segment(start, stop - start, self.batch, self.index + start - self.first)
+
+
+class Family:
+    """The children of one parent.
+
+    Attributes
+    ----------
+    parent : bytes
+        The parent's task id.
+    host : bytes
+        The session in which the parent runs now (empty: in none).
+    batches : dict
+        All recorded batches of this parent, those without an ordinal included, in order.
+    unclaimed : set of bytes
+        Those with tasks that the present run of the parent has not submitted.
+    pool : dict or None
+        These tasks by content, while a replay looks for them (`replay` makes and uses it).
+    """
+
+    __slots__ = ("_firsts", "batches", "host", "parent", "pool", "segments", "unclaimed")
+
+    def __init__(self, parent: bytes) -> None:
+        self.parent = parent
+        self.host = b""
+        self.batches: dict[bytes, Batch] = {}
+        self.segments: list[Segment] = []
+        self._firsts: list[int] = []
+        self.unclaimed: set[bytes] = set()
+        self.pool: dict[bytes, list[tuple[Batch, int]]] | None = None
+
+    def overlapping(self, start: int, stop: int) -> list[Segment]:
+        """Return the segments, cut to size, of the children between two ordinals."""
+        position = max(bisect_right(self._firsts, start) - 1, 0)
+        found = []
+        for segment in self.segments[position:]:
+            if segment.first >= stop:
+                break
+            if segment.stop > start:
+                found.append(segment.part(start, stop))
+        return found
+
+    def find(self, ordinal: int) -> tuple[Batch, int] | None:
+        """Return the task that is the child of this ordinal."""
+        for segment in self.overlapping(ordinal, ordinal + 1):
+            return segment.batch, segment.index
+        return None
+
+    def place(self, segment: Segment) -> None:
+        """Make a segment the children of its ordinals, cutting what was there."""
+        if not self._firsts or segment.first >= self.segments[-1].stop:
+            self.segments.append(segment)
+            self._firsts.append(segment.first)
+        else:
+            kept = []
+            for old in self.segments:
+                if old.stop <= segment.first or old.first >= segment.stop:
+                    kept.append(old)
+                    continue
+                old.batch.intact = False
+                if old.first < segment.first:
+                    kept.append(old.part(old.first, segment.first))
+                if old.stop > segment.stop:
+                    kept.append(old.part(segment.stop, old.stop))
+            kept.append(segment)
+            kept.sort(key=lambda item: item.first)
+            self.segments = kept
+            self._firsts = [item.first for item in kept]
+        if segment.index + segment.batch.first != segment.first:
+            segment.batch.intact = False
+
+    def ordinals(self, batch: Batch, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(start, stop, shift)``: these indices are the children ``index + shift``."""
+        if batch.intact:
+            yield start, stop, batch.first
+            return
+        for segment in self.segments:
+            if segment.batch is batch:
+                a, b = max(start, segment.index), min(stop, segment.index + segment.count)
+                if a < b:
+                    yield a, b, segment.first - segment.index
+
+    def unclaim(self) -> None:
+        """The parent will be run again, or somewhere else."""
+        self.host = b""
+        self.pool = None
+        for batch in self.batches.values():
+            batch.unclaim()
+        self.unclaimed = set(self.batches)
+
+    def claim(self, batch: Batch, start: int, stop: int) -> None:
+        """The present run of the parent has submitted these tasks."""
+        batch.claim(start, stop)
+        if batch.claimed is None:
+            self.unclaimed.discard(batch.id)

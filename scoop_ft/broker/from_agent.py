@@ -1,0 +1,124 @@
+"""What the broker does on messages from agents and observers: what is seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..ids import short
+from ..wire import messages as wire
+from ..wire.codec import Buffer, decode_header
+from . import records
+from .peers import Peer
+from .records import Crash, Kind
+from .tasks import LEASED, Batch
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+
+def on_heartbeat(
+    b: Broker, peer: Peer, m: wire.Heartbeat, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """An agent and its workers are alive: a stopped one gets nothing, and loses what it held."""
+    for report in m.workers:
+        worker = b.peers.get(report.session)
+        if worker is None:
+            if report.session in b.expected and report.task:
+                _await_busy_worker(b, peer, report)
+            continue
+        if not worker.connected and not report.task:
+            continue
+        worker.report = report
+        worker.heard_at = b.now
+        stopped = report.state == "stopped"
+        if stopped and not worker.suspended:
+            b.dispatcher.take_all(worker)
+            worker.suspended = True
+        elif not stopped and worker.suspended:
+            worker.suspended = False
+            if worker.idle:
+                b.dispatcher.now_idle(worker)
+    b.send(peer.session, wire.Stats(b.stats()))
+
+
+def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> None:
+    """A worker of before the restart is too busy to say hello: what it runs is its own."""
+    hello = wire.Hello(1, report.session, "worker", agent.host, report.pid, agent.session, [], [])
+    worker = Peer(hello, b.now)
+    worker.connected = False
+    worker.lost_at = b.now
+    worker.report = report
+    b.peers[report.session] = worker
+    found = b.book.task(report.task)
+    if found is not None:
+        batch, index = found
+        if batch.state[index] < LEASED:
+            batch.move(index, index + 1, LEASED)
+            b.dispatcher.lease(worker, batch, index, index + 1)
+
+
+def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence[Buffer]) -> None:
+    """A worker's process has ended: the task that ran is blamed, the others are not."""
+    worker = b.peers.pop(m.session, None)
+    b.expected.discard(m.session)
+    known = m.session in b.book.members
+    if known:
+        b.record_member(m.session, peer.session, peer.host, alive=False)
+    if worker is not None:
+        b.dispatcher.not_idle(worker)
+    crashed = m.signal != 0 or m.code != 0
+    if crashed and m.task and known:
+        _blame(b, worker, peer, m)
+    if worker is not None:
+        b.dispatcher.take_all(worker)
+        b.refused.discard(m.session)
+
+
+def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
+    found = b.book.task(m.task)
+    if found is None:
+        return
+    batch, index = found
+    if worker is not None and not worker.holds(batch, index):
+        return  # it was given to somebody else before: this process no longer answers for it
+    if batch.state[index] > LEASED:
+        return
+    how = _how(m)
+    crash = Crash(batch.id, index, how)
+    b.append(Kind.CRASH, records.encode(crash))
+    attempts = b.book.apply_crash(crash)
+    if attempts < b.max_attempts:
+        return
+    if worker is not None:
+        b.dispatcher.release(worker, batch, index, index + 1)
+    b.fail(batch, index, _story(b, batch, index, attempts, agent, m, how))
+
+
+def _how(m: wire.Gone) -> str:
+    return f"signal {m.signal}" if m.signal else f"exit code {m.code}"
+
+
+def _story(
+    b: Broker, batch: Batch, index: int, attempts: int, agent: Peer, m: wire.Gone, how: str
+) -> dict[str, Any]:
+    with b.journal.reading() as view:
+        header = decode_header(view.header(batch.seq), wire.Submit)
+    which = memoryview(header.which).cast("H")[index] if header.which else 0
+    return {
+        "task": f"{short(batch.id)}:{index}",
+        "function": b.book.function_name(header.functions[which]),
+        "attempts": attempts,
+        "signal": m.signal,
+        "how": how,
+        "host": agent.host,
+        "memory": 0,
+        "stderr": m.stderr,
+    }
+
+
+def on_ask_status(
+    b: Broker, peer: Peer, m: wire.AskStatus, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """An observer asks how the run is."""
+    b.send(peer.session, wire.Stats(b.stats()))

@@ -1,0 +1,328 @@
+"""What the broker does on messages from sessions that host parents: root and workers.
+
+Hello, functions, batches, constants, cancellation, the end of the script.  Decisions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ProtocolError
+from ..ids import ROOT_ID, digest
+from ..wire import messages as wire
+from ..wire.codec import Buffer
+from . import replay
+from .peers import Peer
+from .ports import Ref
+from .records import Kind
+from .tasks import CANCELLED, HELD, LEASED, QUEUED, Batch
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+
+# ---- hello ---------------------------------------------------------------------------------
+
+
+def on_hello(b: Broker, m: wire.Hello) -> None:
+    """A session connects, for the first time or again."""
+    if m.version != wire.PROTOCOL_VERSION:
+        text = f"this broker speaks protocol {wire.PROTOCOL_VERSION}, not {m.version}"
+        b.send(m.session, wire.Refused(f"{text}: install the same scoop-ft on both machines"))
+        return
+    peer = _admit(b, m)
+    b.send(m.session, wire.Welcome(b.run, b.incarnation, b.settings))
+    if m.role in ("root", "worker"):
+        for key, (seq, records_) in b.book.consts.items():
+            _send_const(b, m.session, key, seq, records_)
+    if m.role == "worker":
+        _take_holdings(b, peer, m.holding)
+    for hosting in m.hosting:
+        _take_hosting(b, peer, hosting)
+
+
+def _admit(b: Broker, m: wire.Hello) -> Peer:
+    old = b.peers.get(m.session)
+    peer = Peer(m, b.now)
+    if old is not None:  # the same process on a new connection: what it holds it says itself
+        peer.leases, peer.load, peer.backlog_s = old.leases, old.load, old.backlog_s
+        peer.acked = peer.seen = 0
+        peer.report = old.report
+        b.dispatcher.not_idle(old)
+    b.peers[m.session] = peer
+    if m.role == "root":
+        _replace_root(b, m.session)
+    if m.role == "worker":
+        b.expected.discard(m.session)
+        if m.session not in b.book.members:
+            b.record_member(m.session, m.agent, m.host, alive=True)
+    return peer
+
+
+def _replace_root(b: Broker, session: bytes) -> None:
+    if b.root != session:
+        if b.root in b.peers:
+            b.send(b.root, wire.Stop("another root has taken over"))
+            del b.peers[b.root]
+        b.orphan_family(ROOT_ID)
+    b.root = session
+    b.book.family(ROOT_ID).host = session
+
+
+def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> None:
+    """Make the leases what the worker says it holds."""
+    before = list(peer.held())
+    for name, start, stop in before:
+        batch = b.book.batches.get(name)
+        if batch is not None:
+            peer.release(batch, start, stop)
+    unwanted: list[wire.SpanRef] = []
+    for name, start, stop in holding:
+        batch = b.book.batches.get(name)
+        if batch is None:
+            if b.now < b.grace_until:
+                message = wire.Hello(
+                    1, peer.session, "worker", "", 0, b"", [], [(name, start, stop)]
+                )
+                b.orphans.setdefault(name, []).append((peer.session, message, b"", ()))
+            continue
+        for a, z, state in list(batch.runs(start, min(stop, batch.count))):
+            if state in (HELD, QUEUED) or (state == LEASED and _only_holder(batch, peer)):
+                if state != LEASED:
+                    batch.move(a, z, LEASED)
+                b.dispatcher.lease(peer, batch, a, z)
+            else:
+                unwanted.append((name, a, z))
+    for name, start, stop in before:  # sent to it, but lost on the way
+        batch = b.book.batches.get(name)
+        if batch is not None and not batch.holders - {peer.session}:
+            for index in range(start, stop):
+                if not peer.holds(batch, index):
+                    b.resubmitted += b.requeue(batch, index, index + 1, first=True)
+    if unwanted:
+        b.send(peer.session, wire.Drop(0, unwanted))
+
+
+def _only_holder(batch: Batch, peer: Peer) -> bool:
+    return not batch.holders or batch.holders == {peer.session}
+
+
+def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
+    """A parent runs in this session; it waits for these children."""
+    parent = hosting.parent
+    if parent != ROOT_ID:
+        found = b.book.task(parent)
+        if found is None or not peer.holds(*found):
+            return
+    elif peer.role != "root":
+        return
+    family = b.book.family(parent)
+    if family.host != peer.session:
+        family.unclaim()
+        family.host = peer.session
+    for segment in family.overlapping(0, hosting.next):
+        family.claim(segment.batch, segment.index, segment.index + segment.count)
+    for start, stop in hosting.ranges:
+        for segment in family.overlapping(start, stop):
+            b.serve(segment.batch, segment.index, segment.index + segment.count)
+
+
+# ---- functions, batches, constants ---------------------------------------------------------
+
+
+def on_define(
+    b: Broker, peer: Peer, m: wire.Define, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """A function: recorded once, whoever sends it."""
+    if digest(frames[0]) != m.digest:
+        raise ProtocolError("a function's digest is not that of its bytes")
+    if m.digest not in b.book.functions:
+        b.book.apply_function(b.append(Kind.FUNCTION, header, frames[0]), m)
+
+
+def on_submit(
+    b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """A batch: recorded, matched with what is recorded already, queued."""
+    if m.batch in b.book.batches:
+        return
+    if not all(function in b.book.functions for function in m.functions):
+        raise ProtocolError("a batch names a function that was not sent before it")
+    if not _may_submit(b, peer, m, header, frames):
+        return
+    family = b.book.family(m.parent)
+    if family.host != peer.session:
+        family.unclaim()
+        family.host = peer.session
+    batch = replay.record(b, family, m, header, frames)
+    if batch is None:
+        return
+    for start, stop in m.claimed:
+        for a, z, state in list(batch.runs(start, stop)):
+            if state == HELD:
+                batch.move(a, z, LEASED)
+                b.dispatcher.lease(peer, batch, a, z)
+    b.want(batch, 0, batch.count)
+    for session, message, head, rest in b.orphans.pop(m.batch, ()):
+        _adopt(b, session, message, head, rest)
+
+
+def _may_submit(
+    b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
+) -> bool:
+    """Does the parent run in this session?"""
+    if m.parent == ROOT_ID:
+        return peer.session == b.root
+    found = b.book.task(m.parent)
+    if found is None:
+        if b.now < b.grace_until:
+            kept = [bytes(frame) for frame in frames]
+            b.orphans.setdefault(m.parent[:16], []).append((peer.session, m, header, kept))
+            peer.unsettled.add(m.n)
+        return False
+    batch, index = found
+    if not peer.holds(batch, index):
+        b.send(peer.session, wire.Drop(0, [(batch.id, index, index + 1)]))
+        return False
+    return True
+
+
+def _adopt(
+    b: Broker, session: bytes, message: Any, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """Deal with a message that had come before the batch it is about."""
+    peer = b.peers.get(session)
+    if peer is None:
+        return
+    if type(message) is wire.Hello:
+        _take_more_holdings(b, peer, message.holding)
+        return
+    n = message.n
+    peer.unsettled.discard(n)
+    b.on_message(session, message, header, frames, b.now)
+
+
+def _take_more_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> None:
+    for name, start, stop in holding:
+        batch = b.book.batches[name]
+        for a, z, state in list(batch.runs(start, min(stop, batch.count))):
+            if state in (HELD, QUEUED):
+                batch.move(a, z, LEASED)
+                b.dispatcher.lease(peer, batch, a, z)
+
+
+def drop_orphans(b: Broker) -> None:
+    """The time for reunions is over: what still has no batch is dropped and counted."""
+    orphans, b.orphans = b.orphans, {}
+    for messages in orphans.values():
+        for session, message, _, _ in messages:
+            peer = b.peers.get(session)
+            if peer is not None and type(message) is not wire.Hello:
+                peer.unsettled.discard(message.n)
+                b.late += 1
+
+
+def on_set_const(
+    b: Broker, peer: Peer, m: wire.SetConst, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """A constant: recorded, and told to everybody."""
+    known = b.book.consts.get(m.key)
+    if known is not None and _same_record(b, known[0], frames):
+        return
+    seq = b.append(Kind.CONST, header, frames[0], frames[1:])
+    b.book.apply_const(seq, m)
+    for other in b.peers.values():
+        if other.connected and other.role in ("root", "worker") and other is not peer:
+            _send_const(b, other.session, m.key, seq, 1 + len(m.buffers))
+
+
+def _same_record(b: Broker, seq: int, frames: Sequence[Buffer]) -> bool:
+    with b.journal.reading() as view:
+        record = view.record(seq)
+        return [bytes(record.payload), *map(bytes, record.buffers)] == [*map(bytes, frames)]
+
+
+def _send_const(b: Broker, session: bytes, key: str, seq: int, size: int) -> None:
+    with b.journal.reading() as view:
+        sizes = [len(buffer) for buffer in view.record(seq).buffers]
+    frames = [Ref(seq), *(Ref(seq, buffer=k) for k in range(size - 1))]
+    b.send(session, wire.Const(key, sizes), frames)
+
+
+# ---- cancelling and asking -----------------------------------------------------------------
+
+
+@dataclass
+class CancelRequest:
+    """A `Cancel` that waits for workers' answers."""
+
+    session: bytes
+    request: int
+    done: list[tuple[int, int]]
+    deadline: float
+    asked: dict[tuple[bytes, int], int] = field(default_factory=dict)  # task -> ordinal
+
+
+CANCEL_S = 1.0  # a worker that does not answer is busy: its task runs
+
+
+def on_cancel(b: Broker, peer: Peer, m: wire.Cancel, header: bytes, f: Sequence[Buffer]) -> None:
+    """A parent gives children up: those that have not started will not run."""
+    family = b.book.families.get(m.parent)
+    done: list[tuple[int, int]] = []
+    request = CancelRequest(peer.session, m.request, done, b.now + CANCEL_S)
+    asked: dict[bytes, list[wire.SpanRef]] = {}
+    if family is not None and family.host == peer.session:
+        for start, stop in m.ranges:
+            for segment in family.overlapping(start, stop):
+                _cancel_segment(b, segment, request, asked)
+    if not asked:
+        b.send(peer.session, wire.Cancelled(m.request, done))
+        return
+    b.requests += 1
+    b.cancels[b.requests] = request
+    for session, spans in asked.items():
+        b.send(session, wire.Drop(b.requests, spans))
+
+
+def _cancel_segment(
+    b: Broker, segment: Any, request: CancelRequest, asked: dict[bytes, list[wire.SpanRef]]
+) -> None:
+    batch, shift = segment.batch, segment.first - segment.index
+    for a, z, state in list(batch.runs(segment.index, segment.index + segment.count)):
+        if state in (QUEUED, HELD):
+            batch.move(a, z, CANCELLED)
+            request.done.append((a + shift, z + shift))
+        elif state == LEASED:
+            for index in range(a, z):
+                for session in batch.holders:
+                    if b.peers[session].holds(batch, index):
+                        asked.setdefault(session, []).append((batch.id, index, index + 1))
+                        request.asked[batch.id, index] = index + shift
+
+
+def finish_cancel(b: Broker, number: int) -> None:
+    """Answer a `Cancel`: what was not handed back runs."""
+    request = b.cancels.pop(number)
+    request.done.sort()
+    b.send(request.session, wire.Cancelled(request.request, request.done))
+
+
+def on_query(b: Broker, peer: Peer, m: wire.Query, header: bytes, f: Sequence[Buffer]) -> None:
+    """Is this child with a worker?"""
+    family = b.book.families.get(m.parent)
+    found = family.find(m.ordinal) if family is not None else None
+    running = found is not None and found[0].state[found[1]] == LEASED
+    b.send(peer.session, wire.Answer(m.request, running))
+
+
+def on_end(b: Broker, peer: Peer, m: wire.End, header: bytes, frames: Sequence[Buffer]) -> None:
+    """The script has ended."""
+    if peer.session != b.root:
+        raise ProtocolError("only the root ends the run")
+    b.append(Kind.END, header)
+    b.book.apply_end(m)
+
+

@@ -1,0 +1,112 @@
+"""What the broker does on messages from workers: results, spans handed back, idleness, leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..wire import messages as wire
+from ..wire.codec import Buffer, decode_header
+from .from_parent import finish_cancel
+from .peers import Peer
+from .tasks import CANCELLED, LEASED, Batch
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+RECALL_FIRST_S = 0.02  # wait after an empty answer to a recall; doubles up to RECALL_MOST_S
+RECALL_MOST_S = 1.0
+
+
+def on_results(
+    b: Broker, peer: Peer, m: wire.Results, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """Results: the first of each task is recorded and passed on, the others are counted."""
+    batch = b.book.batches.get(m.batch)
+    if batch is None:
+        _without_batch(b, peer, m, header, frames)
+        return
+    if m.timed:
+        function = batch.functions[0] if len(batch.functions) == 1 else _function(b, batch, m)
+        b.costs.report(function, m.timed, m.elapsed_ns * 1e-9)
+    fresh = b.record_results(m, header, frames)
+    count = sum(stop - start for start, stop in m.ranges)
+    b.late += count - sum(stop - start for start, stop in fresh)
+    peer.tasks_done += count
+    b.delivery.forward(batch, m, frames, fresh, peer.session)
+    for start, stop in m.ranges:
+        b.dispatcher.release(peer, batch, start, stop)
+        for session in list(batch.holders):
+            if session != peer.session:
+                b.dispatcher.take_away(b.peers[session], batch, start, min(stop, batch.count))
+
+
+def _function(b: Broker, batch: Batch, m: wire.Results) -> bytes:
+    """The function of the first task of a message about a batch of several functions."""
+    with b.journal.reading() as view:
+        header = decode_header(view.header(batch.seq), wire.Submit)
+    first = m.ranges[0][0]
+    which = memoryview(header.which).cast("H")[first] if header.which else 0
+    return batch.functions[which]
+
+
+def _without_batch(
+    b: Broker, peer: Peer, m: wire.Results, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """Results of a batch nobody recorded: its sender may be about to send it again."""
+    if b.now < b.grace_until:
+        kept = [bytes(frame) for frame in frames]
+        b.orphans.setdefault(m.batch, []).append((peer.session, m, header, kept))
+        peer.unsettled.add(m.n)
+    else:
+        b.late += sum(stop - start for start, stop in m.ranges)
+
+
+def on_returned(
+    b: Broker, peer: Peer, m: wire.Returned, header: bytes, f: Sequence[Buffer]
+) -> None:
+    """Spans that had not started come back."""
+    cancel = b.cancels.get(m.recall) if m.recall else None
+    for name, start, stop in m.spans:
+        batch = b.book.batches.get(name)
+        if batch is None:
+            continue
+        for index in range(start, min(stop, batch.count)):
+            if not peer.holds(batch, index):
+                continue
+            b.dispatcher.release(peer, batch, index, index + 1)
+            ordinal = cancel.asked.pop((name, index), None) if cancel is not None else None
+            if batch.state[index] != LEASED or batch.holders and _held_by_other(b, batch, index):
+                continue
+            if cancel is not None and ordinal is not None:
+                batch.move(index, index + 1, CANCELLED)
+                cancel.done.append((ordinal, ordinal + 1))
+            else:
+                b.requeue(batch, index, index + 1, first=True)
+    if cancel is not None:
+        finish_cancel(b, m.recall)
+    if m.recall and m.recall == peer.recall:
+        peer.recall = 0
+        found = bool(m.spans)
+        wait = max(RECALL_FIRST_S, peer.recall_wait * 2)
+        peer.recall_wait = 0.0 if found else min(RECALL_MOST_S, wait)
+        peer.recall_at = b.now + peer.recall_wait
+
+
+def _held_by_other(b: Broker, batch: Batch, index: int) -> bool:
+    return any(b.peers[session].holds(batch, index) for session in batch.holders)
+
+
+def on_idle(b: Broker, peer: Peer, m: wire.Idle, header: bytes, frames: Sequence[Buffer]) -> None:
+    """A worker could run something: unless what it asks for is on its way already."""
+    if m.runs == peer.runs:
+        b.dispatcher.now_idle(peer)
+
+
+def on_leaving(
+    b: Broker, peer: Peer, m: wire.Leaving, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """A worker goes away of its own will: what it has left is nobody's fault."""
+    b.dispatcher.take_all(peer)
+    peer.suspended = True
+

@@ -1,0 +1,43 @@
+"""What the core sees of the world: a journal it appends to, and sends it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol, Union
+
+from ..wire.messages import Message
+
+Buffer = Union[bytes, memoryview]
+
+
+class Ref(NamedTuple):
+    """Bytes of a journal record, to be read when they are sent: payload, or its n-th buffer."""
+
+    seq: int
+    start: int = 0
+    stop: int | None = None
+    buffer: int | None = None
+
+
+class Send(NamedTuple):
+    """Send a message and the frames behind it to a session."""
+
+    session: bytes
+    message: Message
+    frames: Sequence[Buffer | Ref] = ()
+
+
+class JournalPort(Protocol):
+    """The part of a journal that the core uses; nothing here syncs or blocks."""
+
+    def append(
+        self, kind: int, header: bytes, payload: Any = b"", buffers: Sequence[Any] = ()
+    ) -> int:
+        """Stage a record; return its number."""
+
+    def delete(self, seq: int, count: int = 1) -> None:
+        """Stage the removal of records."""
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Open a view with ``record(seq)`` and ``header(seq)``, valid inside the ``with``."""

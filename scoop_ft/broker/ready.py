@@ -1,0 +1,77 @@
+"""The queue of spans that wait for a worker.
+
+Entries are hints: whoever takes one checks what of it is still `QUEUED`.  Children of tasks stand
+before children of the root (parents that wait hold memory), and what a lost worker held stands
+before everything.  A task that was running when a worker died is kept apart: it is tried alone.
+
+No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..ids import ROOT_ID
+from .tasks import QUEUED, Batch
+
+Span = tuple[Batch, int, int]
+
+
+class Ready:
+    """Spans in the order in which they are to be run."""
+
+    def __init__(self) -> None:
+        self._spans: deque[Span] = deque()
+        self._alone: deque[Span] = deque()
+
+    def add(self, batch: Batch, start: int, stop: int, *, first: bool = False) -> None:
+        """Queue a span whose tasks have just become `QUEUED`."""
+        if batch.attempts:
+            start = self._split_suspects(batch, start, stop)
+            if start == stop:
+                return
+        if first or batch.parent != ROOT_ID:
+            self._spans.appendleft((batch, start, stop))
+        else:
+            self._spans.append((batch, start, stop))
+
+    def _split_suspects(self, batch: Batch, start: int, stop: int) -> int:
+        """Put tasks with crashes on their record aside; return where the rest begins."""
+        for index in range(start, stop):
+            if index in batch.attempts:
+                self._alone.append((batch, index, index + 1))
+                if index > start:
+                    self._spans.appendleft((batch, start, index))
+                start = index + 1
+        return start
+
+    def next(self) -> Span | None:
+        """Return the first queued stretch without taking it."""
+        return _first_queued(self._spans)
+
+    def next_alone(self) -> Span | None:
+        """Return the first task to be tried alone without taking it."""
+        return _first_queued(self._alone)
+
+    def take(self, stop: int, *, alone: bool = False) -> None:
+        """Take the stretch just returned, up to ``stop``."""
+        spans = self._alone if alone else self._spans
+        batch, start, end = spans[0]
+        if stop >= end:
+            spans.popleft()
+        else:
+            spans[0] = (batch, stop, end)
+
+
+def _first_queued(spans: deque[Span]) -> Span | None:
+    """Drop what is no longer queued from the front; return the first stretch that is."""
+    while spans:
+        batch, start, stop = spans[0]
+        at = batch.state.find(QUEUED, start, stop)
+        if at < 0:
+            spans.popleft()
+            continue
+        first_run = next(batch.runs(at, stop))
+        spans[0] = (batch, at, stop)
+        return batch, at, first_run[1]
+    return None

@@ -1,0 +1,64 @@
+"""The kinds of journal records, and the headers that are no wire messages.
+
+A record's kind says what its header is; ``docs/journal-format.md`` lists them byte by byte.  To
+change one, follow the procedure there.  Nothing here reads or writes.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from ..wire.messages import Range
+
+
+class Kind(IntEnum):
+    """What a journal record is."""
+
+    BATCH = 1  # header: the Submit message; payload and buffers: its frames
+    RESULTS = 2  # header: the Results message; payload and buffers: its frames
+    CONST = 3  # header: the SetConst message; payload and buffers: its frames
+    CRASH = 4  # header: Crash
+    BIND = 5  # header: Bind
+    RETRY = 6  # header: empty: failures before this record no longer count
+    END = 7  # header: the End message
+    MEMBER = 8  # header: Member
+    FUNCTION = 9  # header: the Define message; payload: the pickled function
+
+
+class Crash(msgspec.Struct, array_like=True, frozen=True):
+    """A worker died while this task was running."""
+
+    batch: bytes
+    index: int
+    what: str
+
+
+class Bind(msgspec.Struct, array_like=True, frozen=True):
+    """How a replayed batch meets older records.
+
+    ``void`` are indices of ``batch`` (the record before this one) that are older tasks; ``slots``
+    are children of ``parent`` that are found at another ordinal than they were recorded at.
+    """
+
+    parent: bytes
+    batch: bytes
+    void: list[Range]
+    slots: list[tuple[int, int, bytes, int]]  # ordinal, count, batch, index
+
+
+class Member(msgspec.Struct, array_like=True, frozen=True):
+    """A worker has joined (``alive``) or is gone for good."""
+
+    session: bytes
+    agent: bytes
+    host: str
+    alive: bool
+
+
+_encoder = msgspec.msgpack.Encoder()
+encode = _encoder.encode
+decode_crash = msgspec.msgpack.Decoder(Crash).decode
+decode_bind = msgspec.msgpack.Decoder(Bind).decode
+decode_member = msgspec.msgpack.Decoder(Member).decode

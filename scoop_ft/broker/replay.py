@@ -1,0 +1,181 @@
+"""A submission meets what is recorded: the same call gets its record, anything else is new.
+
+At its ordinal first, then by content among the siblings nobody has claimed (programs that submit
+in completion order are legal), and only then it is recorded as new.  A mismatch is counted, never
+served.  No I/O beyond reading the journal through its port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..wire.codec import Buffer, decode_header
+from ..wire.messages import Range, Submit
+from . import records
+from .content import Content, compare
+from .families import Family
+from .records import Bind, Kind
+from .tasks import VOID, Batch
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+Found = tuple[int, Batch, int]  # index in the new batch, recorded batch, index there
+
+
+def record(
+    b: Broker, family: Family, m: Submit, header: bytes, frames: Sequence[Buffer]
+) -> Batch | None:
+    """Record what is new of a batch, and serve what is not.
+
+    Returns
+    -------
+    Batch or None
+        The batch recorded; None when all its tasks were recorded before.
+    """
+    if not family.unclaimed:
+        return _record_all(b, m, header, frames)
+    content = Content(m, frames[0], frames[1:])
+    same, rest = _match_by_ordinal(b, family, m, content)
+    moved, fresh = _match_by_content(b, family, content, rest)
+    b.mismatches += sum(1 for index in fresh if family.find(m.first + index) is not None)
+    batch = _record_all(b, m, header, frames) if fresh else None
+    if moved or (batch is not None and same):
+        _bind(b, family, m, batch, same, moved)
+    for start, stop, older, index in same:
+        b.reused += b.serve(older, index, index + stop - start)
+    for _, older, index in moved:
+        b.reused += b.serve(older, index, index + 1)
+    return batch
+
+
+def _record_all(b: Broker, m: Submit, header: bytes, frames: Sequence[Buffer]) -> Batch:
+    seq = b.append(Kind.BATCH, header, frames[0], frames[1:])
+    return b.book.apply_batch(seq, m, len(frames[0]) + sum(size for _, size in m.buffers))
+
+
+def _match_by_ordinal(
+    b: Broker, family: Family, m: Submit, content: Content
+) -> tuple[list[tuple[int, int, Batch, int]], list[Range]]:
+    """Claim what is the same call at the same ordinal; return it, and the ranges left."""
+    same: list[tuple[int, int, Batch, int]] = []
+    with b.journal.reading() as view:
+        for segment in family.overlapping(m.first, m.first + m.count):
+            older = segment.batch
+            recorded = view.record(older.seq)
+            known = Content(
+                decode_header(recorded.header, Submit), recorded.payload, recorded.buffers
+            )
+            at = segment.first - m.first
+            for offset, count, equal in compare(
+                content, at, known, segment.index, segment.count
+            ):
+                if equal:
+                    low = segment.index + offset
+                    for a, z in _unclaimed(older, low, low + count):
+                        begin = at + a - segment.index
+                        same.append((begin, begin + z - a, older, a))
+    for start, stop, older, index in same:
+        family.claim(older, index, index + stop - start)
+    return same, _gaps([(start, stop) for start, stop, _, _ in same], m.count)
+
+
+def _match_by_content(
+    b: Broker, family: Family, content: Content, rest: list[Range]
+) -> tuple[list[Found], list[int]]:
+    """Claim what is the same call at another ordinal; return it, and the indices left."""
+    moved: list[Found] = []
+    fresh: list[int] = []
+    if not rest:
+        return moved, fresh
+    pool = _unclaimed_by_content(b, family)
+    for start, stop in rest:
+        for index in range(start, stop):
+            found = _take_unclaimed(pool, content.name(index)) if pool else None
+            if found is None:
+                fresh.append(index)
+                continue
+            older, place = found
+            family.claim(older, place, place + 1)
+            moved.append((index, older, place))
+    return moved, fresh
+
+
+def _take_unclaimed(
+    pool: dict[bytes, list[tuple[Batch, int]]], name: bytes
+) -> tuple[Batch, int] | None:
+    candidates = pool.get(name, [])
+    while candidates:
+        batch, index = candidates.pop()
+        if not batch.is_claimed(index):
+            return batch, index
+    return None
+
+
+def _unclaimed_by_content(b: Broker, family: Family) -> dict[bytes, list[tuple[Batch, int]]]:
+    """Return (made once for each run of the parent) what nobody has claimed, by content."""
+    if family.pool is not None:
+        return family.pool
+    pool: dict[bytes, list[tuple[Batch, int]]] = {}
+    family.pool = pool
+    with b.journal.reading() as view:
+        for batch in family.batches.values():
+            free = list(_unclaimed(batch, 0, batch.count))
+            if not free:
+                continue
+            recorded = view.record(batch.seq)
+            header = decode_header(recorded.header, Submit)
+            content = Content(header, recorded.payload, recorded.buffers)
+            for start, stop in free:
+                for index in range(start, stop):
+                    if batch.state[index] != VOID:
+                        pool.setdefault(content.name(index), []).append((batch, index))
+    for candidates in pool.values():
+        candidates.reverse()  # the lowest ordinal is taken first
+    return pool
+
+
+def _unclaimed(batch: Batch, start: int, stop: int) -> Iterator[Range]:
+    """Yield the stretches that the present run of the parent has not submitted."""
+    at = start
+    for a, z in batch.claimed_stretches(start, stop):
+        if a > at:
+            yield at, a
+        at = z
+    if at < stop:
+        yield at, stop
+
+
+def _bind(
+    b: Broker,
+    family: Family,
+    m: Submit,
+    batch: Batch | None,
+    same: list[tuple[int, int, Batch, int]],
+    moved: list[Found],
+) -> None:
+    """Record which tasks of the batch are older ones, and where older ones are found now."""
+    slots = [(m.first + index, 1, older.id, place) for index, older, place in moved]
+    void: list[Range] = []
+    if batch is not None:
+        for start, stop, older, place in same:
+            slots.append((m.first + start, stop - start, older.id, place))
+        bound = [(start, stop) for start, stop, _, _ in same]
+        bound += [(index, index + 1) for index, _, _ in moved]
+        void = sorted(bound)
+    message = Bind(m.parent, m.batch if batch is not None else bytes(16), void, slots)
+    b.append(Kind.BIND, records.encode(message))
+    b.book.apply_bind(message)
+
+
+def _gaps(ranges: list[Range], count: int) -> list[Range]:
+    """Return what of ``0 … count`` the ranges leave out."""
+    gaps, at = [], 0
+    for start, stop in sorted(ranges):
+        if start > at:
+            gaps.append((at, start))
+        at = stop
+    if at < count:
+        gaps.append((at, count))
+    return gaps

@@ -1,0 +1,199 @@
+"""The broker's real driver: poll, step, send, commit, and only then acknowledge.
+
+This is the one place that orders the journal's commit against acknowledgements.  A commit is
+never awaited by a message on its way: it happens when the records staged are old enough, so that
+many share one sync.  A failed sync stops the broker; a full disk stops only what is new.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import time
+from typing import Any, Final
+
+import zmq
+from scoop_journal import Journal, JournalFull
+
+from ..errors import ProtocolError
+from .core import Broker
+from .ports import Ref, Send
+from .sockets import Sockets
+from .timing import TICK_S
+
+log = logging.getLogger("scoop_ft.broker")
+
+COMMIT_S: Final = 0.002  # a record waits this long for others, or twice the last commit's time
+COMMIT_MOST_S: Final = 0.1
+COMMIT_BYTES: Final = 8 << 20  # this much is committed at once
+BURST: Final = 256  # messages taken before anything is sent
+IDLE_S: Final = 0.5
+ROOM_S: Final = 0.5  # how often a full disk is looked at
+ROOM_BYTES: Final = 1 << 20  # new work is taken in while this much room is left
+REAP_S: Final = 30.0
+
+
+class Server:
+    """Runs a `Broker` on real sockets, clock and journal.
+
+    Parameters
+    ----------
+    broker : Broker
+    journal : Journal
+    sockets : Sockets
+    """
+
+    def __init__(self, broker: Broker, journal: Journal, sockets: Sockets) -> None:
+        self._broker = broker
+        self._journal = journal
+        self._sockets = sockets
+        self._dirty_since = 0.0
+        self._room_at = 0.0
+        self._tick_at = 0.0
+        self._reap_at = 0.0
+        self._synced_at = time.monotonic()
+        self._stop = False
+        self._poller = zmq.Poller()
+        for router in sockets.routers:
+            self._poller.register(router, zmq.POLLIN)
+        if sockets.zap is not None:
+            self._poller.register(sockets.zap, zmq.POLLIN)
+        self._wake, wake = socket.socketpair()
+        for end in (self._wake, wake):
+            end.setblocking(False)
+        self._waker = wake
+        self._poller.register(self._wake.fileno(), zmq.POLLIN)
+
+    def stop_on_signals(self) -> None:
+        """Commit and end on SIGTERM and SIGINT (main thread only)."""
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        self._stop = True
+
+    def run(self) -> None:
+        """Serve until told to stop.
+
+        Raises
+        ------
+        JournalBroken
+            The disk failed: what was not acknowledged may be lost, and nothing else.
+        """
+        while not self._stop:
+            self._poller.poll(self._patience_s() * 1000)
+            self.step(time.monotonic())
+        self._commit()
+        self._sockets.close()
+
+    def step(self, now: float) -> None:
+        """Take what has come, decide, send, and commit when it is time."""
+        if self._sockets.zap is not None:
+            self._sockets.answer_zap()
+        self._take_messages(now)
+        if now >= self._tick_at:
+            self._tick(now)
+        self._broker.dispatch()
+        self._send_all()
+        if self._commit_due(now):
+            self._commit()
+            self._send_all()
+
+    def _take_messages(self, now: float) -> None:
+        for _ in range(BURST):
+            found = self._sockets.receive()
+            if found is None:
+                return
+            try:
+                self._broker.on_message(*found, now)
+            except ProtocolError as error:
+                self._sockets.bad_messages += 1
+                log.warning("dropped a message of session %s: %s", found[0].hex(), error)
+
+    def _tick(self, now: float) -> None:
+        self._tick_at = now + TICK_S
+        broker = self._broker
+        broker.bad_messages = self._sockets.bad_messages
+        broker.journal_info = {
+            "bytes": self._journal.size_bytes,
+            "last_sync_s": round(now - self._synced_at, 3),
+        }
+        broker.on_tick(now)
+        if now >= self._room_at:
+            self._room_at = now + ROOM_S
+            self._look_for_room()
+        if now >= self._reap_at:
+            self._reap_at = now + REAP_S
+            self._journal.reap_readers()
+
+    def _look_for_room(self) -> None:
+        if self._journal.has_room(ROOM_BYTES):
+            if self._broker.full and self._commit():
+                log.info("there is room on the disk again")
+                self._broker.on_room()
+        elif not self._broker.full:
+            self._say_full()
+
+    def _say_full(self) -> None:
+        self._broker.full = f"the disk of {self._journal.path} is full: make room, and it goes on"
+        log.error("%s", self._broker.full)
+
+    # ---- committing ------------------------------------------------------------------------
+
+    def _waits(self) -> bool:
+        return self._journal.dirty or self._broker.acks_due()
+
+    def _window_s(self) -> float:
+        return min(max(COMMIT_S, 2 * self._journal.last_commit_seconds), COMMIT_MOST_S)
+
+    def _commit_due(self, now: float) -> bool:
+        if not self._waits():
+            self._dirty_since = 0.0
+            return False
+        if not self._dirty_since:
+            self._dirty_since = now
+        if self._broker.full:
+            return False  # tried again when there is room
+        old = now - self._dirty_since >= self._window_s()
+        return old or self._journal.staged_bytes >= COMMIT_BYTES
+
+    def _commit(self) -> bool:
+        try:
+            self._journal.commit()
+        except JournalFull:
+            if not self._broker.full:
+                self._say_full()
+            return False
+        self._dirty_since = 0.0
+        self._synced_at = time.monotonic()
+        self._broker.on_committed()
+        return True
+
+    def _patience_s(self) -> float:
+        if self._dirty_since and not self._broker.full:
+            return min(self._window_s(), TICK_S)
+        return TICK_S if self._broker.needs_ticks() else IDLE_S
+
+    # ---- sending ---------------------------------------------------------------------------
+
+    def _send_all(self) -> None:
+        while outbox := self._broker.take_outbox():
+            with self._journal.reading() as view:
+                for send in outbox:
+                    self._send(view, send)
+
+    def _send(self, view: Any, send: Send) -> None:
+        frames = [_resolve(view, f) if type(f) is Ref else f for f in send.frames]
+        if not self._sockets.send(send.session, send.message, frames):
+            self._broker.on_disconnect(send.session, time.monotonic())
+
+
+def _resolve(view: Any, ref: Ref) -> Any:
+    record = view.record(ref.seq)
+    if ref.buffer is not None:
+        return record.buffers[ref.buffer]
+    if ref.stop is None and not ref.start:
+        return record.payload
+    return record.payload[ref.start : ref.stop]

@@ -1,0 +1,173 @@
+"""The broker's sockets: frames in and out, sessions and their connections.
+
+One ROUTER, in one thread.  A session is where its last `Hello` came from.  On tcp everything is
+CURVE-encrypted and only the run's client key is let in (the ZAP request is answered here); on ipc
+the run directory's permissions decide.  Decodes and counts; decides nothing about tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Union
+
+import zmq
+
+from ..errors import ProtocolError
+from ..rundir import Keys
+from ..wire import messages as wire
+from ..wire.codec import decode_from_peer, encode
+
+Buffer = Union[bytes, memoryview]
+
+LARGE = 65_536  # from here on, a frame is not copied
+HEARTBEAT_MS = 500
+HEARTBEAT_TIMEOUT_MS = 2_000
+BACKLOG = 4_096
+
+
+class Sockets:
+    """The ROUTER and who is behind it.
+
+    Parameters
+    ----------
+    endpoints : sequence of str
+        Where to listen.
+    server : Keys or None
+        The broker's CURVE keys; needed for tcp.
+    client_public : str
+        The one client key that is let in on tcp.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[str], server: Keys | None = None, client_public: str = ""
+    ) -> None:
+        self._context = zmq.Context()
+        self._client_public = client_public.encode()
+        self.zap: zmq.Socket[bytes] | None = None
+        self.routers: list[zmq.Socket[bytes]] = []
+        self._sessions: dict[tuple[int, bytes], bytes] = {}  # (router, routing id) -> session
+        self._routes: dict[bytes, tuple[int, bytes]] = {}
+        self.bad_messages = 0
+        self.endpoints: list[str] = []
+        for endpoint in endpoints:
+            self._listen(endpoint, server)
+
+    def _listen(self, endpoint: str, server: Keys | None) -> None:
+        router = self._context.socket(zmq.ROUTER)
+        # Every option before bind: connections accepted by a bound listener keep the old values.
+        # RCVHWM stays infinite: with a finite one and heartbeats, libzmq 4.3.5 may abort.
+        for option, value in (
+            (zmq.ROUTER_MANDATORY, 1),
+            (zmq.SNDHWM, 0),
+            (zmq.RCVHWM, 0),
+            (zmq.LINGER, 500),
+            (zmq.BACKLOG, BACKLOG),
+            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
+            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        ):
+            router.set(option, value)
+        if endpoint.startswith("tcp:"):
+            if server is None:
+                raise ProtocolError("a broker listens on tcp only with keys")
+            self._guard()
+            router.curve_server = True
+            router.curve_publickey = server.public.encode()
+            router.curve_secretkey = server.secret.encode()
+            router.zap_domain = b"scoop-ft"
+        router.bind(endpoint)
+        self.endpoints.append(router.get_string(zmq.LAST_ENDPOINT))
+        self.routers.append(router)
+
+    def _guard(self) -> None:
+        if self.zap is None:
+            self.zap = self._context.socket(zmq.REP)
+            self.zap.bind("inproc://zeromq.zap.01")
+
+    def answer_zap(self) -> None:
+        """Let the run's client key in, and nobody else."""
+        assert self.zap is not None
+        while True:
+            try:
+                request = self.zap.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            version, number = (request + [b"1.0", b"0"])[:2]
+            key = request[6] if len(request) == 7 and request[5] == b"CURVE" else b""
+            known = bool(key) and zmq.utils.z85.encode(key) == self._client_public
+            status = (b"200", b"OK") if known else (b"400", b"not a key of this run")
+            self.zap.send_multipart([version, number, *status, b"", b""])
+
+    def receive(self) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
+        """Return the next well-formed message of a known session: session, message, header, frames.
+
+        None when there is none now.  What is malformed is dropped and counted.
+        """
+        for number, router in enumerate(self.routers):
+            while True:
+                try:
+                    parts = router.recv_multipart(zmq.DONTWAIT, copy=False)
+                except zmq.Again:
+                    break
+                found = self._read(number, parts)
+                if found is not None:
+                    return found
+        return None
+
+    def _read(
+        self, number: int, parts: list[Any]
+    ) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
+        route = (number, parts[0].bytes)
+        if len(parts) < 2:
+            self.bad_messages += 1
+            return None
+        header = parts[1].bytes
+        frames: list[Buffer] = [p.bytes if len(p) < LARGE else p.buffer for p in parts[2:]]
+        try:
+            message = decode_from_peer(header, frames)
+        except ProtocolError:
+            self.bad_messages += 1
+            return None
+        if type(message) is wire.Hello:
+            self._meet(route, message.session)
+        session = self._sessions.get(route)
+        if session is None:
+            self._send_to(route, [encode(wire.Unknown())])
+            return None
+        return session, message, header, frames
+
+    def _meet(self, route: tuple[int, bytes], session: bytes) -> None:
+        old = self._routes.get(session)
+        if old is not None:
+            self._sessions.pop(old, None)
+        self._routes[session] = route
+        self._sessions[route] = session
+
+    def send(self, session: bytes, message: wire.Message, frames: Sequence[Buffer]) -> bool:
+        """Send to a session; False when it cannot be reached."""
+        route = self._routes.get(session)
+        if route is None:
+            return False
+        if self._send_to(route, [encode(message), *frames]):
+            return True
+        self._sessions.pop(route, None)
+        del self._routes[session]
+        return False
+
+    def _send_to(self, route: tuple[int, bytes], frames: list[Buffer]) -> bool:
+        try:
+            self.routers[route[0]].send_multipart([route[1], *frames], zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close everything; what was sent gets half a second to leave."""
+        for router in self.routers:
+            router.close()
+        if self.zap is not None:
+            self.zap.close(0)
+        self._context.term()

@@ -1,0 +1,186 @@
+"""A batch's tasks and their states: one byte a task, moved in ranges.
+
+This is the only place that changes a task's state; an illegal move raises and changes nothing.
+
+    HELD ──claimed──> QUEUED ──sent──> LEASED ──> DONE
+      ^                 │  ^             │  │
+      └──parent gone────┘  └─worker gone─┘  └───> FAILED, CANCELLED
+
+``HELD`` tasks are recorded but nobody who could use their results asks for them now.  ``VOID``
+indices are older tasks under another name (a replayed submission that met its own record).
+
+No I/O, no clock; it knows nothing of workers or messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import InvalidTransition
+from ..ids import short
+
+HELD, QUEUED, LEASED, DONE, FAILED, CANCELLED, VOID = range(7)
+NAMES = ("held", "queued", "leased", "done", "failed", "cancelled", "void")
+
+# A result may come for a task in any unfinished state: silent is not dead, and late is not wrong.
+LEGAL: dict[int, frozenset[int]] = {
+    HELD: frozenset({QUEUED, LEASED, DONE, FAILED, CANCELLED, VOID}),
+    QUEUED: frozenset({HELD, LEASED, DONE, FAILED, CANCELLED}),
+    LEASED: frozenset({HELD, QUEUED, DONE, FAILED, CANCELLED}),
+    DONE: frozenset(),
+    FAILED: frozenset({HELD}),
+    CANCELLED: frozenset({HELD, QUEUED, DONE, FAILED}),
+    VOID: frozenset(),
+}
+UNFINISHED = frozenset({HELD, QUEUED, LEASED, CANCELLED})
+
+
+class Tally:
+    """How many tasks are in each state, over all batches."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(NAMES)
+
+    def of(self, state: int) -> int:
+        """Return how many tasks are in a state."""
+        return self.counts[state]
+
+
+class Batch:
+    """Tasks of one parent submitted together.
+
+    Attributes
+    ----------
+    id, seq, records : bytes, int, int
+        Its name, its journal record, and how many records that takes (its buffers follow it).
+    parent, first, count, lineage
+        Its parent's task id, its first ordinal, its number of tasks, its parent's lineage.
+    functions : list of bytes
+        The digests of the functions its tasks call.
+    state : bytearray
+        One byte a task.
+    claimed : bytearray or None
+        1 for each task that the present run of its parent has submitted; None: all of them.
+    results : list of (start, stop, seq, records)
+        Where its results are recorded, in order of indices.
+    attempts : dict
+        Crashes of workers while a task was running, by index.
+    intact : bool
+        Each index is the child of ordinal ``first + index``.
+    holders : set of bytes
+        Sessions that hold leases on it.
+    """
+
+    __slots__ = (
+        "attempts", "claimed", "count", "families", "first", "functions", "holders", "id",
+        "intact", "lineage", "parent", "payload_bytes", "records", "results", "seq", "state",
+        "tally",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tally: Tally,
+        *,
+        id: bytes,
+        seq: int,
+        records: int,
+        parent: bytes,
+        lineage: bytes,
+        first: int,
+        count: int,
+        functions: list[bytes],
+        payload_bytes: int,
+    ) -> None:
+        self.tally = tally
+        self.id = id
+        self.seq = seq
+        self.records = records
+        self.parent = parent
+        self.lineage = lineage
+        self.first = first
+        self.count = count
+        self.functions = functions
+        self.payload_bytes = payload_bytes
+        self.state = bytearray(count)
+        self.claimed: bytearray | None = None
+        self.results: list[tuple[int, int, int, int]] = []
+        self.attempts: dict[int, int] = {}
+        self.families: set[int] = set()
+        self.intact = True
+        self.holders: set[bytes] = set()
+        tally.counts[HELD] += count
+
+    def __repr__(self) -> str:
+        return f"<Batch {short(self.id)} of {self.count} tasks from ordinal {self.first}>"
+
+    def move(self, start: int, stop: int, to: int) -> None:
+        """Move tasks that are all in one state to another one.
+
+        Raises
+        ------
+        InvalidTransition
+            They are not in one state, or that state does not lead there.
+        """
+        was = self.state[start]
+        if self.state.count(was, start, stop) != stop - start:
+            raise InvalidTransition(f"{self!r}: tasks {start} to {stop} are in several states")
+        if to not in LEGAL[was]:
+            raise InvalidTransition(
+                f"{self!r}: tasks {start} to {stop} cannot go from {NAMES[was]} to {NAMES[to]}"
+            )
+        self.state[start:stop] = bytes((to,)) * (stop - start)
+        self.tally.counts[was] -= stop - start
+        self.tally.counts[to] += stop - start
+
+    def runs(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(start, stop, state)`` of each stretch of tasks in one state."""
+        while start < stop:
+            rest = self.state[start:stop]
+            # The length of the leading run, counted in C: a Python loop here costs 50 ns a task.
+            end = start + len(rest) - len(rest.lstrip(rest[:1]))
+            yield start, end, rest[0]
+            start = end
+
+    def move_all(self, start: int, stop: int, origin: int, to: int) -> int:
+        """Move those tasks that are in state ``origin``; return how many."""
+        moved = 0
+        for a, b, state in list(self.runs(start, stop)):
+            if state == origin:
+                self.move(a, b, to)
+                moved += b - a
+        return moved
+
+    def forget(self) -> None:
+        """Take this batch's tasks out of the tally: it leaves the book."""
+        for state in range(len(NAMES)):
+            self.tally.counts[state] -= self.state.count(state)
+
+    def is_claimed(self, index: int) -> bool:
+        """Has the present run of the parent submitted this task?"""
+        return self.claimed is None or bool(self.claimed[index])
+
+    def claimed_stretches(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Return the stretches between two indices that the parent's present run submitted."""
+        if self.claimed is None:
+            return [(start, stop)]
+        found = []
+        at = self.claimed.find(1, start, stop)
+        while at >= 0:
+            end = self.claimed.find(0, at, stop)
+            end = stop if end < 0 else end
+            found.append((at, end))
+            at = self.claimed.find(1, end, stop)
+        return found
+
+    def claim(self, start: int, stop: int) -> None:
+        """The present run of the parent has submitted these tasks."""
+        if self.claimed is not None:
+            self.claimed[start:stop] = b"\x01" * (stop - start)
+            if self.claimed.count(1) == self.count:
+                self.claimed = None
+
+    def unclaim(self) -> None:
+        """The parent is run again: what it submitted before is claimed no more."""
+        self.claimed = bytearray(self.count)

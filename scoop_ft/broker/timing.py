@@ -1,0 +1,143 @@
+"""What the broker does because time has passed, and what it tells people about waiting.
+
+All times are of the monotonic clock that the driver passes in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..ids import short
+from ..wire.codec import decode_header
+from ..wire.messages import Submit
+from .from_parent import drop_orphans, finish_cancel
+from .peers import Peer
+from .tasks import LEASED, QUEUED
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+TICK_S: Final = 0.02  # the driver calls on_tick about this often while something may be due
+GRACE_S: Final = 2.0  # after a restart, workers of before have this long to come back
+LOST_S: Final = 5.0  # a worker that cannot be reached keeps its work this long
+SILENT_AGENT_S: Final = 5.0  # an agent that says nothing this long: its host is gone or asleep
+UNANSWERED_S: Final = 2.0  # a worker that does not answer a recall is busy without a pause
+JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
+
+
+def on_tick(b: Broker, now: float) -> None:
+    """Look at everything that may be due."""
+    slept = now - b.now
+    b.now = now
+    if slept > JUMP_S:
+        _renew(b, now, slept)
+        return
+    if b.grace_until and (now >= b.grace_until or not b.expected):
+        _end_grace(b)
+    for peer in list(b.peers.values()):
+        if peer.role == "worker":
+            _look_at_worker(b, peer, now)
+        elif peer.role == "agent" and peer.connected:
+            _look_at_agent(b, peer, now)
+    for number, request in list(b.cancels.items()):
+        if now >= request.deadline:
+            finish_cancel(b, number)
+
+
+def _renew(b: Broker, now: float, slept: float) -> None:
+    """The clock jumped (a laptop that slept, a stopped broker): leases are renewed, not expired."""
+    for peer in b.peers.values():
+        peer.heard_at = now
+        peer.recall_sent += slept
+        if not peer.connected:
+            peer.lost_at = now
+    if b.grace_until:
+        b.grace_until += slept
+
+
+def _end_grace(b: Broker) -> None:
+    b.grace_until = 0.0
+    for session in list(b.expected):
+        if session not in b.peers:
+            b.expected.discard(session)
+            b.record_member(session, b"", "", alive=False)
+    drop_orphans(b)
+
+
+def _look_at_worker(b: Broker, peer: Peer, now: float) -> None:
+    busy_with = peer.report.task if peer.report is not None and peer.report.task else b""
+    if not peer.connected and now - peer.lost_at > LOST_S:
+        heard = now - peer.heard_at < SILENT_AGENT_S
+        b.dispatcher.take_all(peer, but=busy_with if heard else b"")
+        if not peer.load:
+            del b.peers[peer.session]
+            b.expected.discard(peer.session)
+            b.record_member(peer.session, peer.agent, peer.host, alive=False)
+    elif peer.recall and now - peer.recall_sent > UNANSWERED_S and b.dispatcher.any_idle():
+        peer.recall_sent = now
+        b.dispatcher.take_all(peer, but=busy_with)
+
+
+def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:
+    if now - agent.heard_at <= SILENT_AGENT_S:
+        return
+    for peer in b.peers.values():
+        if peer.agent == agent.session and peer.role == "worker" and not peer.suspended:
+            b.dispatcher.take_all(peer)
+            peer.suspended = True
+
+
+def waiting(b: Broker) -> str:
+    """Say why nothing can progress; empty when something can."""
+    if b.full:
+        return b.full
+    if b.book.exit_code is not None:
+        return ""
+    tally = b.book.tally
+    workers = [p for p in b.peers.values() if p.role == "worker"]
+    usable = [p for p in workers if p.connected and not p.suspended]
+    if not b.root or b.root not in b.peers or not b.peers[b.root].connected:
+        return "the script's process is not connected"
+    if tally.of(QUEUED) or tally.of(LEASED):
+        if not workers:
+            return "no worker is connected"
+        if not usable and any(p.suspended for p in workers):
+            return "all workers are stopped or silent"
+        if not usable:
+            return "no worker can be reached"
+    return ""
+
+
+def worker_stats(b: Broker, peer: Peer) -> dict[str, Any]:
+    """Return what is known of a worker, as plain values."""
+    report = peer.report
+    task = report.task if report is not None else b""
+    found = b.book.task(task) if task else None
+    return {
+        "id": peer.session.hex(),
+        "pid": peer.pid,
+        "host": peer.host,
+        "state": _worker_state(peer),
+        "tasks_done": max(peer.tasks_done, report.tasks_done if report is not None else 0),
+        "task": f"{short(found[0].id)}:{found[1]}" if found is not None else "",
+        "function": _function_name(b, *found) if found is not None else "",
+        "running_s": report.since_s if report is not None and task else 0.0,
+        "rss_bytes": report.rss_bytes if report is not None else 0,
+        "last_heartbeat_s": round(b.now - peer.heard_at, 3),
+    }
+
+
+def _worker_state(peer: Peer) -> str:
+    if not peer.connected:
+        return "lost"
+    if peer.suspended:
+        return "stopped"
+    return "idle" if peer.idle else "busy"
+
+
+def _function_name(b: Broker, batch: Any, index: int) -> str:
+    if len(batch.functions) == 1:
+        return b.book.function_name(batch.functions[0])
+    with b.journal.reading() as view:
+        header = decode_header(view.header(batch.seq), Submit)
+    return b.book.function_name(header.functions[memoryview(header.which).cast("H")[index]])

@@ -1,0 +1,314 @@
+"""What a user types: ``scoop-ft`` and ``python -m scoop_ft``.
+
+Parses and prints; each command's work is done by the module it imports when it is called.  An
+error is one line that says what to do, and exit code 2; ``-v`` adds where it comes from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from .errors import RunError, ScoopError
+
+
+@dataclass
+class _Said:
+    """What was said that concerns more than one command."""
+
+    verbose: bool = False
+    script_args: list[str] | None = None  # after the ``--`` of resume
+
+
+_COMMANDS = ("run", "resume", "status", "runs", "journal", "broker", "worker", "version")
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="'scoop-ft script.py' is short for 'scoop-ft run script.py'.",
+)
+def cli() -> None:
+    """Parallel futures that survive the death of any process."""
+
+
+# ---- run and resume -----------------------------------------------------------------------------
+
+_workers = click.option(
+    "-n", "--workers", type=click.IntRange(1, 100_000), metavar="N",
+    help="Number of workers (default: the cores this process may use).",
+)  # fmt: skip
+_seed = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+    help="Seed of the run's random numbers (default: drawn, and recorded).",
+)  # fmt: skip
+_max_attempts = click.option(
+    "--max-attempts", type=click.IntRange(1, 1000), metavar="N",
+    help="How often a task is tried that kills its workers (default: 3).",
+)  # fmt: skip
+_listen = click.option(
+    "--listen", metavar="tcp://HOST:PORT", help="Also serve workers of other machines (encrypted).",
+)  # fmt: skip
+_unsafe = click.option(
+    "--journal-unsafe-fs", "unsafe_filesystem", is_flag=True,
+    help="Keep the journal on a network file system although it may be damaged there.",
+)  # fmt: skip
+_quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
+
+
+def _note_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    said: _Said = context.find_object(_Said) or _Said()
+    said.verbose = value
+    return value
+
+
+_verbose = click.option(
+    "-v", "--verbose", is_flag=True, is_eager=True, callback=_note_verbose, help="Say more."
+)
+
+
+@cli.command(
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
+    options_metavar="[OPTIONS]",
+)
+@_workers
+@click.option("--run-dir", type=click.Path(), metavar="DIR",
+              help="The directory of this run (default: a new one in .scoop-ft).")  # fmt: skip
+@_seed
+@_max_attempts
+@_listen
+@_unsafe
+@_quiet
+@_verbose
+@click.argument("script", type=click.Path())
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any) -> int:
+    """Run a script.  What follows the script belongs to it."""
+    from .launch import launcher
+
+    _check_listen(options["listen"])
+    return launcher.run(script, list(args), run_dir, launcher.Options(**options))
+
+
+@cli.command()
+@_workers
+@_seed
+@_max_attempts
+@_listen
+@_unsafe
+@_quiet
+@_verbose
+@click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
+@click.argument("run_dir", required=False, metavar="[RUN]")
+@click.pass_obj
+def resume(said: _Said, /, run_dir: str | None, dry_run: bool, **options: Any) -> int:
+    """Go on with a run: the last unfinished one of this folder, or the one named.
+
+    After '--' follow other arguments for the script than before.
+    """
+    from .launch import launcher
+
+    _check_listen(options["listen"])
+    directory = _locate(run_dir)
+    if dry_run:
+        return _report(directory)
+    return launcher.resume(directory, said.script_args, launcher.Options(**options))
+
+
+def _locate(where: str | None) -> Any:
+    from .launch.status import last_unfinished
+    from .rundir import locate
+
+    return last_unfinished() if where is None else locate(where)
+
+
+def _check_listen(address: str | None) -> None:
+    if address is not None and not (address.startswith("tcp://") and ":" in address[6:]):
+        raise RunError(f"--listen wants tcp://HOST:PORT, not {address}")
+
+
+def _report(directory: Any) -> int:
+    """Print what a resume would do, function by function."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+    from scoop_journal import JournalError
+
+    from .broker import offline
+
+    directory.info()
+    try:
+        rows = list(offline.report(directory.journal))
+    except JournalError as error:
+        raise RunError(str(error)) from error
+    table = Table(box=None, pad_edge=False)
+    for title in ("function", "reused", "again", "why"):
+        table.add_column(title, justify="right" if title in ("reused", "again") else "left")
+    for row in rows:
+        table.add_row(
+            Text(row["function"]), f"{row['reused']:,}", f"{row['again']:,}", Text(row["why"])
+        )
+    Console(highlight=False).print(table)
+    return 0
+
+
+# ---- looking ------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.argument("run_dir", required=False, metavar="[RUN]")
+def status(run_dir: str | None, as_json: bool) -> int:
+    """Say how a run is: the last one of this folder, or the one named."""
+    from .launch import status as looking
+    from .rundir import find_runs, locate
+
+    if run_dir is not None:
+        directory = locate(run_dir)
+    else:
+        runs_here = find_runs()
+        if not runs_here:
+            raise RunError("no run found in this folder: give the run directory")
+        directory = runs_here[-1]
+    found = looking.status(directory)
+    if as_json:
+        click.echo(json.dumps(found, indent=1, default=str))
+    else:
+        looking.show(found)
+    return 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def runs(as_json: bool) -> int:
+    """List the runs of this folder."""
+    from .launch import status as looking
+    from .rundir import find_runs
+
+    rows = [looking.brief(directory) for directory in find_runs()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    elif rows:
+        looking.show_runs(rows)
+    else:
+        click.echo("no runs in this folder")
+    return 0
+
+
+@cli.group()
+def journal() -> None:
+    """Look into a run's journal."""
+
+
+@journal.command()
+@click.argument("run_dir", metavar="RUN")
+def verify(run_dir: str) -> int:
+    """Check every record of a journal."""
+    import scoop_journal
+
+    from .rundir import locate
+
+    try:
+        report = scoop_journal.verify(locate(run_dir).journal)
+    except scoop_journal.JournalError as error:
+        raise RunError(str(error)) from error
+    click.echo(str(report))
+    return 0
+
+
+# ---- parts of a run, by hand --------------------------------------------------------------------
+
+
+@cli.command()
+@_max_attempts
+@click.argument("run_dir", metavar="RUN")
+def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
+    """Be the broker of a run that is there, without a launcher."""
+    from .launch import commands
+    from .rundir import locate
+
+    directory = locate(run_dir)
+    info = directory.info()
+    directory.choose_endpoint()
+    command = commands.broker(directory, max_attempts or info.max_attempts, resume=False)
+    os.execve(command[0], command, commands.environment(info.seed, stdout_is_read=False))
+
+
+@cli.command()
+@_workers
+@click.option("--keys", type=click.Path(file_okay=False), metavar="DIR",
+              help="The run's keys; needed with an address.")  # fmt: skip
+@click.argument("where", metavar="RUN|ADDRESS")
+def worker(where: str, workers: int | None, keys: str | None) -> int:
+    """Add workers to a run, by its directory or its broker's address."""
+    from .launch import standalone
+    from .launch.processes import usable_cores
+
+    return standalone.serve(where, workers or usable_cores(), keys)
+
+
+@cli.command()
+def version() -> int:
+    """Print the version."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        click.echo(f"scoop-ft {installed('scoop-ft')}")
+    except PackageNotFoundError:
+        click.echo("scoop-ft, not installed")
+    return 0
+
+
+# ---- entry --------------------------------------------------------------------------------------
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command line; return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments, said = _prepare(arguments)
+    try:
+        code = cli.main(arguments, prog_name="scoop-ft", standalone_mode=False, obj=said)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        return _fail(_one_line(error.format_message()), 2, said)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", 130, said)
+    except RunError as error:
+        return _fail(str(error), error.exit_code, said)
+    except (ScoopError, OSError) as error:
+        return _fail(_one_line(str(error)), 2, said)
+
+
+def _prepare(arguments: list[str]) -> tuple[list[str], _Said]:
+    """Put in the ``run`` that may be left out; take away what follows a ``--`` of resume."""
+    said = _Said()
+    first = arguments[0] if arguments else "--help"
+    if first not in _COMMANDS and first not in ("-h", "--help"):
+        if first == "--version":
+            return ["version"], said
+        return ["run", *arguments], said
+    if first == "resume" and "--" in arguments:
+        place = arguments.index("--")
+        said.script_args = arguments[place + 1 :]
+        arguments = arguments[:place]
+    return arguments, said
+
+
+def _fail(text: str, code: int, said: _Said) -> int:
+    if said.verbose and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    print(f"scoop-ft: error: {text}", file=sys.stderr, flush=True)
+    return code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

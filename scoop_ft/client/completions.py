@@ -1,0 +1,71 @@
+"""Futures in the order in which they end: what `as_completed` and `wait` stand on.
+
+Looks only at what has arrived since it last looked, so that ten thousand futures do not cost ten
+thousand looks each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from .groups import Group
+
+T = TypeVar("T")
+
+
+class Completions(Generic[T]):
+    """Things that stand for results, by when these arrive.
+
+    Parameters
+    ----------
+    items : list of (item, group, index)
+    """
+
+    def __init__(self, items: list[tuple[T, Group, int]]) -> None:
+        self._waiting: dict[Group, dict[int, list[T]]] = {}
+        self._seen: dict[Group, int] = {}
+        self._changed: deque[Group] = deque()
+        self._watchers: list[tuple[Group, Callable[[], None]]] = []
+        self.ready: deque[T] = deque()
+        self.left = len(items)
+        for item, group, index in items:
+            self._waiting.setdefault(group, {}).setdefault(index, []).append(item)
+        for group in self._waiting:
+            self._watch(group)
+            self._seen[group] = 0
+            self._changed.append(group)
+
+    def _watch(self, group: Group) -> None:
+        def changed() -> None:
+            self._changed.append(group)
+
+        group.watchers.append(changed)
+        self._watchers.append((group, changed))
+
+    def groups(self) -> list[Group]:
+        """Return the groups whose arrivals matter still."""
+        return [group for group, waiting in self._waiting.items() if waiting]
+
+    def look(self) -> bool:
+        """Take in what has arrived; tell whether an item is ready."""
+        while self._changed:
+            group = self._changed.popleft()
+            waiting = self._waiting[group]
+            arrivals = group.arrivals
+            for start, stop, _, _ in arrivals[self._seen[group] :]:
+                if len(waiting) < stop - start:
+                    found = sorted(index for index in waiting if start <= index < stop)
+                else:
+                    found = [index for index in range(start, stop) if index in waiting]
+                for index in found:
+                    self.ready.extend(waiting.pop(index))
+            self._seen[group] = len(arrivals)
+        return bool(self.ready)
+
+    def close(self) -> None:
+        """Stop watching."""
+        for group, watcher in self._watchers:
+            group.watchers.remove(watcher)
+        self._watchers.clear()

@@ -1,0 +1,123 @@
+"""A connection to the broker: one DEALER at a time, and a watch on it.
+
+Moves frames and reports the end of the connection; says nothing by itself.  A new connection is a
+new socket with an identity nobody had before, so that nothing queued for an old one gets through.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+import zmq
+
+from ..errors import ProtocolError
+from ..rundir import Keys
+from ..wire.codec import decode_from_broker, encode
+from ..wire.messages import Message
+
+Buffer = Union[bytes, memoryview]
+
+RECONNECT_MS = 20
+LARGE = 65_536  # from here on, a frame is not copied
+HEARTBEAT_MS = 500
+HEARTBEAT_TIMEOUT_MS = 2_000
+_ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+
+
+class Connection:
+    """The socket of a root, a worker, an agent or an observer.
+
+    Parameters
+    ----------
+    endpoint, keys : callables
+        Asked at each `open`, since a restarted broker may be found elsewhere.
+    """
+
+    def __init__(self, endpoint: Callable[[], str], keys: Callable[[], Keys | None]) -> None:
+        self._endpoint = endpoint
+        self._keys = keys
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+
+    @property
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        """What to poll for reading."""
+        return [s for s in (self._socket, self._monitor) if s is not None]
+
+    def open(self) -> None:
+        """Begin anew.  It connects as soon as there is a broker."""
+        self._shut()
+        socket = self._context.socket(zmq.DEALER)
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.RCVHWM, 0),  # never finite: libzmq 4.3.5 may abort on it with heartbeats
+            (zmq.SNDHWM, 0),
+            (zmq.RECONNECT_IVL, RECONNECT_MS),
+            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
+            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        ):
+            socket.set(option, value)
+        socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))
+        endpoint = self._endpoint()
+        if endpoint.startswith("tcp:"):
+            keys = self._keys()
+            if keys is not None:
+                socket.curve_publickey = keys.public.encode()
+                socket.curve_secretkey = keys.secret.encode()
+                socket.curve_serverkey = keys.server.encode()
+        self._monitor = socket.get_monitor_socket(_ENDS)
+        self._socket = socket
+        socket.connect(endpoint)
+
+    def send(self, message: Message, frames: Sequence[Buffer] = ()) -> None:
+        """Send a message; without a broker it waits for one."""
+        if self._socket is None:
+            return
+        header = encode(message)
+        if not frames:
+            self._socket.send(header, zmq.DONTWAIT)
+            return
+        large = any(len(frame) >= LARGE for frame in frames)
+        self._socket.send_multipart([header, *frames], zmq.DONTWAIT, copy=not large)
+
+    def receive(self) -> tuple[Any, list[Buffer]] | None:
+        """Return the next message and its frames; None when there is none now.
+
+        What is malformed is left out.
+        """
+        while self._socket is not None:
+            try:
+                header, *rest = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
+            except zmq.Again:
+                return None
+            frames: list[Buffer] = [f.bytes if len(f) < LARGE else f.buffer for f in rest]
+            try:
+                return decode_from_broker(header.bytes, frames), frames
+            except ProtocolError:
+                continue
+        return None
+
+    def ended(self) -> bool:
+        """Tell whether the connection that was open has ended."""
+        ended = False
+        while self._monitor is not None:
+            try:
+                self._monitor.recv_multipart(zmq.DONTWAIT)
+                ended = True
+            except zmq.Again:
+                break
+        return ended
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            self._socket.disable_monitor()
+            self._socket.close(0)
+        self._socket = self._monitor = None
+
+    def close(self) -> None:
+        """Close everything, at once."""
+        self._shut()
+        self._context.destroy(0)

@@ -1,0 +1,233 @@
+"""Carries a session's messages: one socket, used by whoever waits.
+
+A thread that waits for results polls the socket itself, so a result wakes it without a detour.
+While all threads compute, a helper thread looks after the socket every few milliseconds: it sends
+what was submitted and takes in what has come.  `pump` is the only place that touches the socket;
+its lock is held for a whole pump.  The session's own lock (``state``) is held only for moments,
+and never while user code runs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import zmq
+
+from .connection import Connection
+from .session import Session
+
+TICK_S: Final = 0.01  # how long something may wait while everybody computes
+POLL_S: Final = 0.5
+SILENCE_S: Final = 3.0  # no Welcome this long after a Hello: begin anew
+
+
+class Link:
+    """Joins a `Session` to a `Connection`.
+
+    Parameters
+    ----------
+    session : Session
+    connection : Connection
+    flush : callable
+        Turns what was submitted or finished into messages; called with ``state`` held.
+    """
+
+    def __init__(
+        self, session: Session, connection: Connection, flush: Callable[[], None]
+    ) -> None:
+        self.session = session
+        self.state = threading.RLock()
+        self.last_pump = time.monotonic()
+        self.pumping = False  # somebody blocks in poll
+        self.after_pump: Callable[[], None] | None = None
+        self._flush = flush
+        self._connection = connection
+        self._pump_lock = threading.Lock()
+        self._arrived = threading.Condition()
+        self._waiting = 0
+        self._busy = threading.Event()
+        self._busy.set()
+        self._closed = False
+        self._pumper = 0
+        self._interrupted = False
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._poller = zmq.Poller()
+        self._hello_at = 0.0
+        self._helper = threading.Thread(target=self._help, name="scoop-ft-link", daemon=True)
+        self._pid = os.getpid()
+
+    def start(self) -> None:
+        """Connect, and let the helper thread begin."""
+        with self._pump_lock:
+            self._reconnect()
+        self._helper.start()
+
+    # ---- for threads that wait ---------------------------------------------------------------
+
+    def wait(self, ready: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until something is so; False when the time is over.
+
+        Raises
+        ------
+        BrokenRun
+            The run has ended: it will never be so.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not ready():
+            if self.session.ended:
+                raise self.session.broken()
+            left = POLL_S if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return False
+            left = min(left, POLL_S)
+            if self._pump_lock.acquire(blocking=False):
+                try:
+                    self._pump(0 if ready() else left)
+                finally:
+                    self._pump_lock.release()
+                    self._tell()
+                self._call_back()
+            else:
+                self._wait_for_others(ready, left)
+        return True
+
+    def _wait_for_others(self, ready: Callable[[], bool], seconds: float) -> None:
+        with self._arrived:
+            self._waiting += 1
+            try:
+                if not ready() and self._pump_lock.locked():
+                    self._arrived.wait(seconds)
+            finally:
+                self._waiting -= 1
+
+    def _tell(self) -> None:
+        if self._waiting:
+            with self._arrived:
+                self._arrived.notify_all()
+
+    def pump(self, seconds: float = 0.0) -> None:
+        """Send and receive once, waiting at most so long for something to come."""
+        if self._pump_lock.acquire(blocking=False):
+            try:
+                self._pump(seconds)
+            finally:
+                self._pump_lock.release()
+                self._tell()
+            self._call_back()
+
+    def _call_back(self) -> None:
+        if self.after_pump is not None:
+            self.after_pump()
+
+    def interrupt(self) -> bool:
+        """Ctrl-C has come, in the main thread; True: it is raised at the end of this pump.
+
+        A message half taken in would be a lost result.
+        """
+        if self._pumper != threading.get_ident():
+            return False
+        self._interrupted = True
+        self.wake()
+        return True
+
+    def _raise_interrupt(self) -> None:
+        if self._interrupted and threading.current_thread() is threading.main_thread():
+            self._interrupted = False
+            raise KeyboardInterrupt
+
+    def wake(self) -> None:
+        """End the poll that somebody blocks in."""
+        if self.pumping:
+            try:
+                self._wake_out.send(b"x")
+            except BlockingIOError:
+                return  # it is full of wake-ups already
+
+    # ---- the pump ----------------------------------------------------------------------------
+
+    def _pump(self, seconds: float) -> None:
+        self._pumper = threading.get_ident()
+        try:
+            self._exchange(seconds)
+        finally:
+            self._pumper = 0
+        self._raise_interrupt()
+
+    def _exchange(self, seconds: float) -> None:
+        session = self.session
+        if session.reconnect or self._connection.ended() or self._silent():
+            self._reconnect()
+        self._send()
+        if seconds > 0:
+            self._poll(seconds)
+        while (found := self._connection.receive()) is not None:
+            with self.state:
+                session.on_message(*found)
+        if session.reconnect:
+            self._reconnect()
+        self._send()
+        self.last_pump = time.monotonic()
+
+    def _poll(self, seconds: float) -> None:
+        self.pumping = True
+        try:
+            self._poller.poll(int(seconds * 1000) + 1)
+        finally:
+            self.pumping = False
+        try:
+            self._wake_in.recv(4096)
+        except BlockingIOError:
+            return
+
+    def _send(self) -> None:
+        with self.state:
+            if self.session.welcomed:
+                self._flush()
+            outbox, self.session.outbox = self.session.outbox, []
+        for message, frames in outbox:
+            self._connection.send(message, frames)
+
+    def _silent(self) -> bool:
+        return not self.session.welcomed and time.monotonic() - self._hello_at > SILENCE_S
+
+    def _reconnect(self) -> None:
+        self._connection.open()
+        self._hello_at = time.monotonic()
+        with self.state:
+            self.session.connect()
+        self._poller = zmq.Poller()
+        for each in self._connection.sockets:
+            self._poller.register(each, zmq.POLLIN)
+        self._poller.register(self._wake_in.fileno(), zmq.POLLIN)
+
+    # ---- the helper --------------------------------------------------------------------------
+
+    def busy(self) -> None:
+        """This process computes now: the helper looks after the socket."""
+        if not self._busy.is_set():
+            self._busy.set()
+
+    def idle(self) -> None:
+        """A thread waits at the socket: the helper may sleep."""
+        self._busy.clear()
+
+    def _help(self) -> None:
+        while not self._closed and os.getpid() == self._pid:
+            self._busy.wait()
+            time.sleep(TICK_S)
+            if time.monotonic() - self.last_pump >= TICK_S:
+                self.pump(0.0)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._closed = True
+        self._busy.set()
+        with self._pump_lock:
+            self._connection.close()

@@ -1,0 +1,240 @@
+"""What `futures` and `shared` stand on: the root's runtime, a worker's, or none (serial).
+
+One runtime a process.  It joins a parent's scope, the session and the link; user code never sees
+it.  The root's is here; the worker's is in `scoop_ft.worker.runtime`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import chain, islice
+from typing import Any, Final
+
+from ..ids import ROOT_ID, ROOT_LINEAGE
+from ..payload import Packer, load
+from ..wire import messages as wire
+from .groups import Group
+from .link import TICK_S, Link
+from .scopes import Definition, Scope
+from .session import Session
+
+WINDOW_BYTES: Final = 64 << 20  # no more payload than this waits for the broker's sync
+Part = tuple[Group, int, int]  # group, first index, count
+
+_current: Runtime | None = None
+
+
+def current() -> Runtime | None:
+    """Return this process's runtime; None: tasks run serially, here."""
+    return _current
+
+
+def install(runtime: Runtime | None) -> None:
+    """Make a runtime this process's."""
+    global _current
+    _current = runtime
+
+
+class Runtime(ABC):
+    """The calls that `futures` and `shared` need."""
+
+    def __init__(self, session: Session, link: Link) -> None:
+        self.session = session
+        self.link = link
+
+    @abstractmethod
+    def scope(self) -> Scope:
+        """Return the parent that calls."""
+
+    @abstractmethod
+    def close(self, scope: Scope) -> None:
+        """End the parent's open batch and let its tasks go their way (lock of ``scope`` held)."""
+
+    @abstractmethod
+    def wait(
+        self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
+    ) -> bool:
+        """Wait until something is so that arrivals in ``groups`` may bring; False: time over."""
+
+    @abstractmethod
+    def after(self, callback: Callable[[], None]) -> None:
+        """Call something soon, where user code may run."""
+
+    @abstractmethod
+    def breathe(self) -> None:
+        """The user asks whether something is so: give it a chance to become so."""
+
+    # ---- submitting ------------------------------------------------------------------------
+
+    def submit(
+        self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Scope, Group, int]:
+        """Submit one call."""
+        scope = self.scope()
+        with scope.lock:
+            group, index = scope.add(function, args, kwargs)
+            if group.count == 1:
+                self.opened(scope)
+            if scope.is_full():
+                self.close(scope)
+        self.throttle()
+        return scope, group, index
+
+    def submit_many(
+        self, function: Definition, calls: Iterable[tuple[Any, ...]]
+    ) -> list[Part]:
+        """Submit one call for each tuple of arguments, read as they are packed."""
+        scope = self.scope()
+        iterator = iter(calls)
+        parts: list[Part] = []
+        for first in iterator:
+            rest = chain((first,), islice(iterator, scope.room() - 1))
+            with scope.lock:
+                part = scope.add_many(function, rest, scope.room())
+                parts.append(part)
+                if part[1] == 0:
+                    self.opened(scope)
+                if scope.is_full():
+                    self.close(scope)
+            self.throttle()
+        return parts
+
+    def opened(self, scope: Scope) -> None:
+        """A parent's batch has its first call."""
+        return
+
+    def throttle(self) -> None:
+        """Wait while too much has not been synced by the broker."""
+        if time.monotonic() - self.link.last_pump > TICK_S:
+            self.link.pump(0.0)
+        session = self.session
+        if session.unacknowledged_bytes > WINDOW_BYTES:
+            self.wait(lambda: session.unacknowledged_bytes < WINDOW_BYTES // 2, (), None)
+
+    def flush(self) -> None:
+        """End the open batch of the parent that calls."""
+        scope = self.scope()
+        if scope.has_open():
+            with scope.lock:
+                self.close(scope)
+
+    # ---- asking ----------------------------------------------------------------------------
+
+    def cancel(self, scope: Scope, ordinal: int) -> bool:
+        """Give a child up; True when it will not run."""
+        with scope.lock:
+            self.close(scope)
+        session = self.session
+        with self.link.state:
+            number = session.number()
+            request = session.ask(
+                lambda r: wire.Cancel(number, r, scope.task, [(ordinal, ordinal + 1)])
+            )
+        return bool(self._answer(request))
+
+    def running(self, scope: Scope, ordinal: int) -> bool:
+        """Is a child with a worker?"""
+        with scope.lock:
+            self.close(scope)
+        with self.link.state:
+            request = self.session.ask(lambda r: wire.Query(r, scope.task, ordinal))
+        return bool(self._answer(request))
+
+    def _answer(self, request: int) -> Any:
+        found: list[Any] = []
+
+        def came() -> bool:
+            if not found:
+                answer = self.session.answer(request)
+                if answer is not None:
+                    found.append(answer)
+            return bool(found)
+
+        self.link.pump(0.0)
+        self.wait(came, (), 5.0)
+        return found[0] if found else None
+
+    # ---- constants -------------------------------------------------------------------------
+
+    def set_const(self, key: str, value: Any) -> None:
+        """Share a constant with all processes of the run."""
+        packer = Packer()
+        packer.add(value, f"constant {key!r}")
+        packed = packer.take()
+        frames = [packed.payload, *packed.frames]
+        session = self.session
+        with self.link.state:
+            session.consts[key] = (frames[0], list(frames[1:]))
+            sizes = [size for _, size in packed.buffers]
+            session.keep(wire.SetConst(session.number(), key, sizes), frames)
+        self.link.wake()
+
+    def get_const(self, key: str, timeout_s: float | None) -> Any:
+        """Return a constant, waiting for it; raises TimeoutError."""
+        consts = self.session.consts
+        if not self.wait(lambda: key in consts, (), timeout_s):
+            raise TimeoutError(f"nobody has set the constant {key!r} within {timeout_s} s")
+        payload, buffers = consts[key]
+        return load(payload, buffers)
+
+
+class RootRuntime(Runtime):
+    """The runtime of the process that runs the user's script: it submits, and waits."""
+
+    def __init__(self, session: Session, link: Link) -> None:
+        super().__init__(session, link)
+        self._scope = Scope(ROOT_ID, ROOT_LINEAGE, replayed=True)
+        session.scopes[ROOT_ID] = self._scope
+        self._callbacks: deque[Callable[[], None]] = deque()
+        self._calling = threading.Lock()
+        link.after_pump = self.run_callbacks
+
+    def scope(self) -> Scope:
+        """Return the root."""
+        return self._scope
+
+    def close(self, scope: Scope) -> None:
+        """Send the open batch."""
+        closed = scope.close()
+        if closed is not None:
+            with self.link.state:
+                self.session.submit(closed, self.session.new_batch())
+            self.link.wake()
+
+    def flush_open(self) -> None:
+        """Send the open batch if nobody is just packing a call (for the link's pump)."""
+        scope = self._scope
+        if scope.has_open() and scope.lock.acquire(blocking=False):
+            try:
+                self.close(scope)
+            finally:
+                scope.lock.release()
+
+    def wait(
+        self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
+    ) -> bool:
+        """Wait at the socket."""
+        self.flush()
+        return self.link.wait(ready, timeout_s)
+
+    def breathe(self) -> None:
+        """Look at the socket."""
+        self.flush()
+        self.link.pump(0.0)
+
+    def after(self, callback: Callable[[], None]) -> None:
+        """Call something after the next look at the socket."""
+        self._callbacks.append(callback)
+
+    def run_callbacks(self) -> None:
+        """Call what waits to be called; by one thread at a time, so that order is kept."""
+        while self._callbacks and self._calling.acquire(blocking=False):
+            try:
+                while self._callbacks:
+                    self._callbacks.popleft()()
+            finally:
+                self._calling.release()

@@ -1,0 +1,221 @@
+"""A parent that runs in this process: it numbers its children and gathers them into batches.
+
+Calls are pickled as they are submitted (the user may change an argument afterwards) and wait in an
+open batch until somebody waits for them, the batch is large enough, or some milliseconds have
+passed.  No I/O.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+from ..ids import digest
+from ..payload import Packed, Packer, dump_function
+from .groups import Chunk, Group
+
+BATCH_TASKS: Final = 2_048
+BATCH_BYTES: Final = 256 << 10
+
+
+class Definition(NamedTuple):
+    """A function as it travels."""
+
+    digest: bytes
+    name: str
+    blob: bytes
+
+
+_known: dict[bytes, Definition] = {}
+
+
+def define(func: Callable[..., Any]) -> Definition:
+    """Return a function as it travels; it is pickled once where that is enough."""
+    blob, name = dump_function(func)
+    found = _known.get(blob)
+    if found is None:
+        found = Definition(digest(blob), name, blob)
+        if len(blob) < 1_024:
+            _known[blob] = found
+    return found
+
+
+class Closed(NamedTuple):
+    """A batch ready to be sent or run."""
+
+    scope: Scope
+    group: Group
+    functions: list[Definition]
+    which: bytes
+    packed: Packed
+
+
+class Scope:
+    """One parent.
+
+    Parameters
+    ----------
+    task : bytes
+        The parent's task id.
+    lineage : bytes
+        Its lineage.
+    replayed : bool
+        It has recorded children: what it submits must meet them at the broker.
+
+    Attributes
+    ----------
+    lock : threading.Lock
+        Held while a call is packed: the user's threads and ours meet here.
+    """
+
+    __slots__ = (
+        "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which", "abandoned",
+        "alive", "lineage", "lock", "next", "replayed", "task",
+    )  # fmt: skip
+
+    def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
+        self.task = task
+        self.lineage = lineage
+        self.replayed = replayed
+        self.alive = True
+        self.abandoned = False
+        self.next = 0
+        self.lock = threading.RLock()
+        self._groups: list[Group] = []
+        self._firsts: list[int] = []
+        self._packer: Packer | None = None
+        self._group = Group(0, 0)
+        self._functions: list[Definition] = []
+        self._indices: dict[bytes, int] = {}
+        self._which = array("H")
+
+    # ---- submitting (the caller holds the lock) ------------------------------------------------
+
+    def add(
+        self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Group, int]:
+        """Put a call into the open batch; return where its result will be."""
+        packer = self._open()
+        packer.add_call(args, kwargs, function.name)
+        self._which.append(self._index(function))
+        self._group.count += 1
+        self._group.missing += 1
+        self.next += 1
+        return self._group, self._group.count - 1
+
+    def add_many(
+        self, function: Definition, calls: Iterable[tuple[Any, ...]], room: int
+    ) -> tuple[Group, int, int]:
+        """Put calls into the open batch, until it is full; return group, first index and count.
+
+        The group is the one that had room when this began.
+        """
+        packer = self._open()
+        group, first = self._group, self._group.count
+        add, name = packer.add_call, function.name
+        before = packer.count
+        nothing: dict[str, Any] = {}
+        try:
+            for args in calls:
+                add(args, nothing, name)
+                room -= 1
+                if not room or packer.size_bytes >= BATCH_BYTES:
+                    break
+        finally:
+            count = packer.count - before
+            self._which.extend(array("H", (self._index(function),)) * count)
+            group.count += count
+            group.missing += count
+            self.next += count
+        return group, first, count
+
+    def room(self) -> int:
+        """Return how many calls the open batch still takes."""
+        return BATCH_TASKS - self._group.count
+
+    def is_full(self) -> bool:
+        """Must the open batch be closed?"""
+        packer = self._packer
+        return packer is not None and (
+            packer.count >= BATCH_TASKS or packer.size_bytes >= BATCH_BYTES
+        )
+
+    def has_open(self) -> bool:
+        """Is there a call that has not left?"""
+        return self._packer is not None and self._packer.count > 0
+
+    def _open(self) -> Packer:
+        if self._packer is None:
+            self._packer = Packer()
+        if self._group.count == 0:
+            self._group = Group(self.next, 0)
+        return self._packer
+
+    def _index(self, function: Definition) -> int:
+        index = self._indices.get(function.digest)
+        if index is None:
+            index = self._indices[function.digest] = len(self._functions)
+            self._functions.append(function)
+        return index
+
+    def close(self) -> Closed | None:
+        """End the open batch; None when there is nothing in it."""
+        if not self.has_open():
+            return None
+        assert self._packer is not None
+        group, packed = self._group, self._packer.take()
+        which = self._which.tobytes() if len(self._functions) > 1 else b""
+        closed = Closed(self, group, self._functions, which, packed)
+        self._groups.append(group)
+        self._firsts.append(group.first)
+        self._group = Group(0, 0)
+        self._functions = []
+        self._indices = {}
+        self._which = array("H")
+        return closed
+
+    # ---- results ---------------------------------------------------------------------------
+
+    def deliver(
+        self, start: int, stop: int, chunk: Chunk, position: int
+    ) -> None:
+        """Results of the children of these ordinals have come."""
+        at = bisect_right(self._firsts, start) - 1
+        while start < stop and 0 <= at < len(self._groups):
+            group = self._groups[at]
+            end = min(stop, group.first + group.count)
+            if start < end:
+                group.put(start - group.first, end - group.first, chunk, position)
+                position += end - start
+                start = end
+                if group.missing == 0:
+                    del self._groups[at], self._firsts[at]
+                    continue
+            at += 1
+            if at < len(self._groups) and start < self._firsts[at]:
+                position += self._firsts[at] - start
+                start = self._firsts[at]
+
+    def settle(self, group: Group) -> None:
+        """Forget a group whose results are all there."""
+        at = bisect_right(self._firsts, group.first) - 1
+        if at >= 0 and self._groups[at] is group:
+            del self._groups[at], self._firsts[at]
+
+    def waits_for(self) -> list[tuple[int, int]]:
+        """Return the ordinals whose results have not come, batches not yet closed left out."""
+        ranges: list[tuple[int, int]] = []
+        for group in self._groups:
+            for start, stop in group.missing_ranges():
+                if ranges and ranges[-1][1] == start:
+                    ranges[-1] = (ranges[-1][0], stop)
+                else:
+                    ranges.append((start, stop))
+        return ranges
+
+    def submitted(self) -> int:
+        """Return the first ordinal that is not in a closed batch."""
+        return self._group.first if self._group.count else self.next

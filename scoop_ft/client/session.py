@@ -1,0 +1,256 @@
+"""The broker as its peer sees it: what was said and not yet acknowledged, who runs here.
+
+Messages in, messages out through ``outbox``; no socket, no clock, no thread.  Root and workers
+share it; `worker.session` adds what only workers do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+from ..errors import BrokenRun
+from ..ids import batch_id
+from ..wire import messages as wire
+from .groups import Chunk
+from .scopes import Closed, Definition, Scope
+
+Buffer = Union[bytes, memoryview]
+Frames = Sequence[Buffer]
+
+
+class Session:
+    """One process's session with the broker.
+
+    Parameters
+    ----------
+    session : bytes
+        8 bytes no other process has.
+    role : str
+        "root" or "worker".
+    host : str
+    agent : bytes
+        The session of the agent that answers for this process (empty for none).
+
+    Attributes
+    ----------
+    outbox : list of (message, frames)
+        What is to be sent on the present connection, in order.
+    scopes : dict
+        The parents that run here, by task id.
+    unacknowledged_bytes : int
+        Payload kept until the broker has synced it.
+    ended : str
+        Why this process is not wanted any more; empty while it is.
+    """
+
+    def __init__(self, session: bytes, role: str, host: str, agent: bytes = b"") -> None:
+        self.session = session
+        self.role = role
+        self.host = host
+        self.agent = agent
+        self.outbox: list[tuple[wire.Message, Frames]] = []
+        self.scopes: dict[bytes, Scope] = {}
+        self.settings: dict[str, Any] = {}
+        self.consts: dict[str, tuple[Buffer, list[Buffer]]] = {}
+        self.unacknowledged_bytes = 0
+        self.ended = ""
+        self.welcomed = False
+        self.reconnect = False  # the broker asked for a new connection
+        self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
+        self._n = 0
+        self._batches = 0
+        self._unacknowledged: deque[tuple[int, wire.Message, Frames, int]] = deque()
+        self._defined: set[bytes] = set()
+        self._answers: dict[int, Any] = {}
+        self._requests = 0
+
+    # ---- saying ----------------------------------------------------------------------------
+
+    def say(self, message: wire.Message) -> None:
+        """Say something that need not be kept."""
+        if self.welcomed:
+            self.outbox.append((message, ()))
+
+    def number(self) -> int:
+        """Return the number of the next message to be kept."""
+        self._n += 1
+        return self._n
+
+    def keep(self, message: Any, frames: Frames = ()) -> None:
+        """Say something and keep it until it is acknowledged; its ``n`` comes from `number`."""
+        size = sum(len(frame) for frame in frames)
+        self.unacknowledged_bytes += size
+        self._unacknowledged.append((message.n, message, frames, size))
+        if self.welcomed:
+            self.outbox.append((message, frames))
+
+    def all_acknowledged(self) -> bool:
+        """Is everything that was kept synced by the broker?"""
+        return not self._unacknowledged
+
+    def define(self, function: Definition) -> None:
+        """Send a function, unless it was sent before."""
+        if function.digest not in self._defined:
+            self._defined.add(function.digest)
+            message = wire.Define(self.number(), function.digest, function.name)
+            self.keep(message, (function.blob,))
+
+    def new_batch(self) -> bytes:
+        """Name a batch."""
+        self._batches += 1
+        return batch_id(self.session, self._batches)
+
+    def submit(
+        self, closed: Closed, batch: bytes, claimed: list[tuple[int, int]] | None = None
+    ) -> None:
+        """Send a batch."""
+        for function in closed.functions:
+            self.define(function)
+        packed = closed.packed
+        message = wire.Submit(
+            n=self.number(),
+            batch=batch,
+            parent=closed.scope.task,
+            lineage=closed.scope.lineage,
+            first=closed.group.first,
+            count=closed.group.count,
+            functions=[function.digest for function in closed.functions],
+            which=closed.which,
+            ends=packed.ends,
+            buffers=packed.buffers,
+            claimed=claimed or [],
+        )
+        self.keep(message, (packed.payload, *packed.frames))
+
+    def ask(self, make: Callable[[int], wire.Message]) -> int:
+        """Send a request; `answer` gives what comes back under the number returned."""
+        self._requests += 1
+        message: Any = make(self._requests)
+        if getattr(message, "n", 0):
+            self.keep(message)
+        else:
+            self.say(message)
+        return self._requests
+
+    def answer(self, request: int) -> Any | None:
+        """Return, once, the answer to a request; None when it has not come."""
+        return self._answers.pop(request, None)
+
+    # ---- connecting ------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """A new connection begins: `hello` goes first, the rest after `Welcome`."""
+        self.welcomed = False
+        self.reconnect = False
+        self.outbox = [(self.hello(), ())]
+
+    def hello(self) -> wire.Hello:
+        """Return who we are, what we hold, and what we wait for."""
+        hosting = [
+            wire.Hosting(scope.task, scope.submitted(), scope.waits_for())
+            for scope in self.scopes.values()
+            if scope.alive and self.is_recorded(scope)
+        ]
+        return wire.Hello(
+            wire.PROTOCOL_VERSION, self.session, self.role, self.host, os.getpid(), self.agent,
+            hosting, self.holding(),
+        )  # fmt: skip
+
+    def is_recorded(self, scope: Scope) -> bool:
+        """Does the broker know this parent?"""
+        return True
+
+    def holding(self) -> list[wire.SpanRef]:
+        """Return the tasks this process has and has not finished."""
+        return []
+
+    # ---- hearing ---------------------------------------------------------------------------
+
+    def on_message(self, message: Any, frames: Frames) -> None:
+        """Take a message of the broker."""
+        handler = self.handlers().get(type(message))
+        if handler is not None:
+            handler(self, message, frames)
+
+    def handlers(self) -> dict[type, Callable[[Any, Any, Frames], None]]:
+        """Return what to do on which message."""
+        return HANDLERS
+
+    def _on_welcome(self, m: wire.Welcome, frames: Frames) -> None:
+        self.welcomed = True
+        self.settings = m.settings
+        self.outbox = [(message, parts) for _, message, parts, _ in self._unacknowledged]
+
+    def _on_refused(self, m: wire.Refused, frames: Frames) -> None:
+        self.ended = m.reason
+
+    def _on_unknown(self, m: wire.Unknown, frames: Frames) -> None:
+        self.reconnect = True
+
+    def _on_ack(self, m: wire.Ack, frames: Frames) -> None:
+        kept = self._unacknowledged
+        while kept and kept[0][0] <= m.n:
+            self.unacknowledged_bytes -= kept.popleft()[3]
+        self.on_event()
+
+    def _on_deliver(self, m: wire.Deliver, frames: Frames) -> None:
+        scope = self.scopes.get(m.parent)
+        if scope is None:
+            return
+        buffers: dict[int, list[Buffer]] = {}
+        if m.buffers:
+            position_of = _positions(m.ranges)
+            for (index, _), frame in zip(m.buffers, frames[1:], strict=True):
+                buffers.setdefault(position_of(index), []).append(frame)
+        chunk = Chunk(m.status, memoryview(m.ends).cast("I"), m.base, frames[0], buffers)
+        position = 0
+        for start, stop in m.ranges:
+            scope.deliver(start + m.shift, stop + m.shift, chunk, position)
+            position += stop - start
+
+    def _on_const(self, m: wire.Const, frames: Frames) -> None:
+        self.consts[m.key] = (frames[0], list(frames[1:]))
+        self.on_event()
+
+    def _on_cancelled(self, m: wire.Cancelled, frames: Frames) -> None:
+        self._answers[m.request] = m.ranges
+        self.on_event()
+
+    def _on_answer(self, m: wire.Answer, frames: Frames) -> None:
+        self._answers[m.request] = m.running
+        self.on_event()
+
+    def _on_stop(self, m: wire.Stop, frames: Frames) -> None:
+        self.ended = m.reason
+
+    def broken(self) -> BrokenRun:
+        """Return the error for those who still wait."""
+        return BrokenRun(f"the run has ended: {self.ended}; 'scoop-ft resume' goes on with it")
+
+
+def _positions(ranges: Sequence[tuple[int, int]]) -> Callable[[int], int]:
+    def position_of(index: int) -> int:
+        before = 0
+        for start, stop in ranges:
+            if start <= index < stop:
+                return before + index - start
+            before += stop - start
+        raise LookupError(index)
+
+    return position_of
+
+
+HANDLERS: dict[type, Callable[[Any, Any, Frames], None]] = {
+    wire.Welcome: Session._on_welcome,
+    wire.Refused: Session._on_refused,
+    wire.Unknown: Session._on_unknown,
+    wire.Ack: Session._on_ack,
+    wire.Deliver: Session._on_deliver,
+    wire.Const: Session._on_const,
+    wire.Cancelled: Session._on_cancelled,
+    wire.Answer: Session._on_answer,
+    wire.Stop: Session._on_stop,
+}

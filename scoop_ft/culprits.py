@@ -1,0 +1,77 @@
+"""Finds, inside an object that cannot be pickled, the part that is to blame.
+
+Only reads objects, the way a person would look into them; how to ask whether a part can be pickled
+is given by the caller.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+_DEPTH_MAX: Final = 6
+_PARTS_MAX: Final = 1000  # of one object: an error must not take minutes
+
+
+def explain(
+    path: str, value: Any, reason: Exception, refusal: Callable[[Any], Exception | None]
+) -> tuple[str, str, Exception]:
+    """Return the path of the innermost culprit, what it is, and why it cannot be pickled."""
+    for _ in range(_DEPTH_MAX):
+        for step, part in islice(_parts(value), _PARTS_MAX):
+            found = refusal(part)
+            if found is not None:
+                path, value, reason = path + step, part, found
+                break
+        else:
+            break
+    return path, _describe(value), reason
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """Walk the parts of an object and the steps that lead to them."""
+    if isinstance(value, types.MethodType):
+        yield ".__self__", value.__self__
+        return
+    if isinstance(value, types.FunctionType):
+        yield from _function_parts(value)
+        return
+    if isinstance(value, (type, types.ModuleType)):
+        return
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield f"[{key!r:.40}]", part
+    elif isinstance(value, (list, tuple)):
+        for index, part in enumerate(value):
+            yield f"[{index}]", part
+    elif hasattr(value, "func") and hasattr(value, "keywords"):  # a partial
+        yield ".func", value.func
+        yield ".args", value.args
+        yield ".keywords", value.keywords
+    attributes = getattr(value, "__dict__", None)
+    if isinstance(attributes, dict):
+        for key, part in attributes.items():
+            yield f".{key}", part
+
+
+def _function_parts(func: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    for name, cell in zip(func.__code__.co_freevars, func.__closure__ or (), strict=True):
+        try:
+            yield f"'s variable {name!r}", cell.cell_contents
+        except ValueError:
+            continue  # not bound yet: nothing is sent for it
+    for name in func.__code__.co_names:
+        if name in func.__globals__:
+            yield f"'s global {name!r}", func.__globals__[name]
+    for index, part in enumerate(func.__defaults__ or ()):
+        yield f"'s default {index + 1}", part
+
+
+def _describe(value: Any) -> str:
+    kind = type(value)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    return f"a {name}" if name[0].lower() not in "aeiou" else f"an {name}"

@@ -1,0 +1,159 @@
+"""Every exception of scoop-ft, grouped by who must act: the user, the operator, a peer, or us.
+
+A message is one line: what happened, and what to do.  Nothing here does anything; the module
+imports next to nothing, for it is loaded by every process.
+"""
+
+from __future__ import annotations
+
+import signal as _signal
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, TimeoutError
+from typing import Any
+
+__all__ = [
+    "BrokenRun",
+    "InvalidTransition",
+    "CancelledError",
+    "MissingMainGuard",
+    "ProtocolError",
+    "RemoteError",
+    "RemoteTraceback",
+    "RunError",
+    "ScoopError",
+    "ScriptImportError",
+    "TaskLost",
+    "TimeoutError",
+    "UnpicklableError",
+]
+
+
+class ScoopError(Exception):
+    """Base of all exceptions that scoop-ft raises itself."""
+
+
+# ---- the user must act: the script asks for something that cannot be ----------------------------
+
+
+class UnpicklableError(ScoopError, TypeError):
+    """A function, an argument or a result cannot travel to another process."""
+
+
+class MissingMainGuard(ScoopError, RuntimeError):
+    """The script submits tasks while a worker imports it."""
+
+
+class ScriptImportError(ScoopError, ImportError):
+    """The script failed when a worker imported it, or lacks there what the root has."""
+
+
+class TaskLost(ScoopError):
+    """A task was given up: each process that ran it died of it.
+
+    Attributes
+    ----------
+    details : dict
+        What the broker knows: task, function, attempts, signal, host, memory, stderr.
+    """
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details = dict(details or {})
+
+    @classmethod
+    def from_details(cls, details: Mapping[str, Any]) -> TaskLost:
+        """Make the error from the broker's map; any key may be missing."""
+        function = details.get("function") or "a task"
+        attempts = int(details.get("attempts") or 1)
+        times = "once" if attempts == 1 else f"{attempts} times"
+        message = f"{function} was started {times} and each time its worker died"
+        number = int(details.get("signal") or 0)
+        facts = [f"of {_signal_name(number)}"] if number else []
+        if details.get("host"):
+            facts.append(f"on {details['host']}")
+        if details.get("memory"):
+            facts.append(f"using {_readable_size(details['memory'])} of memory")
+        text = " ".join([message, *facts]) + "; its neighbours were not harmed"
+        if details.get("task"):
+            text += f" (task {_readable_id(details['task'])})"
+        last = str(details.get("stderr") or "").strip().splitlines()[-10:]
+        if last:
+            text = "\n".join([text, "last lines of its stderr:", *("  " + line for line in last)])
+        return cls(text, details)
+
+
+class RemoteError(ScoopError):
+    """Stands for an exception that could not travel itself.
+
+    Attributes
+    ----------
+    type_name : str
+        The full name of the original's type.
+    """
+
+    def __init__(self, message: str, type_name: str = "") -> None:
+        super().__init__(message)
+        self.type_name = type_name
+
+
+class RemoteTraceback(ScoopError):
+    """Shows, as the cause of an exception, where it was raised in the worker."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text.rstrip()}\n"""'
+
+
+# ---- the operator must act: the command line, the machine, the run directory --------------------
+
+
+class RunError(ScoopError):
+    """The run cannot start or go on as asked.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line ends with.
+    """
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class BrokenRun(ScoopError):
+    """The run ended under a script or task that still waited for it; ``scoop-ft resume`` helps."""
+
+
+# ---- a peer is at fault --------------------------------------------------------------------------
+
+
+class ProtocolError(ScoopError):
+    """A peer sent what no message may be; it is dropped and counted."""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return _signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _readable_size(size: Any) -> str:
+    if not isinstance(size, (int, float)):
+        return str(size)
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+def _readable_id(task: Any) -> str:
+    return task.hex()[-12:] if isinstance(task, bytes) else str(task)
+
+
+# ---- we are at fault -----------------------------------------------------------------------------
+
+
+class InvalidTransition(ScoopError):
+    """A task was to go from one state to another that does not follow it; nothing was changed."""

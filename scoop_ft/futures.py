@@ -1,0 +1,495 @@
+"""Parallel futures: `submit`, `map` and what goes with them.
+
+Started with ``scoop-ft run script.py``, calls run on the run's workers; inside a task they run on
+its worker or wherever there is room; in a script started with plain ``python`` they run here, one
+after the other, with one warning.
+
+Examples
+--------
+>>> from scoop_ft import futures
+>>> list(futures.map(abs, [-1, 2, -3]))
+[1, 2, 3]
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
+from typing import Any, NamedTuple, TypeVar
+
+from . import script
+from .client import serial
+from .client.completions import Completions
+from .client.groups import Chunk, Group, outcome
+from .client.runtime import Part, Runtime, current
+from .client.scopes import Scope, define
+from .errors import CancelledError, TimeoutError
+from .payload import load
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "CancelledError",
+    "Future",
+    "TimeoutError",
+    "as_completed",
+    "map",
+    "mapReduce",
+    "mapScan",
+    "map_as_completed",
+    "map_reduce",
+    "map_scan",
+    "submit",
+    "wait",
+]
+
+T = TypeVar("T")
+_map = map
+PARTS = 64  # map_reduce cuts its input into about this many tasks, however many workers there are
+
+
+class Future:
+    """What `submit` returns: a result that will be there, as in PEP 3148.
+
+    It belongs to the task (or script) that submitted it and cannot be sent to another one.
+    """
+
+    __slots__ = ("_callbacks", "_cancelled", "_group", "_index", "_outcome", "_runtime", "_scope")
+
+    def __init__(
+        self, runtime: Runtime | None, scope: Scope | None, group: Group, index: int
+    ) -> None:
+        self._runtime = runtime
+        self._scope = scope
+        self._group = group
+        self._index = index
+        self._cancelled = False
+        self._outcome: tuple[Any, BaseException | None] | None = None
+        self._callbacks: list[Callable[[Future], Any]] | None = None
+
+    def __repr__(self) -> str:
+        state = "finished" if self._group.done(self._index) else "pending"
+        return f"<Future of child {self._group.first + self._index}, {state}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Future cannot be sent to another process: send its result()")
+
+    def done(self) -> bool:
+        """Is there a result or an exception, or was it cancelled?"""
+        if self._cancelled or self._group.done(self._index):
+            return True
+        if self._runtime is not None:
+            self._runtime.breathe()
+        return self._group.done(self._index)
+
+    def running(self) -> bool:
+        """Is the call with a worker?"""
+        if self.done() or self._runtime is None or self._scope is None:
+            return False
+        return self._runtime.running(self._scope, self._group.first + self._index)
+
+    def cancelled(self) -> bool:
+        """Was the call cancelled before it began?"""
+        if not self._cancelled and self._group.done(self._index):
+            # A replayed run may find that the child had been cancelled.
+            self._cancelled = isinstance(self._load()[1], CancelledError)
+        return self._cancelled
+
+    def cancel(self) -> bool:
+        """Try to cancel the call; False when it runs or has ended.
+
+        Waits for the answer of the worker that has it.
+        """
+        if self._cancelled:
+            return True
+        if self.done() or self._runtime is None or self._scope is None:
+            return False
+        if not self._runtime.cancel(self._scope, self._group.first + self._index):
+            return False
+        self._cancelled = True
+        self._outcome = (None, CancelledError())
+        self._call_back()
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the result, waiting for it.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Raises
+        ------
+        TimeoutError
+            It was not there in time.
+        CancelledError
+            The call was cancelled.
+        Exception
+            What the call raised, with the remote traceback as its cause.
+        """
+        value, error = self._wait(timeout)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame
+        return value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the call raised, or None; waits and raises as `result` does."""
+        error = self._wait(timeout)[1]
+        if isinstance(error, CancelledError):
+            raise error
+        return error
+
+    def add_done_callback(self, fn: Callable[[Future], Any]) -> None:
+        """Call ``fn(self)`` when there is a result; at once when there is one.
+
+        Its exceptions are logged and go no further.
+        """
+        if self._cancelled or self._group.done(self._index):
+            _call(fn, self)
+        elif self._callbacks is None:
+            self._callbacks = [fn]
+            self._group.watchers.append(self._arrived)
+        else:
+            self._callbacks.append(fn)
+
+    def _arrived(self) -> None:
+        if self._callbacks and self._group.done(self._index) and self._runtime is not None:
+            self._runtime.after(self._call_back)
+
+    def _call_back(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for fn in callbacks or ():
+            _call(fn, self)
+
+    def _wait(self, timeout: float | None) -> tuple[Any, BaseException | None]:
+        group, index = self._group, self._index
+        if self._outcome is None and not group.done(index):
+            runtime = _mine(self._runtime)
+            if not runtime.wait(lambda: group.done(index), (group,), timeout):
+                raise TimeoutError(f"no result within {timeout} s")
+        return self._load()
+
+    def _load(self) -> tuple[Any, BaseException | None]:
+        if self._outcome is None:
+            found = self._group.find(self._index)
+            assert found is not None
+            self._outcome = outcome(*found)
+        return self._outcome
+
+
+def _call(fn: Callable[[Future], Any], future: Future) -> None:
+    try:
+        fn(future)
+    except Exception:  # noqa: BLE001 - PEP 3148: logged, and goes no further
+        import logging
+
+        logging.getLogger("scoop_ft").exception("a callback of %r failed", future)
+
+
+def _mine(runtime: Runtime | None) -> Runtime:
+    if runtime is None:
+        raise RuntimeError("this future is not done and nobody will do it")
+    return runtime
+
+
+def _runtime() -> Runtime | None:
+    """Return the process's runtime; None: serially.  Refuses while a worker imports the script."""
+    if script.importing_main:
+        script.refuse_while_importing()
+    runtime = current()
+    if runtime is None:
+        serial.warn()
+    return runtime
+
+
+# ---- submitting ----------------------------------------------------------------------------
+
+
+def submit(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+    """Call ``func(*args, **kwargs)`` somewhere; return a `Future` of its result.
+
+    Arguments are pickled now: what you change afterwards is not seen by the call.
+
+    Raises
+    ------
+    UnpicklableError
+        The function or an argument cannot be sent.
+
+    Examples
+    --------
+    >>> submit(pow, 2, 10).result()
+    1024
+    """
+    runtime = _runtime()
+    if runtime is None:
+        future = Future(None, None, Group(0, 0), 0)  # a group that misses nothing: it is done
+        future._outcome = serial.call(func, args, kwargs)
+        return future
+    return Future(runtime, *runtime.submit(define(func), args, kwargs))
+
+
+def map(
+    func: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None
+) -> Iterator[T]:
+    """Call ``func`` for the items of the iterables; iterate over the results in order.
+
+    All calls are submitted before this returns; the iterables are read as they are packed.
+
+    Parameters
+    ----------
+    func : callable
+    *iterables
+        As for the builtin `map`: it ends with the shortest.
+    timeout : float, optional
+        Seconds from now until the last result must be there.
+
+    Raises
+    ------
+    TimeoutError
+        While iterating: a result was not there in time.
+    Exception
+        While iterating: what the call in its place raised.
+
+    Examples
+    --------
+    >>> list(map(pow, [2, 3], [5, 2]))
+    [32, 9]
+    """
+    if not iterables:
+        raise TypeError("map needs at least one iterable: futures.map(f, data)")
+    runtime = _runtime()
+    if runtime is None:
+        return iter(_map(func, *iterables))
+    parts = runtime.submit_many(define(func), zip(*iterables, strict=False))
+    runtime.flush()
+    return _in_order(runtime, parts, _deadline(timeout))
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+
+
+def _in_order(runtime: Runtime, parts: list[Part], deadline: float | None) -> Iterator[Any]:
+    parts.reverse()
+    while parts:
+        group, index, count = parts.pop()
+        stop = index + count
+        while index < stop:
+            if not group.done(index):
+                here = index
+                if not runtime.wait(
+                    lambda group=group, here=here: group.done(here),  # type: ignore[misc]
+                    (group,),
+                    _left(deadline),
+                ):
+                    raise TimeoutError(f"the result of item {index} was not there in time")
+            for value in _stretch(group, index, stop):
+                yield value
+                index += 1
+
+
+def _stretch(group: Group, index: int, stop: int) -> Iterator[Any]:
+    """Yield the results that lie together, from one that is there on."""
+    found = group.find(index)
+    assert found is not None
+    chunk, position = found
+    if not isinstance(chunk, Chunk) or chunk.status or chunk.buffers:
+        value, error = outcome(chunk, position)
+        if error is not None:
+            raise error
+        yield value
+        return
+    payload, ends, base = memoryview(chunk.payload), chunk.ends, chunk.base
+    begin = (ends[position - 1] if position else base) - base
+    for end in ends[position : position + group.stretch(index, stop)]:
+        yield load(payload[begin : end - base])
+        begin = end - base
+
+
+def map_as_completed(
+    func: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None
+) -> Iterator[T]:
+    """Like `map`, but the results come in the order in which they are there.
+
+    Examples
+    --------
+    >>> sorted(map_as_completed(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    if not iterables:
+        raise TypeError("map_as_completed needs at least one iterable")
+    runtime = _runtime()
+    if runtime is None:
+        return iter(_map(func, *iterables))
+    parts = runtime.submit_many(define(func), zip(*iterables, strict=False))
+    runtime.flush()
+    return _as_they_come(runtime, parts, _deadline(timeout))
+
+
+def _as_they_come(runtime: Runtime, parts: list[Part], deadline: float | None) -> Iterator[Any]:
+    items = [
+        ((group, index), group, index)
+        for group, first, count in parts
+        for index in range(first, first + count)
+    ]
+    for group, index in _completed(runtime, items, deadline):
+        found = group.find(index)
+        assert found is not None
+        value, error = outcome(*found)
+        if error is not None:
+            raise error
+        yield value
+
+
+def _completed(
+    runtime: Runtime, items: list[tuple[T, Group, int]], deadline: float | None
+) -> Iterator[T]:
+    """Yield items as their results arrive."""
+    completions = Completions(items)
+    left = len(items)
+    try:
+        while left:
+            if not completions.look() and not runtime.wait(
+                completions.look, completions.groups(), _left(deadline)
+            ):
+                raise TimeoutError(f"{left} of {len(items)} results were not there in time")
+            while completions.ready:
+                left -= 1
+                yield completions.ready.popleft()
+    finally:
+        completions.close()
+
+
+# ---- waiting -------------------------------------------------------------------------------
+
+
+class DoneAndNotDoneFutures(NamedTuple):
+    """What `wait` returns."""
+
+    done: set[Future]
+    not_done: set[Future]
+
+
+def as_completed(fs: Iterable[Future], timeout: float | None = None) -> Iterator[Future]:
+    """Yield futures as they end; each once.
+
+    Raises
+    ------
+    TimeoutError
+        Not all had ended ``timeout`` seconds after the call.
+    """
+    futures = list(dict.fromkeys(fs))
+    return _futures_as_completed(futures, _deadline(timeout))
+
+
+def _futures_as_completed(futures: Sequence[Future], deadline: float | None) -> Iterator[Future]:
+    pending = [f for f in futures if not (f._cancelled or f._runtime is None)]
+    yield from (f for f in futures if f._cancelled or f._runtime is None)
+    if pending:
+        runtime = _mine(pending[0]._runtime)
+        items = [(f, f._group, f._index) for f in pending]
+        yield from _completed(runtime, items, deadline)
+
+
+def wait(
+    fs: Iterable[Future], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDoneFutures:
+    """Wait for futures; return those that are done and those that are not.
+
+    Parameters
+    ----------
+    fs : iterable of Future
+    timeout : float, optional
+        Seconds to wait at most; no exception when they are over.
+    return_when : str
+        ``FIRST_COMPLETED``, ``FIRST_EXCEPTION`` or ``ALL_COMPLETED``.
+
+    Examples
+    --------
+    >>> done, not_done = wait([submit(abs, -1), submit(abs, -2)])
+    >>> sorted(f.result() for f in done), not_done
+    ([1, 2], set())
+    """
+    if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
+        raise ValueError(f"return_when cannot be {return_when!r}")
+    futures = set(fs)
+    done: set[Future] = set()
+    try:
+        for future in _futures_as_completed(list(futures), _deadline(timeout)):
+            done.add(future)
+            if return_when == FIRST_COMPLETED:
+                break
+            if return_when == FIRST_EXCEPTION and not future._cancelled and future._load()[1]:
+                break
+    except TimeoutError:
+        pass  # said by what is not done
+    done |= {f for f in futures if f._cancelled or f._group.done(f._index)}
+    return DoneAndNotDoneFutures(done, futures - done)
+
+
+# ---- reducing ------------------------------------------------------------------------------
+
+
+def map_reduce(
+    map_func: Callable[..., Any],
+    reduction_op: Callable[[Any, Any], Any],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+) -> Any:
+    """Call ``map_func`` for all items and combine the results with ``reduction_op``.
+
+    The operation must be associative.  The items are cut into the same stretches whatever the
+    number of workers, so that sums of floats do not depend on it.
+
+    Examples
+    --------
+    >>> import operator
+    >>> map_reduce(abs, operator.add, [-1, 2, -3])
+    6
+    """
+    items = list(zip(*iterables, strict=False))
+    if not items:
+        raise TypeError("map_reduce of nothing has no value: give it at least one item")
+    size = max(1, -(-len(items) // PARTS))
+    stretches = [items[k : k + size] for k in range(0, len(items), size)]
+    partial = functools.partial(_reduce_stretch, map_func, reduction_op)
+    return functools.reduce(reduction_op, map(partial, stretches, timeout=timeout))
+
+
+def _reduce_stretch(
+    map_func: Callable[..., Any], reduction_op: Callable[[Any, Any], Any], items: list[Any]
+) -> Any:
+    return functools.reduce(reduction_op, itertools.starmap(map_func, items))
+
+
+def map_scan(
+    map_func: Callable[..., Any],
+    reduction_op: Callable[[Any, Any], Any],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+) -> list[Any]:
+    """Like `map_reduce`, but return all the intermediate values.
+
+    Examples
+    --------
+    >>> import operator
+    >>> map_scan(abs, operator.add, [-1, 2, -3])
+    [1, 3, 6]
+    """
+    return list(itertools.accumulate(map(map_func, *iterables, timeout=timeout), reduction_op))
+
+
+mapReduce = map_reduce  # SCOOP's names
+mapScan = map_scan

@@ -1,0 +1,401 @@
+"""The agent's decisions: which workers there shall be, and what the broker is told of them.
+
+A state machine without I/O: what happened goes in, what to do comes out as a list of effects, in
+order.  `scoop_ft.launch.host` drives it with real processes and a real connection.  The broker
+hears of changes in `tick`, which the driver calls after whatever it has seen, so that many
+changes at once make one heartbeat.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..wire.messages import (
+    PROTOCOL_VERSION,
+    Ack,
+    Gone,
+    Heartbeat,
+    Hello,
+    Message,
+    Refused,
+    Stats,
+    Stop,
+    Unknown,
+    Welcome,
+    WorkerReport,
+)
+
+HEARTBEAT_S: Final = 0.5
+SILENCE_S: Final = 3.0  # without an answer, the connection is made anew
+STARTUP_S: Final = 20.0  # a worker that dies later did not die at start
+FIRST_DELAY_S: Final = 0.5  # before the third start in a row; doubles from there
+LONGEST_DELAY_S: Final = 30.0
+STDERR_LINES: Final = 20
+
+
+# ---- what comes in and what goes out ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the driver sees of a worker: its slate, its memory."""
+
+    ready: bool = False
+    task: bytes = b""
+    tasks_done: int = 0
+    rss_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send a message to the broker."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Reconnect:
+    """Make a new connection to the broker."""
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """Start a worker; answer with `Agent.started`."""
+
+    slot: int
+    session: bytes
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Send a signal to a worker."""
+
+    session: bytes
+    signal: int
+
+
+@dataclass(frozen=True)
+class Say:
+    """Tell the user; ``grave`` when it needs somebody's attention."""
+
+    text: str
+    grave: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The broker wants no workers any more; ``refused`` when it never did."""
+
+    reason: str
+    refused: bool
+
+
+Effect = Send | Reconnect | Spawn | Kill | Say | Finished
+
+
+@dataclass
+class _Worker:
+    slot: int
+    session: bytes
+    pid: int = 0
+    born: float = 0.0
+    stopped: bool = False
+    sight: Sight = Sight()
+    task_since: float = 0.0
+
+    def report(self, now: float) -> WorkerReport:
+        sight = self.sight
+        return WorkerReport(
+            session=self.session,
+            pid=self.pid,
+            state=self.state(),
+            task=sight.task,
+            since_s=max(0.0, now - self.task_since) if sight.task else 0.0,
+            rss_bytes=sight.rss_bytes,
+            tasks_done=sight.tasks_done,
+        )
+
+    def state(self) -> str:
+        if self.stopped:
+            return "stopped"
+        if self.sight.task:
+            return "busy"
+        return "idle" if self.sight.ready else "starting"
+
+
+@dataclass
+class _Slot:
+    """A place for one worker; it outlives the workers in it."""
+
+    worker: _Worker | None = None
+    bad_starts: int = 0  # in a row
+    not_before: float = 0.0
+
+
+# ---- the agent ----------------------------------------------------------------------------------
+
+
+class Agent:
+    """Keeps a number of workers alive and answers for them.
+
+    Parameters
+    ----------
+    session : bytes
+        The agent's own.
+    workers : int
+        How many there shall be.
+    sessions : iterator of bytes
+        Where the workers' sessions come from: never the same twice.
+    host, pid
+        Of this process, for the broker.
+    """
+
+    def __init__(
+        self, session: bytes, workers: int, sessions: Iterator[bytes], host: str, pid: int
+    ) -> None:
+        self.session = session
+        self.stats: dict[str, Any] = {}
+        self.welcome: Welcome | None = None
+        self.leaving = False
+        self.restarts = 0
+        self._slots = [_Slot() for _ in range(workers)]
+        self._sessions = sessions
+        self._host = host
+        self._pid = pid
+        self._by_session: dict[bytes, _Slot] = {}
+        self._unacknowledged: list[Gone] = []
+        self._n = 0
+        self._connected = False  # and welcomed
+        self._changed = False
+        self._next_heartbeat = 0.0
+        self._last_heard = 0.0
+        self._answered_at = 0.0
+        self._stats_at = 0.0
+        self._last_tick = 0.0
+
+    # ---- what the launcher asks -----------------------------------------------------------------
+
+    @property
+    def wanted(self) -> int:
+        """How many workers there shall be."""
+        return len(self._slots)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has welcomed the connection there is."""
+        return self._connected
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something the broker has not been told."""
+        return self._changed
+
+    def ask(self) -> None:
+        """Have the next `tick` ask the broker how the run is."""
+        self._changed = True
+
+    def living(self) -> list[tuple[int, bytes, int]]:
+        """Return slot, session and pid of each worker that lives."""
+        slots = enumerate(self._slots)
+        return [(k, s.worker.session, s.worker.pid) for k, s in slots if s.worker and s.worker.pid]
+
+    def silent_for(self, now: float) -> float:
+        """Return for how long the broker has said nothing."""
+        return now - self._last_heard
+
+    def answered_since(self, then: float) -> bool:
+        """Tell whether the broker has said something since then."""
+        return self._answered_at > then
+
+    def stats_since(self, then: float) -> bool:
+        """Tell whether there are figures since then."""
+        return self._stats_at > then
+
+    def trouble(self) -> str:
+        """Say why there is no worker, when each of them dies as it starts; else nothing."""
+        if self._slots and all(s.bad_starts > 1 and not _is_up(s.worker) for s in self._slots):
+            return "the workers die as they start"
+        return ""
+
+    # ---- workers --------------------------------------------------------------------------------
+
+    def started(self, session: bytes, pid: int, now: float) -> list[Effect]:
+        """Note that the process of a worker has begun."""
+        worker = self._worker(session)
+        if worker is not None:
+            worker.pid, worker.born = pid, now
+            self._changed = True
+        return []
+
+    def stopped(self, session: bytes, stopped: bool) -> list[Effect]:
+        """Note that a worker was stopped (SIGSTOP), or goes on."""
+        worker = self._worker(session)
+        if worker is not None and worker.stopped != stopped:
+            worker.stopped = stopped
+            self._changed = True
+        return []
+
+    def exited(
+        self, session: bytes, code: int, by: int, sight: Sight, stderr: list[str], now: float
+    ) -> list[Effect]:
+        """Note the end of a worker: by an exit code, or ``by`` a signal."""
+        slot = self._by_session.pop(session, None)
+        if slot is None or slot.worker is None:
+            return []
+        worker, slot.worker = slot.worker, None
+        self._n += 1
+        gone = Gone(
+            n=self._n,
+            session=session,
+            pid=worker.pid,
+            code=code,
+            signal=by,
+            task=sight.task,
+            stderr="\n".join(stderr[-STDERR_LINES:]),
+        )
+        self._unacknowledged.append(gone)
+        self._changed = True
+        effects: list[Effect] = [Send(gone)] if self._connected else []
+        if not self.leaving:
+            self._plan_restart(slot, worker, sight, now)
+            effects.append(Say(_obituary(worker, gone, slot, now), grave=slot.bad_starts > 0))
+        return effects
+
+    def _plan_restart(self, slot: _Slot, worker: _Worker, sight: Sight, now: float) -> None:
+        self.restarts += 1
+        came_up = sight.ready or sight.task or sight.tasks_done
+        if came_up or now - worker.born > STARTUP_S:
+            slot.bad_starts = 0
+            slot.not_before = now
+            return
+        slot.bad_starts += 1
+        exponent = min(slot.bad_starts - 2, 16)
+        delay = 0.0 if exponent < 0 else min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**exponent)
+        slot.not_before = now + delay
+
+    def _worker(self, session: bytes) -> _Worker | None:
+        slot = self._by_session.get(session)
+        return slot.worker if slot is not None else None
+
+    # ---- time -----------------------------------------------------------------------------------
+
+    def tick(self, now: float, sights: dict[bytes, Sight]) -> list[Effect]:
+        """Do what is due.  ``sights`` is what the driver sees of the workers just now."""
+        if now - self._last_tick > SILENCE_S / 2:
+            self._last_heard = now  # it was this process that slept, not the broker
+        self._last_tick = now
+        self._look(sights, now)
+        effects = self._fill_slots(now)
+        if self._connected and (self._changed or now >= self._next_heartbeat):
+            effects.append(Send(self._heartbeat(now)))
+        if now - self._last_heard > SILENCE_S:
+            self._connected = False
+            self._last_heard = now
+            effects.append(Reconnect())
+        return effects
+
+    def next_tick(self, now: float) -> float:
+        """Return when `tick` has something to do at the latest."""
+        times = [self._next_heartbeat if self._connected else now + HEARTBEAT_S]
+        if not self.leaving:
+            times += [slot.not_before for slot in self._slots if slot.worker is None]
+        return min(times)
+
+    def _look(self, sights: dict[bytes, Sight], now: float) -> None:
+        for session, sight in sights.items():
+            worker = self._worker(session)
+            if worker is None:
+                continue
+            if sight.task != worker.sight.task:
+                worker.task_since = now
+            if sight.ready and not worker.sight.ready:
+                self._changed = True
+                self._by_session[session].bad_starts = 0
+            worker.sight = sight
+
+    def _fill_slots(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for number, slot in enumerate(self._slots):
+            if slot.worker is None and not self.leaving and now >= slot.not_before:
+                slot.worker = _Worker(number, next(self._sessions), born=now)
+                self._by_session[slot.worker.session] = slot
+                effects.append(Spawn(number, slot.worker.session))
+        return effects
+
+    def _heartbeat(self, now: float) -> Heartbeat:
+        self._changed = False
+        self._next_heartbeat = now + HEARTBEAT_S
+        workers = (slot.worker for slot in self._slots)
+        return Heartbeat([w.report(now) for w in workers if w is not None and w.pid])
+
+    # ---- the broker -----------------------------------------------------------------------------
+
+    def connecting(self, now: float) -> list[Effect]:
+        """Begin a conversation: a new connection is being made."""
+        self._connected = False
+        self._last_heard = now
+        return [Send(Hello(PROTOCOL_VERSION, self.session, "agent", self._host, self._pid,
+                           b"", [], []))]  # fmt: skip
+
+    def lost(self) -> list[Effect]:
+        """Note that the connection has ended."""
+        self._connected = False
+        return [Reconnect()]
+
+    def received(self, message: Any, now: float) -> list[Effect]:
+        """Take in a message from the broker."""
+        self._last_heard = self._answered_at = now
+        if isinstance(message, Stats):
+            self.stats = message.stats
+            self._stats_at = now
+        elif isinstance(message, Ack):
+            self._unacknowledged = [gone for gone in self._unacknowledged if gone.n > message.n]
+        elif isinstance(message, Welcome):
+            self.welcome = message
+            self._connected = self._changed = True
+            return [Send(gone) for gone in self._unacknowledged]
+        elif isinstance(message, Unknown):
+            self._connected = False
+            return [Reconnect()]
+        elif isinstance(message, (Refused, Stop)):
+            refused = isinstance(message, Refused)
+            return [*self.leave(), Finished(message.reason, refused)]
+        return []
+
+    def leave(self) -> list[Effect]:
+        """End: start no worker any more and tell those that live."""
+        self.leaving = True
+        workers = (slot.worker for slot in self._slots)
+        return [Kill(w.session, signal.SIGTERM) for w in workers if w is not None and w.pid]
+
+
+def _is_up(worker: _Worker | None) -> bool:
+    return worker is not None and worker.sight.ready
+
+
+def _obituary(worker: _Worker, gone: Gone, slot: _Slot, now: float) -> str:
+    """Say in a line that a worker died, with its last words when it never came up."""
+    how = f"was killed by {signal_name(gone.signal)}" if gone.signal else f"exited ({gone.code})"
+    name = f"worker {worker.slot} (pid {worker.pid})"
+    if not slot.bad_starts:
+        what = " while it ran a task" if gone.task else ""
+        return f"{name} {how}{what}; started again"
+    delay = slot.not_before - now
+    then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
+    words = f":\n  {gone.stderr.strip()}".replace("\n", "\n  ") if gone.stderr.strip() else ""
+    return f"{name} {how} as it started, {_times(slot.bad_starts)}; {then}{words}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times in a row"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as SIGKILL."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,64 @@
+"""How each process of a run is started: its command and its environment.  Starts nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from ..rundir import RunDir
+
+STDOUT_VARIABLE = "SCOOP_FT_STDOUT"  # "lines": somebody reads our stdout line by line
+
+
+def environment(seed: int, *, stdout_is_read: bool) -> dict[str, str]:
+    """Return the environment of a run's processes: hash randomisation is pinned for the run."""
+    result = {**os.environ, "PYTHONHASHSEED": str(hash_seed(seed))}
+    if stdout_is_read:
+        result[STDOUT_VARIABLE] = "lines"
+    return result
+
+
+def hash_seed(seed: int) -> int:
+    """Derive PYTHONHASHSEED (32 bits) from the run's seed."""
+    return int.from_bytes(hashlib.blake2b(str(seed).encode(), digest_size=4).digest(), "little")
+
+
+def broker(run: RunDir, max_attempts: int, *, resume: bool) -> list[str]:
+    """Return the command of the broker.
+
+    It goes on with the journal it finds; ``resume`` tells it that nobody of before is left, and
+    that what had failed shall be tried again.
+    """
+    command = [sys.executable, *_safe_path(), "-m", "scoop_ft.broker", str(run.path)]
+    return [*command, "--max-attempts", str(max_attempts), *(["--resume"] if resume else [])]
+
+
+def root(run: RunDir) -> list[str]:
+    """Return the command of the root."""
+    return [sys.executable, "-m", "scoop_ft.root", str(run.path)]
+
+
+def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
+    """Return the command of a worker."""
+    return [
+        sys.executable,
+        "-m",
+        "scoop_ft.worker",
+        str(run.path),
+        "--session",
+        session.hex(),
+        "--agent",
+        agent.hex(),
+        "--slate",
+        str(run.slate(session)),
+    ]
+
+
+def _safe_path() -> list[str]:
+    """Keep a user's ``random.py`` in the current folder out of the broker, where Python can."""
+    package_parent = Path(__file__).resolve().parents[2]
+    if sys.version_info < (3, 11) or package_parent == Path.cwd():
+        return []
+    return ["-P"]

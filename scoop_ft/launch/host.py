@@ -1,0 +1,237 @@
+"""This host's part in a run: does what its `Agent` decides, with real processes and a real socket.
+
+Used by the launcher for its own workers, and by ``scoop-ft worker`` alone (`serve`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RunError
+from ..rundir import RunDir
+from ..slate import Slate
+from . import commands
+from .agent import (
+    STDERR_LINES,
+    Agent,
+    Effect,
+    Finished,
+    Kill,
+    Reconnect,
+    Say,
+    Send,
+    Sight,
+    Spawn,
+)
+from .output import Lines, Log, Screen, Tail
+from .processes import Child, Children, Exited, Meter
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+class WorkerOutput:
+    """Where the prints of one worker go: the screen, its log, and the last words for a crash."""
+
+    def __init__(self, log: Log, screen: Screen) -> None:
+        self._log = log
+        self._screen = screen
+        self._lines = {"stdout": Lines(), "stderr": Lines()}
+        self.tail = Tail(STDERR_LINES)
+
+    def feed(self, stream: str, data: bytes) -> None:
+        """Take in what it printed."""
+        self._log.write(data)
+        if stream == "stderr":
+            self.tail.feed(data)
+        self._write(stream, self._lines[stream].feed(data, 0.0))
+
+    def end(self) -> None:
+        """Write incomplete lines as they are: nothing follows."""
+        for stream, lines in self._lines.items():
+            rest = lines.flush()
+            if rest:
+                self._write(stream, rest + b"\n")
+        self._log.close()
+
+    def _write(self, stream: str, data: bytes) -> None:
+        if data:
+            self._screen.write(1 if stream == "stdout" else 2, data)
+
+
+class Host:
+    """An agent with hands.
+
+    Parameters
+    ----------
+    run : RunDir
+        Where slates and logs are.
+    workers : int
+        How many to keep.
+    environment : dict
+        For the workers.
+    cwd : str
+        For the workers.
+    children, screen
+        Shared with whoever else starts processes and writes here.
+    """
+
+    def __init__(
+        self,
+        run: RunDir,
+        workers: int,
+        environment: dict[str, str],
+        cwd: str,
+        children: Children,
+        screen: Screen,
+    ) -> None:
+        self.agent = Agent(
+            os.urandom(8),
+            workers,
+            iter(lambda: os.urandom(8), b""),
+            socket.gethostname(),
+            os.getpid(),
+        )
+        self.finished: Finished | None = None
+        self.spawned = False  # since it was last set to False
+        self._run = run
+        self._environment = environment
+        self._cwd = cwd
+        self._children = children
+        self._screen = screen
+        self._connection: Connection | None = None
+        self._meter = Meter()
+        self._by_session: dict[bytes, tuple[Child, Slate, WorkerOutput]] = {}
+
+    # ---- connection -----------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Begin to speak to the broker.  (Start the workers before: importing zmq takes time.)"""
+        from .connection import Connection
+
+        self._connection = Connection(self._run.endpoint, self._run.client_keys)
+        self._do([Reconnect()])
+
+    @property
+    def sockets(self) -> list[Any]:
+        """What to poll for reading."""
+        return self._connection.sockets if self._connection is not None else []
+
+    def listen(self) -> None:
+        """Take in all that the broker has sent, and the end of the connection."""
+        connection = self._connection
+        if connection is None:
+            return
+        while (message := connection.receive()) is not None:
+            self._do(self.agent.received(message, time.monotonic()))
+        if connection.ended():
+            self._do(self.agent.lost())
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+
+    # ---- workers --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Let the agent do what is due."""
+        if self.wait_s() > 0 and not self.agent.changed:
+            return
+        sights = {
+            session: self._sight(child, slate)
+            for session, (child, slate, _) in self._by_session.items()
+        }
+        self._do(self.agent.tick(time.monotonic(), sights))
+
+    def wait_s(self) -> float:
+        """Return for how long `tick` has nothing to do."""
+        now = time.monotonic()
+        return max(0.0, self.agent.next_tick(now) - now)
+
+    def output(self, child: Child, stream: str, data: bytes) -> None:
+        """Take in what a worker printed."""
+        if data:
+            self._by_session[child.key][2].feed(stream, data)
+
+    def exited(self, change: Exited) -> None:
+        """Take in that a worker's process has ended."""
+        child, slate, output = self._by_session.pop(change.child.key)
+        for stream, data in self._children.drain(child):
+            output.feed(stream, data)
+        output.end()
+        sight = self._sight(child, slate)
+        slate.close()
+        self._run.slate(child.key).unlink(missing_ok=True)
+        self._meter.forget(child.pid)
+        now = time.monotonic()
+        self._do(
+            self.agent.exited(
+                child.key, change.code, change.signal, sight, output.tail.lines(), now
+            )
+        )
+
+    def paused(self, child: Child) -> None:
+        """Take in that a worker was stopped, or goes on."""
+        self._do(self.agent.stopped(child.key, child.stopped))
+
+    def leave(self) -> None:
+        """Start no more workers and tell those that live to end."""
+        self._do(self.agent.leave())
+
+    def workers(self) -> Iterable[Child]:
+        """Return the workers that live."""
+        return [child for child, _, _ in self._by_session.values()]
+
+    def _sight(self, child: Child, slate: Slate) -> Sight:
+        task, done = slate.read()
+        rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
+        return Sight(slate.is_ready(), task, done, rss)
+
+    # ---- doing ----------------------------------------------------------------------------------
+
+    def _do(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                if self._connection is not None:
+                    self._connection.send(effect.message)
+            elif isinstance(effect, Spawn):
+                self._spawn(effect)
+            elif isinstance(effect, Kill):
+                self._by_session[effect.session][0].signal(effect.signal)
+            elif isinstance(effect, Say):
+                (self._screen.say if effect.grave else self._screen.note)(effect.text)
+            elif isinstance(effect, Finished):
+                self.finished = effect
+            else:
+                self._reconnect()
+
+    def _reconnect(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.open()
+        except RunError as error:  # no endpoint yet: silence will bring us here again
+            self._screen.say(str(error))
+        self._do(self.agent.connecting(time.monotonic()))
+
+    def _spawn(self, order: Spawn) -> None:
+        session = order.session
+        command = commands.worker(self._run, session, self.agent.session)
+        try:
+            slate = Slate.create(self._run.slate(session))
+            log = Log(self._run.log(f"worker-{order.slot}"))
+            child = self._children.start(
+                "worker", command, self._environment, cwd=self._cwd, key=session
+            )
+        except OSError as error:  # out of processes, memory or disk: as if it had died at start
+            now = time.monotonic()
+            self._do(self.agent.exited(session, 1, 0, Sight(), [str(error)], now))
+            return
+        self.spawned = True
+        self._by_session[session] = (child, slate, WorkerOutput(log, self._screen))
+        self._do(self.agent.started(session, child.pid, time.monotonic()))

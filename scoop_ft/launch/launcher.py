@@ -1,0 +1,223 @@
+"""``scoop-ft run`` and ``scoop-ft resume``: check, prepare the run directory, supervise, conclude.
+
+All that can be refused is refused here, before anything is changed on disk or started.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import RunError
+from ..rundir import PARENT, RunDir, RunInfo, RunLock, new_run_id
+from .processes import usable_cores
+from .supervisor import Supervisor
+
+DEFAULT_MAX_ATTEMPTS: Final = 3
+LAST_OUTPUT_S: Final = 1.0  # for a terminal that stands still, when the user wants to leave
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; None where it does not."""
+
+    workers: int | None = None
+    seed: int | None = None
+    max_attempts: int | None = None
+    listen: str | None = None
+    unsafe_filesystem: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
+    """Start a new run of a script; return the exit code."""
+    path = check_script(script)
+    now = time.time()
+    info = RunInfo(
+        run=new_run_id(now),
+        script=path,
+        args=args,
+        cwd=os.getcwd(),
+        seed=secrets.randbits(32) if options.seed is None else options.seed,
+        workers=options.workers or usable_cores(),
+        python=sys.executable,
+        created=now,
+        max_attempts=options.max_attempts or DEFAULT_MAX_ATTEMPTS,
+        path=os.path.dirname(os.path.realpath(path)),
+        listen=options.listen or "",
+        unsafe_filesystem=options.unsafe_filesystem,
+    )
+    directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
+    made_here = not directory.path.exists()
+    directory.create(info)
+    lock = RunLock(directory)
+    lock.acquire()
+    try:
+        supervisor = _supervise(directory, info, options, resuming=False)
+        refused = supervisor.gave_up is not None and supervisor.gave_up.refused
+        if refused:
+            shutil.rmtree(directory.path, ignore_errors=True)
+            if not made_here:
+                directory.path.mkdir(mode=0o700)
+    finally:
+        lock.release()
+    return _conclude(directory, supervisor)
+
+
+def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
+    """Go on with a run; return the exit code.
+
+    Parameters
+    ----------
+    directory : RunDir
+        The run.
+    args : list of str or None
+        The script's arguments, when they shall be others than before.
+    options : Options
+        What shall be other than before.
+    """
+    info = directory.info()
+    if not os.access(directory.path, os.W_OK):
+        raise RunError(f"the run directory {directory.path} cannot be written to")
+    lock = RunLock(directory)
+    lock.acquire()
+    try:
+        found = journal_summary(directory)
+        if found["state"] == "done":
+            print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
+            return 0
+        check_script(info.script)
+        if not os.path.isdir(info.cwd):
+            raise RunError(f"the folder in which the run was started is gone: {info.cwd}")
+        changed = _changed(info, args, options)
+        if changed != info:
+            directory.save_info(changed)
+        if not options.quiet:
+            print(f"scoop-ft: resuming {info.run}: {_counts(found)}", file=sys.stderr, flush=True)
+        supervisor = _supervise(directory, changed, options, resuming=True)
+    finally:
+        lock.release()
+    return _conclude(directory, supervisor)
+
+
+def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:
+    import msgspec
+
+    changed = msgspec.structs.replace(info, python=sys.executable)
+    if args is not None:
+        changed.args = args
+    for name in ("workers", "seed", "max_attempts", "listen"):
+        value = getattr(options, name)
+        if value is not None:
+            setattr(changed, name, value)
+    changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
+    return changed
+
+
+def _supervise(directory: RunDir, info: RunInfo, options: Options, *, resuming: bool) -> Supervisor:
+    """Start everything and stay until all of it has ended."""
+    if info.listen:
+        directory.make_keys()
+    directory.choose_endpoint()
+    _clear_slates(directory)
+    supervisor = Supervisor(
+        directory, info, resuming=resuming, quiet=options.quiet, verbose=options.verbose
+    )
+    if options.verbose:
+        supervisor.screen.say(f"run {info.run} in {directory.path}, seed {info.seed}")
+    try:
+        supervisor.main()
+    finally:
+        directory.clear_live()
+        directory.drop_endpoint()
+        if not options.quiet and supervisor.progress.figures.submitted:
+            supervisor.screen.say(supervisor.progress.last(time.monotonic()))
+        supervisor.screen.close(LAST_OUTPUT_S if supervisor.interrupted_by else None)
+    return supervisor
+
+
+def _clear_slates(directory: RunDir) -> None:
+    """Remove what workers of a launcher that was killed left behind."""
+    directory.slates.mkdir(mode=0o700, exist_ok=True)
+    directory.logs.mkdir(mode=0o700, exist_ok=True)
+    for slate in directory.slates.iterdir():
+        slate.unlink(missing_ok=True)
+
+
+def _conclude(directory: RunDir, supervisor: Supervisor) -> int:
+    """Say how to go on where there is something to go on with; return the exit code."""
+    if supervisor.gave_up is not None:
+        text = supervisor.gave_up.text
+        if not supervisor.gave_up.refused:
+            text += f"; go on with: {resume_command(directory)}"
+        raise RunError(text, supervisor.gave_up.exit_code)
+    if supervisor.interrupted_by:
+        word = "stopped" if supervisor.interrupted_by == signal.SIGINT else "ended from outside"
+        _say(f"{word}; go on with: {resume_command(directory)}")
+    return supervisor.exit_code
+
+
+def _say(text: str) -> None:
+    print(f"scoop-ft: {text}", file=sys.stderr, flush=True)
+
+
+def resume_command(directory: RunDir) -> str:
+    """Return the exact command that goes on with a run, to be typed in the current folder."""
+    relative = os.path.relpath(directory.path)
+    path = relative if not relative.startswith("..") else str(directory.path)
+    return f"scoop-ft resume {shlex.quote(path)}"
+
+
+def check_script(script: str) -> str:
+    """Return the absolute path of a script that can be started, or say why it cannot."""
+    try:
+        with open(script, "rb") as file:
+            source = file.read()
+    except FileNotFoundError:
+        raise RunError(f"there is no script {script}") from None
+    except OSError as error:
+        raise RunError(f"cannot read the script {script}: {error.strerror}") from error
+    try:
+        compile(source, script, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = f"{error.filename}, line {error.lineno}" if error.lineno else script
+        raise RunError(f"the script has a syntax error: {where}: {error.msg}") from error
+    except ValueError as error:
+        raise RunError(f"{script} is not a Python script: {error}") from error
+    return os.path.abspath(script)
+
+
+# ---- what the journal says ----------------------------------------------------------------------
+
+
+def journal_summary(directory: RunDir) -> dict[str, Any]:
+    """Return what the journal of a run says of it: tasks, state, exit code.
+
+    A run whose broker never came to make a journal has done nothing.
+    """
+    if not (directory.journal / "data.mdb").exists():
+        return {"tasks": {}, "state": "interrupted", "exit_code": None, "journal": {"bytes": 0}}
+    from scoop_journal import JournalError
+
+    from ..broker import offline
+
+    try:
+        return dict(offline.summary(directory.journal))
+    except JournalError as error:
+        raise RunError(str(error)) from error
+
+
+def _counts(found: dict[str, Any]) -> str:
+    tasks = found.get("tasks", {})
+    done, failed = tasks.get("done", 0), tasks.get("failed", 0)
+    pending = tasks.get("pending", 0) + tasks.get("running", 0)
+    return f"{done} done, {pending} pending, {failed} failed"

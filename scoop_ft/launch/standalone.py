@@ -1,0 +1,170 @@
+"""``scoop-ft worker``: workers without a launcher, which join a run and leave with it.
+
+An agent of its own for as long as it lives.  It serves one run, by its run directory (on this
+machine, or a shared folder) or by its broker's address.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import RunError
+from ..rundir import RunDir, RunInfo
+from . import commands
+from .host import Host
+from .output import Screen
+from .processes import Children, Exited, Wakeup
+
+LONGEST_WAIT_S: Final = 0.5
+PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
+WELCOME_S: Final = 10.0
+
+
+def serve(where: str, workers: int, keys: str | None) -> int:
+    """Keep workers for a run until it ends or somebody says stop; return the exit code."""
+    if not where.startswith(("tcp://", "ipc://")):
+        return _Service(RunDir(where), workers).main()
+    home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
+    try:
+        _furnish(home, where, keys)
+        return _Service(home, workers).main()
+    finally:
+        shutil.rmtree(home.path, ignore_errors=True)
+
+
+def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
+    """Make a run directory of our own, from the broker's welcome."""
+    for folder in (home.logs, home.slates, home.keys):
+        folder.mkdir(mode=0o700)
+    if keys is not None:
+        source = Path(keys, "client.key")
+        if not source.exists():
+            raise RunError(f"{keys} has no client.key: give the keys folder of the run directory")
+        shutil.copy(source, home.keys / "client.key")
+    elif endpoint.startswith("tcp://"):
+        raise RunError("an address needs --keys DIR: the keys folder of the run directory")
+    home.endpoint_file.write_text(endpoint)
+    welcome = _ask_welcome(home)
+    settings = welcome.settings
+    home.save_info(
+        RunInfo(
+            run=welcome.run,
+            script=settings.get("script", ""),
+            args=list(settings.get("args", [])),
+            cwd=os.getcwd(),
+            seed=settings.get("seed", 0),
+            workers=0,
+            python=settings.get("python", ""),
+            created=time.time(),
+            max_attempts=settings.get("max_attempts", 3),
+            path=settings.get("path", ""),
+        )
+    )
+
+
+def _ask_welcome(home: RunDir) -> Any:
+    """Say hello as an observer, for the run's settings."""
+    import zmq
+
+    from ..wire.messages import PROTOCOL_VERSION, Hello, Refused, Welcome
+    from .connection import Connection
+
+    connection = Connection(home.endpoint, home.client_keys)
+    connection.open()
+    connection.send(
+        Hello(PROTOCOL_VERSION, os.urandom(8), "observer", os.uname().nodename, os.getpid(),
+              b"", [], [])
+    )  # fmt: skip
+    deadline = time.monotonic() + WELCOME_S
+    try:
+        while (left := deadline - time.monotonic()) > 0:
+            poller = zmq.Poller()
+            poller.register(connection.sockets[0], zmq.POLLIN)
+            poller.poll(int(left * 1000) + 1)
+            message = connection.receive()
+            if isinstance(message, Welcome):
+                return message
+            if isinstance(message, Refused):
+                raise RunError(f"the broker refused: {message.reason}")
+    finally:
+        connection.close()
+    raise RunError(
+        f"no broker answers at {home.endpoint()}: is the run alive, are the keys its own?"
+    )
+
+
+class _Service:
+    """The loop of an agent that is alone."""
+
+    def __init__(self, directory: RunDir, workers: int) -> None:
+        info = directory.info()
+        directory.endpoint()  # or say that it has none
+        self._screen = Screen()
+        self._children = Children()
+        self._host = Host(
+            directory,
+            workers,
+            commands.environment(info.seed, stdout_is_read=True),
+            info.cwd if os.path.isdir(info.cwd) else os.getcwd(),
+            self._children,
+            self._screen,
+        )
+        self._kill_at = 0.0
+        self._exit_code = 0
+
+    def main(self) -> int:
+        """Serve until the end."""
+        wakeup = Wakeup()
+        try:
+            self._host.tick()
+            self._host.connect()
+            while not (self._host.agent.leaving and not self._children.alive):
+                self._round(wakeup)
+        finally:
+            self._children.kill_all()
+            self._host.close()
+            wakeup.close()
+            self._screen.close()
+        finished = self._host.finished
+        if finished is not None and finished.refused:
+            raise RunError(f"the broker refused: {finished.reason}")
+        return self._exit_code
+
+    def _round(self, wakeup: Wakeup) -> None:
+        import zmq
+
+        poller = zmq.Poller()
+        for thing in (wakeup.descriptor, *self._host.sockets, *self._children.descriptors):
+            poller.register(thing, zmq.POLLIN)
+        wait = min(LONGEST_WAIT_S, self._host.wait_s())
+        for thing, _ in poller.poll(int(wait * 1000) + 1):
+            got = self._children.read(thing) if isinstance(thing, int) else None
+            if got is not None:
+                self._host.output(*got)
+        for number in wakeup.take():
+            if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._leave(number)
+        for change in self._children.changes():
+            if isinstance(change, Exited):
+                self._host.exited(change)
+            else:
+                self._host.paused(change.child)
+        self._host.listen()
+        self._host.tick()
+        now = time.monotonic()
+        if self._host.agent.leaving and not self._kill_at:
+            self._kill_at = now + PATIENCE_S
+        if self._kill_at and now > self._kill_at:
+            self._children.kill_all()
+
+    def _leave(self, number: int) -> None:
+        if self._exit_code:
+            self._children.kill_all()
+        self._exit_code = 128 + number
+        self._host.leave()

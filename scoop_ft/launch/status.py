@@ -1,0 +1,292 @@
+"""What ``scoop-ft status`` and ``runs`` say: of a living run from its broker, else its journal.
+
+Only looks: a run is neither changed nor kept from anything by being asked.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any, Final
+
+from ..errors import RunError
+from ..rundir import Live, LiveProcess, RunDir, find_runs, is_locked
+from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
+from .connection import Connection
+from .launcher import journal_summary
+from .processes import exists, is_stopped, lives
+from .progress import format_age
+
+LIMIT_S: Final = 1.0
+TASK_KEYS: Final = (
+    "submitted", "done", "running", "pending", "failed", "resubmitted", "reused",
+)  # fmt: skip
+
+
+def status(directory: RunDir) -> dict[str, Any]:
+    """Return how a run is, with the keys that ``docs`` promise for ``status --json``."""
+    info = directory.info()
+    result: dict[str, Any] = {
+        "run": info.run,
+        "state": "interrupted",
+        "run_dir": str(directory.path),
+        "launcher": {"pid": None},
+        "root": {"pid": None, "restarts": 0},
+        "broker": {"pid": None, "endpoint": None, "restarts": 0},
+        "workers": [],
+        "tasks": dict.fromkeys(TASK_KEYS, 0),
+        "journal": {"bytes": 0, "last_sync_s": None},
+        "exit_code": None,
+        "waiting": "",
+        "script": info.script,
+        "args": info.args,
+        "created": info.created,
+    }
+    running = is_locked(directory)
+    stats = ask(directory, LIMIT_S)
+    if stats is None:
+        _from_journal(result, directory, running)
+    else:
+        _from_broker(result, stats)
+    if running:
+        result["state"] = "running"
+        _add_processes(result, directory.live())
+        if stats is None:
+            result["waiting"] = result["waiting"] or _why_silent(result["broker"]["pid"])
+    elif stats is not None:
+        result["state"] = stats.get("state", "running")  # a broker without a launcher
+    if running or stats is not None:
+        result["broker"]["endpoint"] = directory.endpoint()
+    return result
+
+
+def _why_silent(broker: int | None) -> str:
+    if broker is None:
+        return "the broker is being started"
+    if is_stopped(broker):
+        return f"the broker is stopped; 'kill -CONT {broker}' lets it go on"
+    return "the broker does not answer"
+
+
+def _from_broker(result: dict[str, Any], stats: dict[str, Any]) -> None:
+    for key, value in stats.items():
+        if key in ("run", "state"):
+            continue
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = {**result[key], **value}
+        else:
+            result[key] = value
+
+
+def _from_journal(result: dict[str, Any], directory: RunDir, running: bool) -> None:
+    try:
+        found = journal_summary(directory)
+    except RunError as error:
+        if not running:
+            raise
+        result["waiting"] = str(error)
+        return
+    result["tasks"] |= found.get("tasks", {})
+    result["journal"] |= found.get("journal", {})
+    result["state"] = found.get("state", "interrupted")
+    result["exit_code"] = found.get("exit_code")
+    result["functions"] = found.get("functions", [])
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+
+def _add_processes(result: dict[str, Any], live: Live | None) -> None:
+    """Add the pids of the launcher's processes, of those that live."""
+    if live is None:
+        return
+    here = live.host == socket.gethostname()
+
+    def is_alive(process: LiveProcess | None) -> bool:
+        return process is not None and (not here or lives(process.pid, process.created))
+
+    result["host"] = live.host
+    if is_alive(live.launcher):
+        result["launcher"]["pid"] = live.launcher.pid
+    for name, process in (("root", live.root), ("broker", live.broker)):
+        if process is not None:
+            result[name]["restarts"] = process.restarts
+            result[name]["pid"] = process.pid if is_alive(process) else None
+    launched = {worker.id: worker for worker in live.workers if is_alive(worker)}
+    known = {worker["id"] for worker in result["workers"]}
+    result["workers"] = [
+        worker
+        for worker in result["workers"]
+        if worker.get("host") != live.host or worker["id"] in launched or exists(worker["pid"])
+    ]
+    for worker in launched.values():
+        if worker.id not in known:
+            result["workers"].append(_starting(worker, live.host))
+
+
+def _starting(worker: LiveProcess, host: str) -> dict[str, Any]:
+    return {
+        "id": worker.id,
+        "pid": worker.pid,
+        "host": host,
+        "state": "starting",
+        "tasks_done": 0,
+        "last_heartbeat_s": None,
+    }
+
+
+# ---- asking -------------------------------------------------------------------------------------
+
+
+def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
+    """Ask the broker how its run is; None when it does not answer in time."""
+    try:
+        endpoint = directory.endpoint()
+    except RunError:
+        return None
+    if not _listens(endpoint):
+        return None
+    import zmq
+
+    connection = Connection(lambda: endpoint, directory.client_keys)
+    connection.open()
+    hello = Hello(
+        PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(), b"", [], []
+    )
+    connection.send(hello)
+    deadline = time.monotonic() + limit_s
+    poller = zmq.Poller()
+    poller.register(connection.sockets[0], zmq.POLLIN)
+    try:
+        while (left := deadline - time.monotonic()) > 0:
+            poller.poll(max(1, int(left * 1000)))
+            message = connection.receive()
+            if isinstance(message, Welcome):
+                connection.send(AskStatus())
+            elif isinstance(message, Stats):
+                return message.stats
+            elif isinstance(message, (Refused, Unknown)):
+                return None
+        return None
+    finally:
+        connection.close()
+
+
+def _listens(endpoint: str) -> bool:
+    """Tell at once whether anybody listens at a unix socket; others need to be tried."""
+    if not endpoint.startswith("ipc://"):
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(LIMIT_S)
+        try:
+            probe.connect(endpoint.removeprefix("ipc://"))
+        except OSError:
+            return False
+    return True
+
+
+# ---- several runs -------------------------------------------------------------------------------
+
+
+def brief(directory: RunDir) -> dict[str, Any]:
+    """Return what ``runs`` lists of a run; what cannot be read says why in ``state``."""
+    row: dict[str, Any] = {"run": directory.path.name, "run_dir": str(directory.path), "tasks": {}}
+    try:
+        info = directory.info()
+        row.update(run=info.run, script=info.script, args=info.args, created=info.created)
+        found = journal_summary(directory)
+        running = is_locked(directory)
+        row.update(tasks=found.get("tasks", {}), state="running" if running else found["state"])
+    except RunError as error:
+        row.update(state="unreadable", why=str(error))
+    return row
+
+
+def last_unfinished(folder: str = ".") -> RunDir:
+    """Find the last run of a folder that has not finished and does not run now."""
+    runs = find_runs(folder)
+    if not runs:
+        raise RunError(
+            "no run found in this folder: give the run directory, or start one with "
+            "'scoop-ft run script.py'"
+        )
+    reasons = []
+    for directory in reversed(runs):
+        row = brief(directory)
+        if row["state"] in ("interrupted", "failed"):
+            return directory
+        if row["state"] != "done":
+            reasons.append(f"{row['run']} is {row.get('why') or row['state']}")
+    if reasons:
+        raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
+    raise RunError(f"all runs of this folder are finished ({len(runs)}): nothing to go on with")
+
+
+# ---- for people ---------------------------------------------------------------------------------
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print a status as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"run {found['run']}  {_state(found)}", markup=False)
+    console.print(
+        f"script {' '.join([found['script'], *found['args']])}", markup=False, style="dim"
+    )
+    console.print(f"directory {found['run_dir']}", markup=False, style="dim", soft_wrap=True)
+    if found["waiting"]:
+        console.print(f"waiting: {found['waiting']}", markup=False, style="yellow")
+    tasks = Table(box=None, pad_edge=False)
+    for key in found["tasks"]:
+        tasks.add_column(key.replace("_", " "), justify="right")
+    tasks.add_row(*(f"{value:,}" for value in found["tasks"].values()))
+    console.print(tasks)
+    pids = [(name, found[name]["pid"]) for name in ("launcher", "root", "broker")]
+    living = "  ".join(f"{name} {pid}" for name, pid in pids if pid)
+    if living:
+        console.print(f"processes: {living}", markup=False)
+    if found["workers"]:
+        table = Table(box=None, pad_edge=False)
+        for title in ("worker", "host", "pid", "state", "tasks", "runs"):
+            table.add_column(title, justify="right" if title in ("pid", "tasks") else "left")
+        for worker in found["workers"]:
+            table.add_row(
+                worker["id"][-6:],
+                worker["host"],
+                str(worker["pid"]),
+                worker["state"],
+                f"{worker['tasks_done']:,}",
+                worker.get("function") or "",
+            )
+        console.print(table)
+    console.print(f"journal: {found['journal']['bytes'] / 1e6:,.1f} MB", markup=False, style="dim")
+
+
+def _state(found: dict[str, Any]) -> str:
+    code = found.get("exit_code")
+    return f"{found['state']} (exit code {code})" if code else str(found["state"])
+
+
+def show_runs(rows: list[dict[str, Any]]) -> None:
+    """Print a list of runs as a table."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("run", "state", "tasks done", "script", "age"):
+        table.add_column(title, justify="right" if title == "tasks done" else "left")
+    now = time.time()
+    for row in rows:
+        tasks = row["tasks"]
+        table.add_row(
+            Text(row["run"]),
+            Text(row["state"]),
+            f"{tasks.get('done', 0):,}/{tasks.get('submitted', 0):,}",
+            Text(os.path.basename(row.get("script", ""))),
+            format_age(now - row["created"]) if "created" in row else "",
+        )
+    Console(highlight=False).print(table)

@@ -1,0 +1,388 @@
+"""The launcher's loop: one run's broker, root and workers, from their start to their end.
+
+What is decided is decided in `agent` and `upkeep`; this brings together what they need (a poll
+loop over signals, pipes and the broker's messages) and carries out the end of a run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import Any, Final
+
+from ..rundir import Live, LiveProcess, RunDir, RunInfo
+from . import commands
+from .agent import STDERR_LINES
+from .host import Host
+from .output import Lines, Log, Screen, Tail
+from .processes import Child, Children, Exited, Meter, Wakeup
+from .progress import Figures, Progress
+from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
+
+LONGEST_WAIT_S: Final = 0.5
+PATIENCE_S: Final = 0.9  # for workers and root to end by themselves
+BROKER_PATIENCE_S: Final = 0.9
+LAST_FIGURES_S: Final = 0.2
+SILENCE_WORTH_SAYING_S: Final = 1.5
+
+
+class RootOutput:
+    """The prints of the root, where they do not go to our own stdout and stderr directly."""
+
+    def __init__(self, screen: Screen, log: Log) -> None:
+        self._screen = screen
+        self._log = log
+        self._lines = {"stdout": Lines(), "stderr": Lines()}
+
+    def feed(self, stream: str, data: bytes) -> None:
+        """Take in what it printed."""
+        self._log.write(data)
+        self._write(stream, self._lines[stream].feed(data, time.monotonic()))
+
+    def tick(self) -> None:
+        """Show incomplete lines that have waited long enough."""
+        for stream, lines in self._lines.items():
+            self._write(stream, lines.overdue(time.monotonic()))
+
+    def wait_s(self) -> float:
+        """Return for how long `tick` has nothing to do."""
+        due = [d for lines in self._lines.values() if (d := lines.due()) is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else LONGEST_WAIT_S
+
+    def end(self) -> None:
+        """Write what is left as it is."""
+        for stream, lines in self._lines.items():
+            self._write(stream, lines.flush())
+
+    def _write(self, stream: str, data: bytes) -> None:
+        if data:
+            self._screen.write(1 if stream == "stdout" else 2, data)
+
+
+class Supervisor:
+    """Everything that lives of one run.
+
+    Parameters
+    ----------
+    run, info
+        The run; its directory is there, its lock is held.
+    resuming : bool
+        Whether it is an old one.
+    quiet, verbose : bool
+        How much to say.
+    """
+
+    def __init__(
+        self, run: RunDir, info: RunInfo, *, resuming: bool, quiet: bool, verbose: bool
+    ) -> None:
+        self._run = run
+        self._resuming = resuming
+        self._info = info
+        self._quiet = quiet
+        self._verbose = verbose
+        self._began = time.monotonic()
+        self._bar = not quiet and os.isatty(2)
+        self.progress = Progress(self._began)
+        self.screen = Screen(self.progress.draw if self._bar else None, quiet=quiet)
+        self._children = Children()
+        self._meter = Meter()
+        self._broker_upkeep = BrokerUpkeep()
+        self._root_upkeep = RootUpkeep(info.max_attempts)
+        self._broker: Child | None = None
+        self._root: Child | None = None
+        self._broker_tail = Tail(STDERR_LINES)
+        self._broker_log = Log(run.log("broker"))
+        self._root_output = RootOutput(self.screen, Log(run.log("root")))
+        self.host = Host(
+            run,
+            info.workers,
+            commands.environment(info.seed, stdout_is_read=True),
+            info.cwd,
+            self._children,
+            self.screen,
+        )
+        self._ending: _Ending | None = None
+        self._live_changed = True
+        self.gave_up: GiveUp | None = None
+        self.interrupted_by = 0
+
+    # ---- from start to end ----------------------------------------------------------------------
+
+    @property
+    def exit_code(self) -> int:
+        """What the run ended with."""
+        return self._ending.exit_code if self._ending is not None else 1
+
+    def main(self) -> None:
+        """Run it all."""
+        wakeup = Wakeup()
+        try:
+            self._start_broker()
+            self._start_root()
+            self.host.tick()
+            self.host.connect()
+            while not self._over():
+                self._round(wakeup)
+        finally:
+            self._children.kill_all()  # nobody, but for an error of our own
+            self.host.close()
+            wakeup.close()
+
+    def _over(self) -> bool:
+        return self._ending is not None and not self._children.alive
+
+    def _round(self, wakeup: Wakeup) -> None:
+        """Wait for something to happen, and act on it."""
+        for descriptor in self._poll(wakeup):
+            got = self._children.read(descriptor)
+            if got is not None and got[2]:
+                self._output(*got)
+        for number in wakeup.take():
+            if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._asked_to_end(number)
+        for change in self._children.changes():
+            if isinstance(change, Exited):
+                self._exited(change)
+            elif change.child.role == "worker":
+                self.host.paused(change.child)
+        self.host.listen()
+        self.host.tick()
+        self._root_output.tick()
+        self._show()
+        if self.host.spawned or self._live_changed:
+            self._save_live()
+        if self.host.finished is not None and self.host.finished.refused:
+            self._give_up(GiveUp(f"the broker refused: {self.host.finished.reason}", 1))
+        if self._ending is not None:
+            self._ending.step()
+
+    def _poll(self, wakeup: Wakeup) -> list[int]:
+        import zmq
+
+        poller = zmq.Poller()
+        poller.register(wakeup.descriptor, zmq.POLLIN)
+        for peer in self.host.sockets:
+            poller.register(peer, zmq.POLLIN)
+        if not self.screen.full:
+            for descriptor in self._children.descriptors:
+                poller.register(descriptor, zmq.POLLIN)
+        waits = [LONGEST_WAIT_S, self.host.wait_s(), self._root_output.wait_s()]
+        if self.screen.full or self._ending is not None:
+            waits.append(0.02)
+        ready = poller.poll(int(min(waits) * 1000) + 1)
+        return [thing for thing, _ in ready if isinstance(thing, int)]
+
+    # ---- processes ------------------------------------------------------------------------------
+
+    def _start_broker(self) -> None:
+        info = self._info
+        never_up = self.host.agent.welcome is None  # then the broker may not have heard of it
+        command = commands.broker(self._run, info.max_attempts, resume=self._resuming and never_up)
+        self._broker_tail = Tail(STDERR_LINES)
+        self._broker = self._children.start(
+            "broker",
+            command,
+            commands.environment(info.seed, stdout_is_read=False),
+            cwd=info.cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._live_changed = True
+        self._log(f"broker: pid {self._broker.pid}")
+
+    def _start_root(self) -> None:
+        """Start the script; it has our terminal, so that it can ask its user something."""
+        read = self._bar and os.isatty(1)
+        self._root = self._children.start(
+            "root",
+            commands.root(self._run),
+            commands.environment(self._info.seed, stdout_is_read=read),
+            cwd=self._info.cwd,
+            own_group=False,
+            stdin=None,
+            stdout=subprocess.PIPE if read else None,
+            stderr=subprocess.PIPE if self._bar else None,
+        )
+        self._live_changed = True
+        self._log(f"root: pid {self._root.pid}")
+
+    def _output(self, child: Child, stream: str, data: bytes) -> None:
+        if child.role == "worker":
+            self.host.output(child, stream, data)
+        elif child.role == "root":
+            self._root_output.feed(stream, data)
+        else:
+            self._broker_log.write(data)
+            self._broker_tail.feed(data)
+            if self._verbose:
+                self.screen.write(2, data)
+
+    def _exited(self, change: Exited) -> None:
+        self._live_changed = True
+        child = change.child
+        self._meter.forget(child.pid)
+        if child.role == "worker":
+            self.host.exited(change)
+            return
+        for stream, data in self._children.drain(child):
+            self._output(child, stream, data)
+        if child.role == "root":
+            self._root_ended(change)
+        else:
+            self._broker_ended(change)
+
+    def _broker_ended(self, change: Exited) -> None:
+        was_up = self.host.agent.answered_since(change.child.born)
+        self._broker = None
+        if self._ending is not None:
+            return
+        decision = self._broker_upkeep.ended(
+            change.code, change.signal, was_up=was_up, stderr=self._broker_tail.lines()
+        )
+        if isinstance(decision, GiveUp):
+            self._give_up(decision)
+        else:
+            self.screen.note(decision.text)
+            self._start_broker()
+
+    def _root_ended(self, change: Exited) -> None:
+        self._root = None
+        self._root_output.end()
+        if self._ending is not None:
+            return
+        stats = self.host.agent.stats
+        decision = self._root_upkeep.ended(
+            change.code,
+            change.signal,
+            done=stats.get("tasks", {}).get("done", 0),
+            recorded=stats.get("exit_code"),
+        )
+        if isinstance(decision, RootEnded):
+            self.host.agent.ask()
+            self._end(decision.exit_code)
+        elif isinstance(decision, Again):
+            self.screen.note(decision.text)
+            self._start_root()
+        else:
+            self._give_up(decision)
+
+    # ---- the end --------------------------------------------------------------------------------
+
+    def _asked_to_end(self, number: int) -> None:
+        """Act on Ctrl-C and its like: the first time in good order, then at once."""
+        if self.interrupted_by:
+            self._children.kill_all()
+            return
+        self.interrupted_by = number
+        if self._root is not None:
+            self._root.signal(signal.SIGINT)
+        self._end(128 + number)
+
+    def _give_up(self, decision: GiveUp) -> None:
+        if self.gave_up is None and self._ending is None:
+            self.gave_up = decision
+            if self._root is not None:
+                self._root.signal(signal.SIGTERM)
+            self._end(decision.exit_code)
+
+    def _end(self, exit_code: int) -> None:
+        self.host.leave()
+        if self._ending is None:
+            self._ending = _Ending(self, exit_code, wants_figures=not self.interrupted_by)
+        else:
+            self._ending.exit_code = exit_code
+
+    def living(self) -> list[Child]:
+        """Return the workers and the root, those that live."""
+        return [child for child in self._children.alive.values() if child.role != "broker"]
+
+    def broker(self) -> Child | None:
+        """Return the broker, if it lives."""
+        return self._broker
+
+    # ---- saying ---------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        agent = self.host.agent
+        before = self.progress.figures
+        self.progress.update(Figures.of(agent.stats, agent.wanted, self._waiting(now)), now)
+        if self.progress.figures.submitted > before.submitted:
+            self.screen.release_bar()  # whatever the script had asked, it has gone on
+        if not self._bar and not self._quiet and self._ending is None:
+            line = self.progress.plain_due(now)
+            if line:
+                self.screen.say(line)
+
+    def _waiting(self, now: float) -> str:
+        """Say why nothing can progress, as far as it is seen from here."""
+        for child in (self._broker, self._root):
+            if child is not None and child.stopped:
+                who = "broker" if child.role == "broker" else "script's process"
+                return f"the {who} is stopped; 'kill -CONT {child.pid}' lets it go on"
+        agent = self.host.agent
+        if not agent.connected and now - self._began > SILENCE_WORTH_SAYING_S:
+            return "the broker does not answer"
+        return agent.trouble()
+
+    def _log(self, text: str) -> None:
+        if self._verbose:
+            self.screen.say(text)
+
+    def _save_live(self) -> None:
+        self.host.spawned = self._live_changed = False
+        self._run.save_live(
+            Live(
+                host=socket.gethostname(),
+                launcher=self._process(os.getpid()),
+                root=self._process_of(self._root, self._root_upkeep.restarts),
+                broker=self._process_of(self._broker, self._broker_upkeep.restarts),
+                workers=[
+                    self._process(child.pid, id=child.key.hex()) for child in self.host.workers()
+                ],
+            )
+        )
+
+    def _process_of(self, child: Child | None, restarts: int) -> LiveProcess | None:
+        return self._process(child.pid, restarts=restarts) if child is not None else None
+
+    def _process(self, pid: int, **more: Any) -> LiveProcess:
+        return LiveProcess(pid=pid, created=self._meter.created(pid), **more)
+
+
+class _Ending:
+    """The end of a run: workers and root first, the broker after them, each with some patience."""
+
+    def __init__(self, owner: Supervisor, exit_code: int, *, wants_figures: bool) -> None:
+        now = time.monotonic()
+        self.exit_code = exit_code
+        self.broker_told = False
+        self._owner = owner
+        self._kill_at = now + PATIENCE_S
+        self._figures_by = now + LAST_FIGURES_S if wants_figures else now
+        self._asked_at = now
+        self._kill_broker_at = 0.0
+
+    def step(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        living = self._owner.living()
+        broker = self._owner.broker()
+        if living and now >= self._kill_at:
+            for child in living:
+                child.signal(signal.SIGKILL)
+        if broker is None:
+            return
+        if not self.broker_told and not living and self._has_figures(now):
+            self.broker_told = True
+            self._kill_broker_at = now + BROKER_PATIENCE_S
+            broker.signal(signal.SIGTERM)
+        elif self.broker_told and now >= self._kill_broker_at:
+            broker.signal(signal.SIGKILL)
+
+    def _has_figures(self, now: float) -> bool:
+        """Tell whether the broker has told its last figures, or had the time to."""
+        return now >= self._figures_by or self._owner.host.agent.stats_since(self._asked_at)

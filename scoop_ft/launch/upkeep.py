@@ -1,0 +1,94 @@
+"""Whether the broker and the root are started again after their end.  Decides; does nothing."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Final
+
+from .agent import signal_name
+
+BAD_STARTS: Final = 3
+UNLUCKY_STARTS: Final = 10  # killed from outside before it was up: no fault of its own
+OPERATOR_ERROR: Final = 2
+PREFIX: Final = "scoop-ft: "
+
+
+@dataclass(frozen=True)
+class Again:
+    """Start it again; ``text`` says what happened."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """End the run; ``fresh`` when the broker refused before it ever served."""
+
+    text: str
+    exit_code: int
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class RootEnded:
+    """The script has ended by itself."""
+
+    exit_code: int
+
+
+class BrokerUpkeep:
+    """The broker's deaths."""
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self._bad_starts = 0
+
+    def ended(self, code: int, by: int, *, was_up: bool, stderr: list[str]) -> Again | GiveUp:
+        """Decide after the broker's end; ``was_up`` when it had answered since its start."""
+        words = [line for line in stderr if line.strip()]
+        if code == OPERATOR_ERROR and words and words[-1].startswith(PREFIX):
+            text = words[-1].removeprefix(PREFIX).removeprefix("error: ")
+            return GiveUp(text, OPERATOR_ERROR, refused=not was_up)
+        how = how_it_ended(code, by)
+        self._bad_starts = 0 if was_up else self._bad_starts + 1
+        limit = UNLUCKY_STARTS if by in (signal.SIGKILL, signal.SIGTERM) else BAD_STARTS
+        if self._bad_starts >= limit:
+            last = f": {words[-1].strip()}" if words else ""
+            text = f"the broker {how} as it started, {self._bad_starts} times in a row{last}"
+            return GiveUp(f"{text}; its log is logs/broker.log in the run directory", 1)
+        self.restarts += 1
+        return Again(f"the broker {how}; started again")
+
+
+class RootUpkeep:
+    """The root's deaths."""
+
+    def __init__(self, max_attempts: int) -> None:
+        self.restarts = 0
+        self._max_attempts = max_attempts
+        self._in_vain = 0  # restarts since a task was last done
+        self._done = 0
+
+    def ended(
+        self, code: int, by: int, *, done: int, recorded: int | None
+    ) -> Again | GiveUp | RootEnded:
+        """Decide after the root's end; ``recorded`` is the exit code the broker knows, if any."""
+        if recorded is not None and by:
+            return RootEnded(recorded)
+        if not by:
+            return RootEnded(code)
+        if done > self._done:
+            self._in_vain = 0
+        self._done = max(done, self._done)
+        if self._in_vain >= self._max_attempts:
+            times = f"{self._in_vain + 1} times in a row with no task done in between"
+            return GiveUp(f"the script's process {how_it_ended(code, by)}, {times}", 128 + by)
+        self._in_vain += 1
+        self.restarts += 1
+        return Again(f"the script's process {how_it_ended(code, by)}; started again")
+
+
+def how_it_ended(code: int, by: int) -> str:
+    """Say how a process ended."""
+    return f"was killed by {signal_name(by)}" if by else f"exited ({code})"

@@ -1,0 +1,109 @@
+"""Pickles and unpickles single objects; the only file that imports pickle.
+
+Plain pickle is tried first, for it is twenty times faster than cloudpickle; `byvalue` takes what it
+cannot do.  Large buffers are kept apart from the pickle (protocol 5).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import types
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO, Final, TypeAlias
+
+from scoop_ft import references, script
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+OUT_OF_BAND_BYTES: Final = 64 * 1024
+
+
+class GoesByValue(Exception):
+    """A function or class was met that plain pickle would refuse, or take for another."""
+
+
+class PlainPickler(pickle.Pickler):
+    """C speed for all that goes by name."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, (types.FunctionType, type)):
+            return NotImplemented
+        reduced = references.reference(obj)
+        if reduced is None:
+            raise GoesByValue
+        return reduced
+
+
+def load(view: Buffer, buffers: Iterable[Buffer] = ()) -> Any:
+    """Return the object of a pickle and its large buffers.
+
+    A read-only buffer is copied, for an array that was writable arrives writable; one that is
+    writable becomes part of the object: the caller gives it away.
+    """
+    parts = [_writable(buffer) for buffer in buffers]
+    try:
+        return pickle.loads(view, buffers=parts)
+    except (AttributeError, ImportError):
+        # The script, when imported, may make things in other modules (creators of classes do).
+        if not script.load_if_pending():
+            raise
+    return pickle.loads(view, buffers=parts)
+
+
+def _writable(buffer: Buffer) -> bytearray | memoryview:
+    with_buffer = memoryview(buffer)
+    return bytearray(with_buffer) if with_buffer.readonly else with_buffer
+
+
+def dumps(value: Any, large_apart: bool = True) -> tuple[bytes, list[Buffer]]:
+    """Pickle an object by itself."""
+    frames: list[Buffer] = []
+    file = io.BytesIO()
+    separate = separator(frames.append) if large_apart else None
+    try:
+        PlainPickler(file, protocol=5, buffer_callback=separate).dump(value)
+    except Exception:  # noqa: BLE001 - user code may raise anything; by value may still do
+        return dumps_by_value(value, large_apart)
+    return file.getvalue(), frames
+
+
+def dumps_by_value(value: Any, large_apart: bool = True) -> tuple[bytes, list[Buffer]]:
+    from scoop_ft.byvalue import ByValuePickler
+
+    frames: list[Buffer] = []
+    file: BinaryIO = io.BytesIO()
+    separate = separator(frames.append) if large_apart else None
+    ByValuePickler(file, separate).dump(value)
+    file.seek(0)
+    return file.read(), frames
+
+
+def separator(keep: Callable[[Buffer], None]) -> Callable[[pickle.PickleBuffer], bool]:
+    """Return a pickler's callback that keeps large buffers apart; True: leave it in the pickle."""
+
+    def separate(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND_BYTES:
+            return True
+        # The user may change an array after submitting it: what can change is copied now.
+        keep(raw if _is_constant(raw) else bytes(raw))
+        return False
+
+    return separate
+
+
+def _is_constant(raw: memoryview) -> bool:
+    """Tell whether nobody can change this memory: a read-only view of it does not suffice."""
+    if not raw.readonly:
+        return False
+    owner: Any = raw.obj
+    while True:
+        base = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
+        if base is None:
+            break
+        owner = base
+    try:
+        return memoryview(owner).readonly
+    except TypeError:
+        return False

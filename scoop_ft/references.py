@@ -1,0 +1,75 @@
+"""Decides whether a function or class travels by name or by value.
+
+By name: what a worker finds under the same name in a module that it can import, or in the script.
+By value: everything else, lambdas, closures, local classes, and what the script binds only in the
+root.  The decision depends on the code alone, so that the same program always makes the same
+bytes.  Nothing here pickles.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import sys
+import types
+from typing import Any, Final
+
+from scoop_ft import script
+
+# What a pickler's reducer_override returns for something that travels by name.
+Reduced = Any
+_PLAIN: Final = NotImplemented  # pickle's own way: module and qualified name
+
+# Their names are not where they say: pickle knows these three by heart.
+_SINGLETON_TYPES: Final = (type(None), type(Ellipsis), type(NotImplemented))
+
+# id -> (object, reduced, namespace, name). Only of things by name: they live with their modules.
+_known: dict[int, tuple[Any, Reduced, dict[str, Any], str]] = {}
+
+
+def is_definition(value: object) -> bool:
+    """Tell whether this is a function or a class, which may be known by a name."""
+    return isinstance(value, (types.FunctionType, type))
+
+
+def reference(definition: Any) -> Reduced | None:
+    """Return how a function or class is pickled by name; None: it must go by value."""
+    entry = _known.get(id(definition))
+    if entry is not None:
+        _, reduced, namespace, name = entry
+        if namespace.get(name) is definition:
+            return reduced
+        del _known[id(definition)]  # the name was given to another meanwhile
+    if type(definition) in copyreg.dispatch_table:
+        return _PLAIN  # whoever made this kind of class says how it travels
+    return _find(definition)
+
+
+def _find(definition: Any) -> Reduced | None:
+    if any(definition is kind for kind in _SINGLETON_TYPES):
+        return _PLAIN
+    module_name = getattr(definition, "__module__", None)
+    name = getattr(definition, "__qualname__", None)
+    if not isinstance(module_name, str) or not isinstance(name, str) or "<" in name:
+        return None
+    reduced: Reduced = _PLAIN
+    if module_name in script.MODULE_NAMES:
+        module = script.module()
+        if name.split(".")[0] not in script.shared_names():
+            return None
+        reduced = script.from_script, (name,)
+    else:
+        module = sys.modules.get(module_name)
+        if getattr(module, "__spec__", None) is None:
+            return None  # made by hand: no worker could import it
+    if module is None or not _bound_to(module, name, definition):
+        return None
+    if "." not in name:
+        _known[id(definition)] = (definition, reduced, module.__dict__, name)
+    return reduced
+
+
+def _bound_to(module: types.ModuleType, name: str, definition: Any) -> bool:
+    value: Any = module
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value is definition

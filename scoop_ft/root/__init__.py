@@ -1,0 +1,1 @@
+"""The root: the process that runs the user's script."""

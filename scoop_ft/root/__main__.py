@@ -1,0 +1,160 @@
+"""``python -m scoop_ft.root RUN_DIR``: runs the user's script as ``__main__``.
+
+It submits and waits, and never runs a task, so no task can kill it.  When the script has ended the
+broker is told its exit code, and this process ends only after that was synced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..client.link import Link
+    from ..client.runtime import RootRuntime
+    from ..rundir import RunInfo
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a script; return its exit code."""
+    from ..lifeline import hold
+
+    hold()
+    args = sys.argv[1:] if argv is None else argv
+    from ..client.connection import Connection
+    from ..client.link import Link
+    from ..client.runtime import RootRuntime, install
+    from ..client.session import Session
+    from ..errors import BrokenRun, RunError
+    from ..rundir import RunDir
+
+    run = RunDir(args[0])
+    info = run.info()
+    session = Session(os.urandom(8), "root", socket.gethostname())
+    link = Link(session, Connection(run.endpoint, run.client_keys), lambda: runtime.flush_open())
+    runtime = RootRuntime(session, link)
+    install(runtime)
+    interrupts = _Interrupts(link)
+    signal.signal(signal.SIGINT, interrupts.on_sigint)
+    link.start()
+    try:
+        code = _run_script(info)
+        interrupts.off()
+        if code == INTERRUPTED and interrupts.seen:
+            return code
+        _end(runtime, link, code)
+    except (BrokenRun, RunError) as error:
+        print(f"scoop-ft: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _run_script(info: RunInfo) -> int:
+    """Run the script; return the exit code that Python would have given it."""
+    from .. import script
+
+    random.seed(info.seed)
+    if os.environ.get("SCOOP_FT_STDOUT") == "lines":
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    code = 0
+    try:
+        script.run_root(info.script, info.args)
+    except SystemExit as stop:
+        code = _exit_code(stop)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - as the interpreter does at the top
+        _show(error)
+        code = 1
+    return code
+
+
+def _exit_code(stop: SystemExit) -> int:
+    if stop.code is None:
+        return 0
+    if isinstance(stop.code, int):
+        return stop.code & 0xFF
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _show(error: BaseException) -> None:
+    """Print an exception as Python does; what is no fault of the code behind it in one line."""
+    from ..errors import BrokenRun, MissingMainGuard
+
+    if isinstance(error, (MissingMainGuard, BrokenRun)):
+        print(f"scoop-ft: error: {error}", file=sys.stderr)
+        return
+    trace = error.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error.with_traceback(trace), trace)
+
+
+def _is_ours(path: str) -> bool:
+    return os.path.abspath(path).startswith(os.path.dirname(os.path.dirname(__file__)))
+
+
+def _end(runtime: RootRuntime, link: Link, code: int) -> None:
+    """Tell the broker, and wait until that is synced."""
+    from ..wire.messages import End
+
+    _join_threads()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    session = runtime.session
+    runtime.flush()
+    with link.state:
+        session.keep(End(session.number(), code))
+    link.wait(session.all_acknowledged)
+
+
+def _join_threads() -> None:
+    """Wait for the user's threads, as the interpreter does: they may still use futures."""
+    for thread in _users_threads():
+        thread.join()
+
+
+def _users_threads() -> Iterator[threading.Thread]:
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            yield thread
+
+
+class _Interrupts:
+    """Ctrl-C: raised in the script, never in the middle of our own bookkeeping."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._on = True
+        self.seen = False
+
+    def on_sigint(self, number: int, frame: Any) -> None:
+        """Take a SIGINT (the terminal and the launcher may both send one)."""
+        if not self._on or self.seen:
+            return
+        self.seen = True
+        if not self._link.interrupt():
+            raise KeyboardInterrupt
+
+    def off(self) -> None:
+        """The script has ended."""
+        self._on = False
+
+
+if __name__ == "__main__":
+    code = main()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)

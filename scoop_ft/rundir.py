@@ -1,0 +1,402 @@
+"""The run directory: where each file of a run is, and how the small ones are read and written.
+
+Every process of a run imports this, so it stays light: no click, rich or psutil, and zmq only
+when keys are made.  It does not look into the journal and starts nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Final, TypeVar
+
+import msgspec
+
+from .errors import RunError
+
+FORMAT: Final = 1
+PARENT: Final = ".scoop-ft"
+LONGEST_SOCKET_PATH: Final = 100  # sun_path holds 104 to 108 bytes, depending on the system
+
+
+class RunInfo(msgspec.Struct, kw_only=True):
+    """What ``run.json`` records: all that is needed to start the same run again."""
+
+    format: int = FORMAT
+    run: str
+    script: str
+    args: list[str]
+    cwd: str
+    seed: int
+    workers: int
+    python: str
+    created: float
+    max_attempts: int
+    path: str
+    listen: str = ""
+    unsafe_filesystem: bool = False
+
+
+class LiveProcess(msgspec.Struct, kw_only=True):
+    """A process of the run; ``created`` tells it from a later one with the same number."""
+
+    pid: int
+    created: float
+    restarts: int = 0
+    id: str = ""  # a worker's session, in hexadecimal
+
+
+class Live(msgspec.Struct, kw_only=True):
+    """What ``live.json`` says: the processes that the launcher watches now."""
+
+    host: str
+    launcher: LiveProcess
+    root: LiveProcess | None = None
+    broker: LiveProcess | None = None
+    workers: list[LiveProcess] = []
+
+
+class Keys(msgspec.Struct, kw_only=True):
+    """One CURVE key pair, and for a client the server's public key."""
+
+    public: str
+    secret: str
+    server: str = ""
+
+
+_Record = TypeVar("_Record")
+
+
+class RunDir:
+    """The folder of one run, and the paths in it."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(path))
+        self.run_json = self.path / "run.json"
+        self.live_json = self.path / "live.json"
+        self.lock = self.path / "launcher.lock"
+        self.journal = self.path / "journal"
+        self.keys = self.path / "keys"
+        self.logs = self.path / "logs"
+        self.slates = self.path / "slates"
+        self.endpoint_file = self.path / "endpoint"
+
+    def __repr__(self) -> str:
+        return f"RunDir({str(self.path)!r})"
+
+    # ---- making and reading ---------------------------------------------------------------------
+
+    def create(self, info: RunInfo) -> None:
+        """Make the folder with its ``run.json``; refuse one that holds something already."""
+        self._refuse_used()
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            for folder in (self.logs, self.slates):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            self.save_info(info)
+        except OSError as error:
+            raise RunError(f"cannot make the run directory {self.path}: {_why(error)}") from error
+
+    def _refuse_used(self) -> None:
+        if self.run_json.exists():
+            raise RunError(
+                f"{self.path} holds a run already: go on with it by 'scoop-ft resume', "
+                "or choose another --run-dir"
+            )
+        try:
+            used = any(self.path.iterdir())
+        except FileNotFoundError:
+            used = False
+        except OSError as error:
+            raise RunError(f"cannot use {self.path} as run directory: {_why(error)}") from error
+        if used:
+            raise RunError(f"{self.path} is not empty: choose another --run-dir")
+
+    def save_info(self, info: RunInfo) -> None:
+        """Write ``run.json``."""
+        write_atomically(self.run_json, msgspec.json.format(msgspec.json.encode(info)), sync=True)
+
+    def info(self) -> RunInfo:
+        """Read ``run.json``."""
+        try:
+            data = self.run_json.read_bytes()
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is not a run directory: it has no run.json") from None
+        except OSError as error:
+            raise RunError(f"cannot read {self.run_json}: {_why(error)}") from error
+        try:
+            made_by = msgspec.json.decode(data, type=_Versioned).format
+        except msgspec.MsgspecError as error:
+            raise RunError(f"{self.run_json} is damaged: {error}") from error
+        if made_by != FORMAT:
+            raise RunError(
+                f"{self.path} was made by another version of scoop-ft (format {made_by}, "
+                f"this one knows {FORMAT}): use that version"
+            )
+        return _decode(self.run_json, data, RunInfo)
+
+    def save_live(self, live: Live) -> None:
+        """Write ``live.json``."""
+        write_atomically(self.live_json, msgspec.json.encode(live))
+
+    def live(self) -> Live | None:
+        """Read ``live.json``; None when no launcher has left one."""
+        try:
+            return _decode(self.live_json, self.live_json.read_bytes(), Live)
+        except (FileNotFoundError, RunError):
+            return None
+
+    def clear_live(self) -> None:
+        """Remove ``live.json``: nothing lives any more."""
+        self.live_json.unlink(missing_ok=True)
+
+    def slate(self, session: bytes) -> Path:
+        """Return the path of a worker's slate."""
+        return self.slates / session.hex()
+
+    def log(self, name: str) -> Path:
+        """Return the path of a process's log."""
+        return self.logs / f"{name}.log"
+
+    # ---- the broker's address -------------------------------------------------------------------
+
+    def endpoint(self) -> str:
+        """Return the address of this run's broker, as it was last chosen."""
+        try:
+            return self.endpoint_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise RunError(
+                f"{self.path} has no broker address ({_why(error)}): start its broker first, "
+                "with 'scoop-ft resume' or 'scoop-ft broker'"
+            ) from error
+
+    def choose_endpoint(self) -> str:
+        """Choose the address that the broker shall have, and write it down.
+
+        A unix socket in the run directory where that is possible; the one in use is kept when it
+        still is private to this user.
+        """
+        endpoint = self._kept_endpoint() or self._new_endpoint()
+        write_atomically(self.endpoint_file, endpoint.encode())
+        return endpoint
+
+    def _kept_endpoint(self) -> str:
+        if not self.endpoint_file.exists():
+            return ""
+        endpoint = self.endpoint()
+        folder = _temporary_folder(endpoint)
+        return endpoint if folder is not None and _is_private(folder) else ""
+
+    def _new_endpoint(self) -> str:
+        if sys.platform == "win32":  # libzmq's wheels have no ipc there
+            self.make_keys()
+            return f"tcp://127.0.0.1:{_free_port()}"
+        path = self.path / "broker.sock"
+        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            path = Path(tempfile.mkdtemp(prefix="scoop-ft-")) / "broker.sock"
+        return f"ipc://{path}"
+
+    def drop_endpoint(self) -> None:
+        """Remove the broker's socket, and its folder when that is a temporary one."""
+        try:
+            endpoint = self.endpoint()
+        except RunError:
+            return
+        folder = _temporary_folder(endpoint)
+        if folder is not None and _is_private(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            (self.path / "broker.sock").unlink(missing_ok=True)
+
+    # ---- keys -----------------------------------------------------------------------------------
+
+    def make_keys(self) -> None:
+        """Make the run's CURVE keys, unless it has them."""
+        if (self.keys / "client.key").exists():
+            return
+        import zmq
+
+        self.keys.mkdir(mode=0o700, exist_ok=True)
+        server_public, server_secret = (key.decode() for key in zmq.curve_keypair())
+        public, secret = (key.decode() for key in zmq.curve_keypair())
+        for name, keys in (
+            ("server.key", Keys(public=server_public, secret=server_secret)),
+            ("client.key", Keys(public=public, secret=secret, server=server_public)),
+        ):
+            write_atomically(self.keys / name, msgspec.json.encode(keys), sync=True)
+
+    def server_keys(self) -> Keys:
+        """Return the broker's keys."""
+        return read_keys(self.keys / "server.key")
+
+    def client_keys(self) -> Keys | None:
+        """Return the keys with which peers speak to the broker; None when the run has none."""
+        path = self.keys / "client.key"
+        return read_keys(path) if path.exists() else None
+
+
+class _Versioned(msgspec.Struct):
+    format: int
+
+
+# ---- files --------------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Replace a file by a new one (0600), so that readers see the old or the new one whole."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_keys(path: Path) -> Keys:
+    """Read a key file; refuse one that others may read."""
+    try:
+        data = path.read_bytes()
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise RunError(f"cannot read the key {path}: {_why(error)}") from error
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise RunError(f"others may read the key {path}: make it private with 'chmod 600 {path}'")
+    return _decode(path, data, Keys)
+
+
+def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _temporary_folder(endpoint: str) -> Path | None:
+    """Return the private temporary folder an address lies in; None when it lies elsewhere."""
+    folder = Path(endpoint.removeprefix("ipc://")).parent
+    return folder if endpoint.startswith("ipc://") and folder.name.startswith("scoop-ft-") else None
+
+
+def _is_private(folder: Path) -> bool:
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    private = stat.S_ISDIR(status.st_mode) and not stat.S_IMODE(status.st_mode) & 0o077
+    return private and status.st_uid == os.getuid()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# ---- one launcher at a time ---------------------------------------------------------------------
+
+
+class RunLock:
+    """``launcher.lock``, held by a launcher for its life; the kernel releases it at its death."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+        self._file: IO[bytes] | None = None
+
+    def acquire(self, patience_s: float = 0.3) -> None:
+        """Take the lock, or say who holds it.
+
+        A look at the lock (`is_locked`) holds it for microseconds, hence the patience.
+        """
+        deadline = time.monotonic() + patience_s
+        file = open(self._run.lock, "ab", opener=_private_opener)  # noqa: SIM115
+        while not _try_lock(file, exclusive=True):
+            if time.monotonic() > deadline:
+                file.close()
+                raise RunError(f"the run in {self._run.path} is running already{self._holder()}")
+            time.sleep(0.01)
+        self._file = file
+
+    def _holder(self) -> str:
+        live = self._run.live()
+        return f" (launcher {live.launcher.pid} on {live.host})" if live else ""
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def is_locked(run: RunDir) -> bool:
+    """Tell whether a launcher lives for this run."""
+    try:
+        file = open(run.lock, "rb")  # noqa: SIM115
+    except OSError:
+        return False
+    with file:
+        return not _try_lock(file, exclusive=False)
+
+
+def _private_opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _try_lock(file: IO[bytes], *, exclusive: bool) -> bool:
+    """Lock an open file without waiting; closing it unlocks.  (filelock takes 40 ms to import.)"""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# ---- naming and finding -------------------------------------------------------------------------
+
+
+def new_run_id(now: float) -> str:
+    """Name a run: its local date and time, and four digits against collisions."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
+
+
+def find_runs(folder: str | os.PathLike[str] = ".") -> list[RunDir]:
+    """List the runs of a folder, the oldest first."""
+    return [RunDir(path.parent) for path in sorted(Path(folder, PARENT).glob("*/run.json"))]
+
+
+def locate(where: str) -> RunDir:
+    """Find the run that somebody names, by its directory or its id."""
+    for path in (Path(where), Path(PARENT, where)):
+        if (path / "run.json").exists():
+            return RunDir(path)
+    if not Path(where).exists():
+        raise RunError(f"there is no run {where}: 'scoop-ft runs' lists those of this folder")
+    raise RunError(f"{where} is not a run directory: it has no run.json")

@@ -1,0 +1,343 @@
+"""The user's script as a module: ``__main__`` in the root, and the same names in each worker.
+
+The root runs it as ``__main__``.  A worker imports it, the first time that something of it is
+needed, under the name ``__mp_main__``, so that what stands under ``if __name__ == "__main__":``
+does not run there.  In both, ``sys.modules`` knows the module under both names.
+
+This module also decides which names of the script are the same in root and workers
+(`shared_names`), by reading its source.  It knows nothing of pickling and of the network.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import os
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Sequence
+from typing import Any, Final
+
+from scoop_ft.errors import MissingMainGuard, ScriptImportError
+
+ROOT_NAME: Final = "__main__"
+WORKER_NAME: Final = "__mp_main__"
+MODULE_NAMES: Final = (ROOT_NAME, WORKER_NAME)
+
+importing_main: bool = False  # True while a worker imports the script: nothing may be submitted
+
+_script: _Script | None = None
+
+
+class _Script:
+    """The script of this process: its source as first read, and its module once there is one."""
+
+    def __init__(self, path: str, args: Sequence[str]) -> None:
+        self.path = os.path.abspath(path)
+        self.args = list(args)
+        self.module: types.ModuleType | None = None
+        self.lock = threading.RLock()
+        self.failure: MissingMainGuard | ScriptImportError | None = None
+        self._source: bytes | None = None
+        self._shared: frozenset[str] | None = None
+        # The module that was __main__ before: its code may still be running.
+        self.displaced = sys.modules.get(ROOT_NAME)
+
+    @property
+    def source(self) -> bytes:
+        if self._source is None:
+            with open(self.path, "rb") as file:
+                self._source = file.read()
+        return self._source
+
+    @property
+    def shared(self) -> frozenset[str]:
+        if self._shared is None:
+            self._shared = _Bindings.of(self.source).shared
+        return self._shared
+
+    def enter(self) -> None:
+        """Give this process the script's ``sys.argv`` and ``sys.path[0]``."""
+        sys.argv[:] = [self.path, *self.args]
+        if not getattr(sys.flags, "safe_path", False) and sys.path[:1] in ([""], [os.getcwd()]):
+            del sys.path[0]  # what ``python -m`` put there: the script would not have it
+        sys.path.insert(0, os.path.dirname(self.path))
+
+    def fill(self, module: types.ModuleType) -> None:
+        """Run the script's code in the module."""
+        exec(compile(self.source, self.path, "exec", dont_inherit=True), module.__dict__)
+
+
+class _Unloaded(types.ModuleType):
+    """Stands for the script in a worker until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        # Tools look for __spec__, __path__ and the like in every module: no reason to import it.
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(load_for_worker(), name)
+
+
+# ---- in the root ---------------------------------------------------------------------------------
+
+
+def prepare_root(path: str, args: Sequence[str] = ()) -> types.ModuleType:
+    """Make the script's module, not yet run, and put it where ``__main__`` is looked for."""
+    global _script
+    _script = script = _Script(path, args)
+    module = script.module = _new_module(ROOT_NAME, script.path)
+    script.enter()
+    _install(module)
+    return module
+
+
+def run_root(path: str, args: Sequence[str] = ()) -> None:
+    """Run the script as ``__main__``, as ``python script.py`` would."""
+    module = prepare_root(path, args)
+    assert _script is not None
+    _script.fill(module)
+
+
+# ---- in a worker ---------------------------------------------------------------------------------
+
+
+def prepare_worker(path: str, args: Sequence[str] = ()) -> None:
+    """Let the script be imported the first time that something of it is needed."""
+    global _script
+    _script = script = _Script(path, args)
+    script.enter()
+    unloaded = _Unloaded(ROOT_NAME)
+    unloaded.__file__ = script.path
+    _install(unloaded)
+
+
+def load_for_worker(path: str | None = None) -> types.ModuleType:
+    """Import the script, once, and return its module.
+
+    Raises
+    ------
+    MissingMainGuard
+        It uses futures outside of its main guard.
+    ScriptImportError
+        It failed in another way; the message holds the traceback.
+    """
+    if _script is None:
+        if path is None:
+            raise ScriptImportError("there is no script in this process")
+        prepare_worker(path)
+    script = _script
+    assert script is not None
+    with script.lock:  # re-entered by a script that unpickles its own things at its top level
+        if script.module is None:
+            if script.failure is not None:
+                raise type(script.failure)(*script.failure.args)
+            _import(script)
+        assert script.module is not None
+        return script.module
+
+
+def load_if_pending() -> bool:
+    """Import a worker's script if it was not yet; return whether that was so."""
+    if _script is None or _script.module is not None:
+        return False
+    load_for_worker()
+    return True
+
+
+def refuse_while_importing() -> None:
+    """Raise `MissingMainGuard` if a worker is just importing the script."""
+    if importing_main and _script is not None:
+        raise MissingMainGuard(
+            f"{os.path.basename(_script.path)} uses futures outside of "
+            "'if __name__ == \"__main__\":' — put the calls under that line, "
+            "since each worker imports the script"
+        )
+
+
+def _import(script: _Script) -> None:
+    global importing_main
+    before = {name: sys.modules.get(name) for name in MODULE_NAMES}
+    module = script.module = _new_module(WORKER_NAME, script.path)
+    _install(module)
+    importing_main = True
+    done = False
+    try:
+        script.fill(module)
+        done = True
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+        # Imported again it would fail again, after having done again whatever it does.
+        script.failure = failure = _import_failure(script, error)
+        raise failure from None
+    finally:
+        importing_main = False
+        if not done:
+            script.module = None
+            for name, old in before.items():
+                if old is not None:
+                    sys.modules[name] = old
+
+
+def _import_failure(script: _Script, error: BaseException) -> MissingMainGuard | ScriptImportError:
+    """Tell what went wrong, without our own frames."""
+    if isinstance(error, MissingMainGuard):
+        return MissingMainGuard(*error.args)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != script.path:
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    name = os.path.basename(script.path)
+    return ScriptImportError(f"{name} failed when a worker imported it:\n{text}")
+
+
+# ---- in both -------------------------------------------------------------------------------------
+
+
+def module() -> types.ModuleType | None:
+    """Return the script's module; None when there is no script or it was not needed yet."""
+    return _script.module if _script is not None else None
+
+
+def path() -> str | None:
+    """Return the absolute path of this process's script, None where there is none."""
+    return _script.path if _script is not None else None
+
+
+def shared_names() -> frozenset[str]:
+    """Return the script's top-level names that mean the same in the root and in every worker."""
+    return _script.shared if _script is not None else frozenset()
+
+
+def from_script(name: str) -> Any:
+    """Return what the script binds to a dotted name; pickles by reference call this."""
+    value: Any = load_for_worker()
+    try:
+        for part in name.split("."):
+            value = getattr(value, part)
+    except AttributeError:
+        raise ScriptImportError(
+            f"{path()} has no {name!r} in this process: was the script edited during the run?"
+        ) from None
+    return value
+
+
+def guarded_names(path: str) -> frozenset[str]:
+    """Return the names a script binds only under ``if __name__ == "__main__":``."""
+    with open(path, "rb") as file:
+        found = _Bindings.of(file.read())
+    return frozenset(found.guarded - found.top)
+
+
+def _new_module(name: str, path: str) -> types.ModuleType:
+    made = types.ModuleType(name)
+    made.__file__ = path
+    made.__dict__["__builtins__"] = builtins
+    made.__dict__["__cached__"] = None
+    return made
+
+
+def _install(made: types.ModuleType) -> None:
+    for name in MODULE_NAMES:
+        sys.modules[name] = made
+
+
+class _Bindings(ast.NodeVisitor):
+    """Sorts the names a script binds at its top level by whether every process binds them."""
+
+    def __init__(self) -> None:
+        self.top: set[str] = set()
+        self.guarded: set[str] = set()
+        self.rebound: set[str] = set()  # by functions, at times that cannot be known
+        self._current = self.top
+
+    @classmethod
+    def of(cls, source: bytes) -> _Bindings:
+        """Read a script's source; one that cannot be parsed binds nothing."""
+        found = cls()
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            return found  # whoever runs it will say so
+        found.visit(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Global):
+                found.rebound.update(node.names)
+        return found
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Names bound alike everywhere: what the guard or a function rebinds may differ."""
+        return frozenset(self.top - self.guarded - self.rebound)
+
+    def visit_If(self, node: ast.If) -> None:
+        guard = _is_main_test(node.test)
+        if guard is None:
+            self.generic_visit(node)
+            return
+        self.visit(node.test)
+        outside = self._current
+        for statements, is_guarded in ((node.body, guard), (node.orelse, not guard)):
+            self._current = self.guarded if is_guarded else outside
+            for statement in statements:
+                self.visit(statement)
+        self._current = outside
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._current.add(node.name)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._current.add(node.name)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._current.add(node.name)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self._current.add(node.id)
+
+    def visit_alias(self, node: ast.alias) -> None:
+        self._current.add((node.asname or node.name).split(".")[0])
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self._current.add(node.name)
+        self.generic_visit(node)
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        if node.name:
+            self._current.add(node.name)
+        self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        if node.name:
+            self._current.add(node.name)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest:
+            self._current.add(node.rest)
+        self.generic_visit(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        """Leave it: what it binds is its own; likewise for the comprehensions below."""
+
+    def visit_ListComp(self, node: ast.AST) -> None:
+        """Leave it."""
+
+    visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
+
+
+def _is_main_test(test: ast.expr) -> bool | None:
+    """True for a test that holds only in ``__main__``, False for only elsewhere, else None."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return True if any(_is_main_test(value) for value in test.values) else None
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return None
+    sides = (test.left, test.comparators[0])
+    names = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
+    texts = any(isinstance(side, ast.Constant) and side.value == ROOT_NAME for side in sides)
+    if not (names and texts):
+        return None
+    if isinstance(test.ops[0], ast.Eq):
+        return True
+    return False if isinstance(test.ops[0], ast.NotEq) else None

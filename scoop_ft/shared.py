@@ -1,0 +1,72 @@
+"""Constants that every process of a run can read: set once, by whoever knows them.
+
+Examples
+--------
+>>> from scoop_ft import shared
+>>> shared.set_const(answer=42)
+>>> shared.get_const("answer")
+42
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .client import serial
+from .client.runtime import current
+
+__all__ = ["getConst", "get_const", "setConst", "set_const"]
+
+_here: dict[str, Any] = {}
+
+
+def set_const(**constants: Any) -> None:
+    """Share values (functions included) under names with the whole run.
+
+    Raises
+    ------
+    TypeError
+        A name has a value already.
+    UnpicklableError
+        A value cannot be sent.
+    """
+    runtime = current()
+    if runtime is None:
+        serial.warn()
+    known = _here if runtime is None else runtime.session.consts
+    for key, value in constants.items():
+        if key in known and key in _mine:
+            raise TypeError(f"the constant {key!r} is set already: constants do not change")
+        _mine.add(key)
+        if runtime is None:
+            _here[key] = value
+        else:
+            runtime.set_const(key, value)
+
+
+def get_const(name: str, timeout: float | None = None) -> Any:
+    """Return a shared value, waiting until somebody has set it.
+
+    Parameters
+    ----------
+    name : str
+    timeout : float, optional
+        Seconds to wait at most.
+
+    Raises
+    ------
+    TimeoutError
+        Nobody has set it in time.
+    """
+    runtime = current()
+    if runtime is not None:
+        return runtime.get_const(name, timeout)
+    if name not in _here:
+        raise TimeoutError(f"nobody has set the constant {name!r}")
+    return _here[name]
+
+
+_mine: set[str] = set()  # set by this process: a replayed script may set again what is recorded
+
+setConst = set_const  # SCOOP's names
+getConst = get_const

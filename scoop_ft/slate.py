@@ -1,0 +1,110 @@
+"""The slate: 64 bytes of shared memory on which a worker says what it runs.
+
+The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
+after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
+machine, so numbers are in its own byte order.
+
+====== ====== ==========================================
+offset bytes  content
+====== ====== ==========================================
+0      16     batch id of the task that runs
+16     8      its index in the batch
+24     8      tasks done
+32     8      1 while a task runs
+40     8      1 once the broker has welcomed the worker
+48     16     zero
+====== ====== ==========================================
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Final
+
+from .ids import BATCH_ID_BYTES, task_id
+
+SIZE: Final = 64
+INDEX: Final = 2  # places in `Slate.words`
+DONE: Final = 3
+RUNNING: Final = 4
+READY: Final = 5
+
+_PATIENCE: Final = 10  # looks at a slate that changes all the time
+
+
+class Slate:
+    """A mapped slate.
+
+    Attributes
+    ----------
+    words : memoryview
+        The slate as eight unsigned 64-bit numbers, for a worker in a hurry.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            if flags & os.O_CREAT:
+                os.ftruncate(descriptor, SIZE)
+            self._map = mmap.mmap(descriptor, SIZE)
+        finally:
+            os.close(descriptor)
+        self._bytes = memoryview(self._map)
+        self.words = self._bytes.cast("Q")
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str]) -> Slate:
+        """Make a clean slate; for the agent, before the worker starts."""
+        return cls(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Slate:
+        """Open a slate that is there; for the worker."""
+        return cls(path, os.O_RDWR)
+
+    # ---- the worker's side ----------------------------------------------------------------------
+
+    def ready(self) -> None:
+        """Say that the worker has come up."""
+        self.words[READY] = 1
+
+    def start(self, batch: bytes, index: int) -> None:
+        """Say that a task begins."""
+        words = self.words
+        words[RUNNING] = 0  # nobody is to blame while the name changes
+        self._bytes[:BATCH_ID_BYTES] = batch
+        words[INDEX] = index
+        words[RUNNING] = 1
+
+    def finish(self) -> None:
+        """Say that the task has ended."""
+        words = self.words
+        words[RUNNING] = 0
+        words[DONE] += 1
+
+    def pause(self) -> None:
+        """Say that no task runs just now, though none has ended: it waits for others."""
+        self.words[RUNNING] = 0
+
+    # ---- the agent's side -----------------------------------------------------------------------
+
+    def read(self) -> tuple[bytes, int]:
+        """Return the id of the task that runs (empty for none), and how many were done."""
+        for _ in range(_PATIENCE):
+            once = bytes(self._bytes)
+            if once == bytes(self._bytes):  # else the worker was writing meanwhile
+                break
+        words = memoryview(once).cast("Q")
+        task = task_id(once[:BATCH_ID_BYTES], words[INDEX]) if words[RUNNING] else b""
+        return task, words[DONE]
+
+    def is_ready(self) -> bool:
+        """Tell whether the worker has come up."""
+        return bool(self.words[READY] or self.words[DONE] or self.words[RUNNING])
+
+    def close(self) -> None:
+        """Unmap it; the file stays."""
+        self.words.release()
+        self._bytes.release()
+        self._map.close()

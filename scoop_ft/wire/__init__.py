@@ -1,0 +1,1 @@
+"""What crosses the network: the messages (``messages``) and their frames (``codec``)."""

@@ -1,0 +1,266 @@
+"""Messages to frames and back; whatever is not a well-formed message is a `ProtocolError`.
+
+The shape of a header is checked by msgspec; what a shape cannot say (lengths that must agree,
+ranges that must grow, frames that must be there) is checked here, so that nobody behind this
+module meets a malformed message.  Nothing here unpickles, sends or decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+import msgspec
+
+from ..errors import ProtocolError
+from ..ids import BATCH_ID_BYTES, DIGEST_BYTES, LINEAGE_BYTES, SESSION_BYTES, TASK_ID_BYTES
+from .messages import (
+    Cancel,
+    Const,
+    Define,
+    Deliver,
+    Drop,
+    End,
+    FromBroker,
+    FromPeer,
+    Function,
+    Gone,
+    Heartbeat,
+    Hello,
+    Message,
+    Query,
+    Range,
+    Results,
+    Returned,
+    Run,
+    SetConst,
+    SpanRef,
+    Submit,
+)
+
+Buffer = Union[bytes, memoryview]
+
+MAX_COUNT = 1 << 24  # tasks in one batch
+MAX_ORDINAL = 1 << 62
+
+_encoder = msgspec.msgpack.Encoder()
+_from_peer = msgspec.msgpack.Decoder(FromPeer)
+_from_broker = msgspec.msgpack.Decoder(FromBroker)
+
+ROLES = frozenset({"root", "worker", "agent", "observer"})
+
+
+def encode(message: Message) -> bytes:
+    """Return the header frame of a message."""
+    return _encoder.encode(message)
+
+
+def decode_from_peer(header: Buffer, frames: Sequence[Buffer]) -> Any:
+    """Return the checked message that a peer sent.
+
+    Parameters
+    ----------
+    header : bytes or memoryview
+        The first frame.
+    frames : sequence of bytes or memoryview
+        The frames after it.
+
+    Raises
+    ------
+    ProtocolError
+        It is not a well-formed message from a peer.
+    """
+    return _decode(_from_peer, header, frames)
+
+
+def decode_from_broker(header: Buffer, frames: Sequence[Buffer]) -> Any:
+    """Return the checked message that the broker sent (see `decode_from_peer`)."""
+    return _decode(_from_broker, header, frames)
+
+
+def decode_header(header: Buffer, kind: type[Message]) -> Any:
+    """Return a header the journal holds; its frames were checked when it was recorded."""
+    return _headers[kind].decode(header)
+
+
+_headers: dict[type[Message], msgspec.msgpack.Decoder[Any]] = {
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Submit, Results, SetConst, Define, End)
+}
+
+
+def _decode(decoder: Any, header: Buffer, frames: Sequence[Buffer]) -> Any:
+    try:
+        message = decoder.decode(header)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"not a message: {error}") from None
+    check = _CHECKS.get(type(message))
+    if check is not None:
+        check(message, frames)
+    elif frames:
+        raise ProtocolError(f"{type(message).__name__} has {len(frames)} frames too many")
+    return message
+
+
+def _need(truth: bool, what: str) -> None:
+    if not truth:
+        raise ProtocolError(what)
+
+
+def _check_ranges(ranges: Sequence[Range], limit: int) -> int:
+    """Check that ranges grow within ``limit``; return how many numbers they hold."""
+    last = total = 0
+    for start, stop in ranges:
+        _need(last <= start < stop <= limit, "ranges do not grow")
+        total += stop - start
+        last = stop
+    return total
+
+
+def _check_spans(spans: Sequence[SpanRef]) -> None:
+    for batch, start, stop in spans:
+        _need(len(batch) == BATCH_ID_BYTES, "wrong batch id")
+        _need(0 <= start < stop <= MAX_COUNT, "wrong span")
+
+
+def _check_frames(
+    count: int,
+    ends: bytes,
+    base: int,
+    buffers: Sequence[tuple[int, int]],
+    frames: Sequence[Buffer],
+    limit: int,
+) -> None:
+    """Check that ``count`` tasks, their ends, payload and buffer frames agree."""
+    _need(len(ends) == 4 * count, "ends do not fit the tasks")
+    _need(len(frames) == 1 + len(buffers), "wrong number of frames")
+    last = int.from_bytes(ends[-4:], "little") if ends else base
+    _need(0 <= base <= last and last - base == len(frames[0]), "payload does not fit its ends")
+    index = 0
+    for (task, size), frame in zip(buffers, frames[1:], strict=True):
+        _need(index <= task < limit and size == len(frame), "buffers do not fit their frames")
+        index = task
+
+
+def _hello(m: Hello, frames: Sequence[Buffer]) -> None:
+    _need(not frames, "Hello has frames")
+    _need(len(m.session) == SESSION_BYTES, "wrong session")
+    _need(len(m.agent) in (0, SESSION_BYTES), "wrong agent")
+    _need(m.role in ROLES, "unknown role")
+    for hosting in m.hosting:
+        _need(len(hosting.parent) == TASK_ID_BYTES, "wrong parent")
+        _need(0 <= hosting.next <= MAX_ORDINAL, "wrong ordinal")
+        _check_ranges(hosting.ranges, hosting.next)
+    _check_spans(m.holding)
+
+
+def _define(m: Define, frames: Sequence[Buffer]) -> None:
+    _need(m.n > 0, "not numbered")
+    _need(len(m.digest) == DIGEST_BYTES and len(frames) == 1, "wrong function")
+
+
+def _submit(m: Submit, frames: Sequence[Buffer]) -> None:
+    _need(m.n > 0, "not numbered")
+    _need(len(m.batch) == BATCH_ID_BYTES and len(m.parent) == TASK_ID_BYTES, "wrong id")
+    _need(len(m.lineage) == LINEAGE_BYTES, "wrong lineage")
+    _need(0 < m.count <= MAX_COUNT and 0 <= m.first <= MAX_ORDINAL, "wrong count")
+    functions = len(m.functions)
+    _need(0 < functions <= 0xFFFF, "wrong number of functions")
+    _need(all(len(digest) == DIGEST_BYTES for digest in m.functions), "wrong function")
+    if m.which:
+        _need(len(m.which) == 2 * m.count, "functions do not fit the tasks")
+        _need(max(_u16(m.which)) < functions, "a function is missing")
+    _check_frames(m.count, m.ends, 0, m.buffers, frames, m.count)
+    _check_ranges(m.claimed, m.count)
+
+
+def _results(m: Results, frames: Sequence[Buffer]) -> None:
+    _need(m.n > 0, "not numbered")
+    _need(len(m.batch) == BATCH_ID_BYTES, "wrong id")
+    count = _check_ranges(m.ranges, MAX_COUNT)
+    _need(count > 0, "no results")
+    _need(0 <= m.timed <= count and 0 <= m.elapsed_ns, "wrong times")
+    _check_status(m.status, count)
+    _check_frames(count, m.ends, 0, m.buffers, frames, MAX_COUNT)
+
+
+def _check_status(status: bytes, count: int) -> None:
+    _need(not status or (len(status) == count and max(status) <= 3), "wrong status")
+
+
+def _returned(m: Returned, frames: Sequence[Buffer]) -> None:
+    _need(not frames, "Returned has frames")
+    _check_spans(m.spans)
+
+
+def _drop(m: Drop, frames: Sequence[Buffer]) -> None:
+    _need(not frames, "Drop has frames")
+    _check_spans(m.spans)
+
+
+def _set_const(m: SetConst | Const, frames: Sequence[Buffer]) -> None:
+    _need(len(frames) == 1 + len(m.buffers), "wrong number of frames")
+    sizes = [len(frame) for frame in frames[1:]]
+    _need(sizes == list(m.buffers), "buffers do not fit their frames")
+
+
+def _cancel(m: Cancel, frames: Sequence[Buffer]) -> None:
+    _need(not frames and m.n > 0, "wrong Cancel")
+    _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
+    _check_ranges(m.ranges, MAX_ORDINAL)
+
+
+def _query(m: Query, frames: Sequence[Buffer]) -> None:
+    _need(not frames and len(m.parent) == TASK_ID_BYTES and m.ordinal >= 0, "wrong Query")
+
+
+def _heartbeat(m: Heartbeat, frames: Sequence[Buffer]) -> None:
+    _need(not frames, "Heartbeat has frames")
+    for report in m.workers:
+        _need(len(report.session) == SESSION_BYTES, "wrong session")
+        _need(len(report.task) in (0, TASK_ID_BYTES), "wrong task")
+
+
+def _gone(m: Gone, frames: Sequence[Buffer]) -> None:
+    _need(not frames and m.n > 0, "wrong Gone")
+    _need(len(m.session) == SESSION_BYTES, "wrong session")
+    _need(len(m.task) in (0, TASK_ID_BYTES), "wrong task")
+
+
+def _run(m: Run, frames: Sequence[Buffer]) -> None:
+    _need(len(m.batch) == BATCH_ID_BYTES and 0 <= m.start < m.stop, "wrong span")
+    count = m.stop - m.start
+    _need(not m.which or len(m.which) == 2 * count, "functions do not fit the tasks")
+    _check_frames(count, m.ends, m.base, m.buffers, frames, m.stop)
+
+
+def _function(m: Function, frames: Sequence[Buffer]) -> None:
+    _need(len(m.digest) == DIGEST_BYTES and len(frames) == 1, "wrong function")
+
+
+def _deliver(m: Deliver, frames: Sequence[Buffer]) -> None:
+    count = _check_ranges(m.ranges, MAX_COUNT)
+    _check_status(m.status, count)
+    _check_frames(count, m.ends, m.base, m.buffers, frames, MAX_COUNT)
+
+
+def _u16(data: bytes) -> memoryview:
+    return memoryview(data).cast("H")
+
+
+_CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
+    Hello: _hello,
+    Define: _define,
+    Submit: _submit,
+    Results: _results,
+    Returned: _returned,
+    SetConst: _set_const,
+    Cancel: _cancel,
+    Query: _query,
+    Heartbeat: _heartbeat,
+    Gone: _gone,
+    Run: _run,
+    Function: _function,
+    Deliver: _deliver,
+    Drop: _drop,
+    Const: _set_const,
+}

@@ -1,0 +1,318 @@
+"""Every message between the broker and its peers, as one frozen record each.
+
+A message is one header frame (the record as a MessagePack array: its tag, then its fields in the
+order written here) followed by the frames its docstring names.  ``docs/protocol.md`` describes the
+same for readers without this code.  Nothing here sends or receives.
+
+Conventions: ``ranges`` are half-open ``(start, stop)`` pairs in growing order.  ``ends`` is a
+little-endian ``u32`` a task: where its pickle ends in the payload frame.  ``buffers`` lists
+``(index, size)`` of each further frame: the out-of-band buffers of protocol-5 pickles, in order of
+their tasks.  ``n`` numbers the messages a session wants acknowledged: 1, 2, 3, …
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Union
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+Range = tuple[int, int]
+SpanRef = tuple[bytes, int, int]
+
+
+class Status(IntEnum):
+    """How a task ended; one byte a task in ``status`` fields (an empty field: all ``OK``)."""
+
+    OK = 0  # its payload is the pickled result
+    RAISED = 1  # its payload is a pickled (exception, traceback text) pair
+    LOST = 2  # its payload is a MessagePack map: the broker gave the task up, and says why
+    CANCELLED = 3  # its payload is empty
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """Base of all messages."""
+
+
+# ---- from a peer to the broker ------------------------------------------------------------------
+
+
+class Hosting(msgspec.Struct, array_like=True, frozen=True):
+    """A parent that runs in this session: it has submitted the ordinals below ``next``, and still
+    waits for those in ``ranges``."""
+
+    parent: bytes
+    next: int
+    ranges: list[Range]
+
+
+class Hello(Message, tag=1):
+    """First message on each connection.  Replies: `Welcome` or `Refused`.
+
+    ``holding`` are the tasks this session has and has not finished; ``agent`` is the session of the
+    agent that answers for it (empty for none).
+    """
+
+    version: int
+    session: bytes
+    role: str  # "root", "worker", "agent" or "observer"
+    host: str
+    pid: int
+    agent: bytes
+    hosting: list[Hosting]
+    holding: list[SpanRef]
+
+
+class Define(Message, tag=2):
+    """A function, sent once a session before its first use.  Frames: its pickle."""
+
+    n: int
+    digest: bytes
+    name: str
+
+
+class Submit(Message, tag=3):
+    """A batch.  Frames: payload, buffers.  ``which`` is a little-endian ``u16`` a task, the index
+    of its function in ``functions`` (empty: all 0); ``claimed`` are indices the sender runs itself.
+    """
+
+    n: int
+    batch: bytes
+    parent: bytes
+    lineage: bytes
+    first: int
+    count: int
+    functions: list[bytes]
+    which: bytes
+    ends: bytes
+    buffers: list[tuple[int, int]]
+    claimed: list[Range]
+
+
+class Results(Message, tag=4):
+    """Results of tasks of one batch.  Frames: payload, buffers (their indices are the tasks').
+
+    ``elapsed_ns`` is the time that ``timed`` of these tasks took in all.
+    """
+
+    n: int
+    batch: bytes
+    ranges: list[Range]
+    status: bytes
+    ends: bytes
+    buffers: list[tuple[int, int]]
+    timed: int
+    elapsed_ns: int
+
+
+class Returned(Message, tag=5):
+    """Spans handed back unstarted: the answer to `Recall` (then ``recall`` is its number, and the
+    list may be empty), to `Drop`, or on leaving (``recall`` 0)."""
+
+    recall: int
+    spans: list[SpanRef]
+
+
+class Idle(Message, tag=6):
+    """A worker has nothing it could run; it has had ``runs`` `Run` messages on this connection."""
+
+    runs: int
+
+
+class SetConst(Message, tag=7):
+    """A shared constant.  Frames: its pickle, buffers."""
+
+    n: int
+    key: str
+    buffers: list[int]
+
+
+class Cancel(Message, tag=8):
+    """A parent does not want these children any more.  Reply: `Cancelled`."""
+
+    n: int
+    request: int
+    parent: bytes
+    ranges: list[Range]
+
+
+class Query(Message, tag=9):
+    """Is this child handed to a worker?  Reply: `Answer`."""
+
+    request: int
+    parent: bytes
+    ordinal: int
+
+
+class End(Message, tag=10):
+    """The root's script has ended with this exit code."""
+
+    n: int
+    exit_code: int
+
+
+class Leaving(Message, tag=11):
+    """A worker goes away; what it holds may be given to others at once."""
+
+
+class WorkerReport(msgspec.Struct, array_like=True, frozen=True):
+    """What an agent sees of one worker, from outside.  ``state``: starting, idle, busy, stopped."""
+
+    session: bytes
+    pid: int
+    state: str
+    task: bytes  # the id of the task that runs, empty for none
+    since_s: float
+    rss_bytes: int
+    tasks_done: int
+
+
+class Heartbeat(Message, tag=12):
+    """An agent and its workers.  Reply: `Stats`."""
+
+    workers: list[WorkerReport]
+
+
+class Gone(Message, tag=13):
+    """A worker's process has ended.  ``signal`` is 0 when it exited with ``code``."""
+
+    n: int
+    session: bytes
+    pid: int
+    code: int
+    signal: int
+    task: bytes
+    stderr: str
+
+
+class AskStatus(Message, tag=14):
+    """An observer asks how the run is.  Reply: `Stats`."""
+
+
+# ---- from the broker to a peer ------------------------------------------------------------------
+
+
+class Welcome(Message, tag=32):
+    """The answer to `Hello`.  The peer now sends again, in order, what was not acknowledged."""
+
+    run: str
+    incarnation: int
+    settings: dict[str, Any]
+
+
+class Refused(Message, tag=33):
+    """The answer to a `Hello` that cannot be served; final."""
+
+    reason: str
+
+
+class Unknown(Message, tag=34):
+    """The broker does not know this connection: open a new one and say `Hello`."""
+
+
+class Ack(Message, tag=35):
+    """All messages of this session up to ``n`` are committed and synced."""
+
+    n: int
+
+
+class Run(Message, tag=36):
+    """A span to run: tasks ``start`` to ``stop`` of a batch.  Frames: payload, buffers.
+
+    ``ends`` still counts from the batch's payload; this payload frame begins at ``base``.
+    ``ordinal`` is the first task's place among its siblings.  ``replayed`` are indices of tasks
+    that have recorded children: these parents submit everything to the broker.
+    """
+
+    batch: bytes
+    start: int
+    stop: int
+    lineage: bytes
+    ordinal: int
+    functions: list[bytes]
+    which: bytes
+    ends: bytes
+    base: int
+    buffers: list[tuple[int, int]]
+    replayed: list[int]
+
+
+class Function(Message, tag=37):
+    """A function, sent before the first `Run` that needs it.  Frames: its pickle."""
+
+    digest: bytes
+    name: str
+
+
+class Deliver(Message, tag=38):
+    """Results for a parent: the child of ordinal ``index + shift`` for each index in ``ranges``.
+
+    Frames: payload, buffers.  The payload frame begins at ``base`` of what ``ends`` counts.
+    """
+
+    parent: bytes
+    shift: int
+    ranges: list[Range]
+    status: bytes
+    ends: bytes
+    base: int
+    buffers: list[tuple[int, int]]
+
+
+class Recall(Message, tag=39):
+    """Others are idle: hand back about half of what has not started.  Reply: `Returned`."""
+
+    recall: int
+
+
+class Drop(Message, tag=40):
+    """These tasks are not wanted from this worker any more.  Reply: `Returned` with those among
+    them that had not started."""
+
+    recall: int
+    spans: list[SpanRef]
+
+
+class Const(Message, tag=41):
+    """A shared constant.  Frames: its pickle, buffers."""
+
+    key: str
+    buffers: list[int]
+
+
+class Cancelled(Message, tag=42):
+    """The children that will not run: a part of what `Cancel` asked for."""
+
+    request: int
+    ranges: list[Range]
+
+
+class Answer(Message, tag=43):
+    """The answer to `Query`."""
+
+    request: int
+    running: bool
+
+
+class Stats(Message, tag=44):
+    """How the run is, as plain maps (the ``tasks``, ``workers`` and ``waiting`` of ``status``)."""
+
+    stats: dict[str, Any]
+
+
+class Stop(Message, tag=45):
+    """The run is over, or this peer is not wanted: leave."""
+
+    reason: str
+
+
+FromPeer = Union[
+    Hello, Define, Submit, Results, Returned, Idle, SetConst, Cancel, Query, End, Leaving,
+    Heartbeat, Gone, AskStatus,
+]  # fmt: skip
+FromBroker = Union[
+    Welcome, Refused, Unknown, Ack, Run, Function, Deliver, Recall, Drop, Const, Cancelled, Answer,
+    Stats, Stop,
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""A worker: tasks it has (`spans`, `session`: bookkeeping), and how it runs them (`runner`)."""

@@ -1,0 +1,126 @@
+"""``python -m scoop_ft.worker RUN_DIR --session HEX --agent HEX --slate PATH``: a worker's process.
+
+Connects, runs tasks, and leaves when the broker or its agent says so.  The user's script is
+imported when the first task needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..client.link import Link
+    from .runner import Crew
+    from .session import WorkerSession
+
+LEAVE_S: Final = 0.8  # a worker that was told to leave has this long to hand over what is done
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Work for a run; return the exit code."""
+    from ..lifeline import hold
+
+    hold()
+    options = _parse(argv)
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides what Ctrl-C means
+    from ..client.connection import Connection
+    from ..client.link import Link
+    from ..client.runtime import install
+    from ..rundir import RunDir, read_keys
+    from ..slate import Slate
+    from .runner import Crew
+    from .runtime import WorkerRuntime
+    from .session import WorkerSession
+
+    run = RunDir(options.run_dir)
+    session = WorkerSession(
+        bytes.fromhex(options.session), socket.gethostname(), bytes.fromhex(options.agent)
+    )
+    connection = Connection(
+        (lambda: options.endpoint) if options.endpoint else run.endpoint,
+        (lambda: read_keys(options.key)) if options.key else run.client_keys,
+    )
+    link = Link(session, connection, session.flush)
+    slate = Slate.open(options.slate)
+    crew = Crew(session, link, slate)
+    install(WorkerRuntime(session, link, crew))
+    exit_ = _Exit(session, link, crew)
+    signal.signal(signal.SIGTERM, exit_.on_sigterm)
+    link.after_pump = exit_.look
+    link.start()
+    link.wait(lambda: session.welcomed)
+    slate.ready()
+    _prepare_script(session.settings)
+    crew.run()
+    exit_.leave()
+    return 0
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m scoop_ft.worker")
+    parser.add_argument("run_dir")
+    parser.add_argument("--session", required=True)
+    parser.add_argument("--agent", default="")
+    parser.add_argument("--slate", required=True)
+    parser.add_argument("--endpoint", default="")
+    parser.add_argument("--key", default="")
+    return parser.parse_args(argv)
+
+
+def _prepare_script(settings: dict[str, Any]) -> None:
+    from .. import script
+
+    if settings.get("script"):
+        script.prepare_worker(settings["script"], settings.get("args", []))
+
+
+class _Exit:
+    """Leaves once, from whichever thread notices first that it is time."""
+
+    def __init__(self, session: WorkerSession, link: Link, crew: Crew) -> None:
+        self._session = session
+        self._link = link
+        self._crew = crew
+        self._once = threading.Lock()
+
+    def on_sigterm(self, number: int, frame: Any) -> None:
+        """The agent wants this worker to leave (a signal handler: it only takes note)."""
+        self._crew.leaving = True
+        self._link.busy()
+        self._link.wake()
+
+    def look(self) -> None:
+        """After each look at the socket: is it time?  (The main thread may be in a long task.)"""
+        if (self._crew.leaving or self._session.ended) and (
+            threading.current_thread() is not threading.main_thread()
+        ):
+            self.leave()
+
+    def leave(self) -> None:
+        """Hand over what is done and what has not started, then end this process."""
+        if not self._once.acquire(blocking=False):
+            time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
+        from .runner import flush_output
+
+        deadline = time.monotonic() + LEAVE_S
+        if not self._session.ended:
+            with self._link.state:
+                self._session.leave()
+            while not self._session.all_acknowledged() and time.monotonic() < deadline:
+                self._link.pump(0.05)
+        flush_output()
+        # Tasks that still run, their threads and their waiting parents end here, unasked.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

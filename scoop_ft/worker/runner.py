@@ -1,0 +1,347 @@
+"""Runs tasks: one greenlet a task that waits, one for all that do not.
+
+The hub is the main greenlet: it hands the thread to runners and, when there is nothing to run,
+waits at the socket.  A runner takes pieces from the queue and runs their tasks one after another;
+only when a task waits for its children does it stand aside, and another runner goes on.
+
+All of it happens in the main thread.  The link's lock is never held while user code runs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable
+
+
+import greenlet
+
+from ..client.groups import Group
+from ..client.link import TICK_S, Link
+from ..client.scopes import Scope
+from ..ids import lineage, task_id
+from ..payload import dump_exception, dump_result, load
+from ..slate import DONE, INDEX, Slate
+from ..wire.messages import SpanRef, Status
+from .session import WorkerSession
+from .spans import Piece, Span
+
+
+
+class Abandoned(BaseException):
+    """Thrown into a task that nobody wants any more."""
+
+
+class Runner(greenlet.greenlet):
+    """A greenlet that runs tasks.
+
+    Attributes
+    ----------
+    span, index
+        The task it is at.
+    scope : Scope or None
+        That task as a parent, once it has submitted something.
+    waited : bool
+        The task has waited: what it took says nothing about its function.
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__(crew.run_pieces, crew.hub)
+        self.span: Span | None = None
+        self.index = 0
+        self.scope: Scope | None = None
+        self.piece: Piece | None = None
+        self.parked = False
+        self.waited = False
+        self.abandoned = False
+        self.callbacks: list[Callable[[], None]] = []
+
+
+class Crew:
+    """All runners of a worker, and the hub.
+
+    Parameters
+    ----------
+    session : WorkerSession
+    link : Link
+    slate : Slate
+    """
+
+    def __init__(self, session: WorkerSession, link: Link, slate: Slate) -> None:
+        self.session = session
+        self.link = link
+        self.hub = greenlet.getcurrent()
+        self.ready: deque[Runner] = deque()
+        self._slate = slate
+        self._words = slate.words
+        self._spare: list[Runner] = []
+        self._yielded: deque[Runner] = deque()
+        self._parked: set[Runner] = set()
+        self._deadlines: list[tuple[float, int, Runner]] = []
+        self._tickets = 0
+        self.leaving = False
+        self._waiters: set[Runner] = set()
+        session.on_abandon = self._abandon
+        session.on_event = self.wake_waiters
+
+    # ---- the hub ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run tasks until the session has ended."""
+        session = self.session
+        while not session.ended and not self.leaving:
+            if self._deadlines:
+                self._expire()
+            if self.ready:
+                self._resume(self.ready.popleft())
+            elif len(session.queue):
+                session.idle = False
+                runner = self._spare.pop() if self._spare else Runner(self)
+                runner.switch()
+                while self._yielded:
+                    self._resume(self._yielded.popleft())
+            elif self._yielded:
+                self._resume(self._yielded.popleft())
+            else:
+                self._wait()
+
+    def _resume(self, runner: Runner) -> None:
+        span = runner.span
+        if span is not None:
+            self._slate.start(span.batch, runner.index)
+        runner.switch()
+
+    def _wait(self) -> None:
+        self._slate.pause()
+        session = self.session
+        session.idle = True
+        left = max(self._deadlines[0][0] - time.monotonic(), 0.0) if self._deadlines else None
+        self.link.idle()
+        try:
+            self.link.wait(self._something, left)
+        finally:
+            self.link.busy()
+        session.idle = False
+
+    def _something(self) -> bool:
+        return bool(
+            self.ready or len(self.session.queue) or self.session.ended or self.leaving
+        )
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            runner = heapq.heappop(self._deadlines)[2]
+            self.wake(runner)
+
+    # ---- waiting (called in a runner) ----------------------------------------------------------
+
+    def wait(
+        self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
+    ) -> bool:
+        """Let others run until something is so; False when the time is over."""
+        runner = self.current()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        watched = list(groups)
+
+        def wake() -> None:
+            self.wake(runner)
+
+        with self.link.state:
+            for group in watched:
+                group.watchers.append(wake)
+            if not watched:
+                self._waiters.add(runner)
+        try:
+            while True:
+                with self.link.state:
+                    if ready():
+                        return True
+                    if deadline is not None and time.monotonic() >= deadline:
+                        return False
+                    self._park(runner, deadline)
+                self._switch_away(runner)
+        finally:
+            with self.link.state:
+                for group in watched:
+                    group.watchers.remove(wake)
+                self._waiters.discard(runner)
+
+    def breathe(self) -> None:
+        """Let others run for a moment: this task asks again and again whether something is so."""
+        runner = self.current()
+        if time.monotonic() - self.link.last_pump > TICK_S:
+            self.link.pump(0.0)
+        with self.link.state:
+            if runner.piece is not None:
+                self.session.queue.give_back(runner.piece)
+        self._yielded.append(runner)
+        self._switch_away(runner)
+
+    def wake(self, runner: Runner) -> None:
+        """A parked runner should look again."""
+        if runner.parked:
+            runner.parked = False
+            self._parked.discard(runner)
+            self.ready.append(runner)
+
+    def wake_waiters(self) -> None:
+        """Those who wait for something else than results should look again."""
+        for runner in list(self._waiters):
+            self.wake(runner)
+
+    def _park(self, runner: Runner, deadline: float | None) -> None:
+        if runner.piece is not None:
+            self.session.queue.give_back(runner.piece)
+        runner.parked = True
+        runner.waited = True
+        self._parked.add(runner)
+        if deadline is not None:
+            self._tickets += 1
+            heapq.heappush(self._deadlines, (deadline, self._tickets, runner))
+
+    def _switch_away(self, runner: Runner) -> None:
+        self._slate.pause()
+        self.hub.switch()
+        if runner.abandoned:
+            raise Abandoned
+
+    def _abandon(self, spans: list[SpanRef]) -> None:
+        """Running tasks are not wanted any more: those that wait are ended when they look."""
+        for batch, start, stop in spans:
+            for span, index in list(self.session.running.values()):
+                if span.batch == batch and start <= index < stop:
+                    self._abandon_task(span, index)
+
+    def _abandon_task(self, span: Span, index: int) -> None:
+        for runner in list(self._parked):
+            if runner.span is span and runner.index == index:
+                runner.abandoned = True
+                self.wake(runner)
+
+    def current(self) -> Runner:
+        """Return the runner of the task that calls."""
+        runner = greenlet.getcurrent()
+        if not isinstance(runner, Runner):
+            raise RuntimeError(
+                "futures can be used in the thread that runs the task only, not in a thread "
+                "that the task has started: submit from the task itself"
+            )
+        return runner
+
+    def scope(self) -> Scope:
+        """Return the task that calls, as a parent."""
+        runner = self.current()
+        if runner.scope is None:
+            span = runner.span
+            assert span is not None
+            task = task_id(span.batch, runner.index)
+            ordinal = span.ordinal + runner.index - span.start
+            replayed = runner.index in span.replayed
+            scope = Scope(task, lineage(span.lineage, ordinal), replayed=replayed)
+            with self.link.state:
+                self.session.scopes[task] = scope
+            runner.scope = scope
+        return runner.scope
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def run_pieces(self) -> None:
+        """What a runner does all its life."""
+        runner = self.current()
+        session, link = self.session, self.link
+        while True:
+            with link.state:
+                piece = None if self.ready else session.queue.take()
+            if piece is None:
+                self._spare.append(runner)
+                runner.piece = None
+                runner.span = None
+                self.hub.switch()
+                continue
+            runner.piece = piece
+            self._run_piece(runner, piece)
+            if time.monotonic() - link.last_pump > TICK_S:
+                link.pump(0.0)
+
+    def _run_piece(self, runner: Runner, piece: Piece) -> None:
+        span = piece.span
+        began, tasks = time.perf_counter_ns(), 0
+        runner.waited = False
+        runner.span = span
+        words = self._words
+        self._slate.start(span.batch, piece.next)
+        while piece.next < piece.stop:
+            index = piece.next
+            piece.next = index + 1
+            words[INDEX] = index
+            self._run_task(runner, span, index)
+            words[DONE] += 1
+            tasks += 1
+            if self.ready and piece.next < piece.stop:
+                with self.link.state:
+                    self.session.queue.give_back(piece)
+        if not runner.waited:
+            with self.link.state:
+                self.session.queue.timed(span, tasks, time.perf_counter_ns() - began)
+        self._slate.pause()
+
+    def _run_task(self, runner: Runner, span: Span, index: int) -> None:
+        session = self.session
+        runner.index = index
+        task = span.batch + index.to_bytes(4, "big")
+        session.running[task] = (span, index)
+        digest = span.function(index)
+        try:
+            view, buffers = span.arguments(index)
+            args = load(view, buffers)
+            function = session.callable(digest)
+            if type(args) is tuple:
+                value = function(*args)
+            else:
+                value = function(*args[0], **args[1])
+            payload, frames = dump_result(value, session.function_name(digest))
+            status = 0
+        except Abandoned:
+            payload, frames, status = b"", [], -1
+        except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
+            payload, frames = dump_exception(error, _trace(error))
+            status = int(Status.RAISED)
+        if runner.callbacks:
+            self._run_callbacks(runner)
+        with self.link.state:
+            if runner.scope is not None:
+                session.end(runner.scope)
+                runner.scope = None
+            del session.running[task]
+            if status >= 0:
+                session.finish(span, (index, status, payload, frames))
+        runner.abandoned = False
+
+    def _run_callbacks(self, runner: Runner) -> None:
+        callbacks, runner.callbacks = runner.callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+def _trace(error: BaseException) -> str:
+    """Return the traceback as text, without our own frame."""
+    trace = error.__traceback__
+    if trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    text = traceback.format_exception(type(error), error, trace)
+    return "".join(text)
+
+
+def flush_output() -> None:
+    """Let what tasks have printed leave this process."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # nobody reads it any more
+
+

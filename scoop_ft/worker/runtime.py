@@ -1,0 +1,51 @@
+"""A worker's runtime: its tasks submit to its own queue first, and wait as greenlets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..client.groups import Group
+from ..client.link import Link
+from ..client.runtime import Runtime
+from ..client.scopes import Scope
+from .runner import Crew
+from .session import WorkerSession
+
+
+class WorkerRuntime(Runtime):
+    """What tasks that use futures stand on."""
+
+    def __init__(self, session: WorkerSession, link: Link, crew: Crew) -> None:
+        super().__init__(session, link)
+        self._worker = session
+        self._crew = crew
+
+    def scope(self) -> Scope:
+        """Return the task that calls."""
+        return self._crew.scope()
+
+    def opened(self, scope: Scope) -> None:
+        """The next flush looks at this parent."""
+        with self.link.state:
+            self._worker.opened(scope)
+
+    def close(self, scope: Scope) -> None:
+        """Queue the open batch here, or send it when it may be recorded already."""
+        with self.link.state:
+            self._worker.close(scope)
+
+    def wait(
+        self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
+    ) -> bool:
+        """Let other tasks run meanwhile."""
+        self.flush()
+        return self._crew.wait(ready, groups, timeout_s)
+
+    def breathe(self) -> None:
+        """Let other tasks run for a moment."""
+        self.flush()
+        self._crew.breathe()
+
+    def after(self, callback: Callable[[], None]) -> None:
+        """Call something at the end of the task that is its parent."""
+        self._crew.current().callbacks.append(callback)

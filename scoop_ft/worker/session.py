@@ -1,0 +1,248 @@
+"""A worker's session: spans in, results out, recalls and drops, and what is told of its own tasks.
+
+Children of a task that runs here are told to the broker at the next flush only, marked as claimed;
+those that begin and end within their parent's life before that never leave this process.  Messages
+in, messages out; no socket, no clock, no thread.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, Union
+
+from ..client.groups import Single
+from ..client.scopes import Scope
+from ..client.session import HANDLERS, Session
+from ..payload import load_function
+from ..wire import messages as wire
+from .spans import Done, Queue, Span
+
+Buffer = Union[bytes, memoryview]
+
+CALLABLES = 1_024  # loaded functions kept
+
+
+class WorkerSession(Session):
+    """What a worker has and owes.
+
+    Attributes
+    ----------
+    queue : Queue
+        Tasks not begun.
+    running : dict
+        Spans and indices of the tasks that have begun and not ended, by task id.
+    idle : bool
+        Nothing could be run; said once to the broker.
+    on_abandon : callable
+        Told the ids of running tasks that nobody wants from this worker any more.
+    """
+
+    def __init__(self, session: bytes, host: str, agent: bytes) -> None:
+        super().__init__(session, "worker", host, agent)
+        self.queue = Queue()
+        self.running: dict[bytes, tuple[Span, int]] = {}
+        self.idle = False
+        self.on_abandon: Callable[[list[wire.SpanRef]], None] = lambda spans: None
+        self._idle_said = False
+        self._runs = 0
+        self._blobs: dict[bytes, tuple[str, bytes]] = {}
+        self._callables: OrderedDict[bytes, Callable[..., Any]] = OrderedDict()
+        self._open: dict[bytes, Scope] = {}
+        self._unflushed: list[Span] = []
+        self._finished: dict[int, Span] = {}
+
+    # ---- functions -------------------------------------------------------------------------
+
+    def callable(self, digest: bytes) -> Callable[..., Any]:
+        """Return a function, loaded once."""
+        found = self._callables.get(digest)
+        if found is None:
+            found = load_function(self._blobs[digest][1])
+            self._callables[digest] = found
+            if len(self._callables) > CALLABLES:
+                self._callables.popitem(last=False)
+        return found
+
+    def function_name(self, digest: bytes) -> str:
+        """Return what people call a function."""
+        return self._blobs[digest][0]
+
+    # ---- own tasks' children ---------------------------------------------------------------
+
+    def opened(self, scope: Scope) -> None:
+        """A parent has a call in its open batch."""
+        self._open[scope.task] = scope
+
+    def close(self, scope: Scope) -> None:
+        """End a parent's open batch: its tasks can be run now."""
+        closed = scope.close()
+        self._open.pop(scope.task, None)
+        if closed is None:
+            return
+        batch = self.new_batch()
+        if scope.replayed or not scope.alive:
+            if scope.alive:
+                self.submit(closed, batch)
+            return
+        for function in closed.functions:
+            self._blobs.setdefault(function.digest, (function.name, function.blob))
+        span = Span.from_closed(closed, batch)
+        self._unflushed.append(span)
+        self.queue.push_children(span)
+
+    def finish(self, span: Span, done: Done) -> None:
+        """A task has ended."""
+        span.done.append(done)
+        self._finished[id(span)] = span
+        if span.group is not None:
+            index, status, payload, buffers = done
+            span.group.put(index, index + 1, Single(status, payload, buffers), 0)
+            if span.group.missing == 0 and span.scope is not None:
+                span.scope.settle(span.group)
+
+    def end(self, scope: Scope) -> None:
+        """A parent has ended: nobody wants its other children."""
+        scope.alive = False
+        self.scopes.pop(scope.task, None)
+        self._open.pop(scope.task, None)
+        if scope.waits_for():
+            self.queue.drop_unwanted()
+
+    # ---- flushing --------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Turn what was submitted and finished into messages."""
+        if self._open:
+            for scope in list(self._open.values()):
+                if scope.lock.acquire(blocking=False):  # else a call is just being packed
+                    try:
+                        self.close(scope)
+                    finally:
+                        scope.lock.release()
+        unflushed, self._unflushed = self._unflushed, []
+        for span in unflushed:
+            self._tell(span)
+        finished, self._finished = self._finished, {}
+        for span in finished.values():
+            if span.wanted():
+                self._send_results(span)
+            else:
+                span.done.clear()
+        if self.idle and not self._idle_said:
+            self._idle_said = True
+            self.say(wire.Idle(self._runs))
+
+    def _tell(self, span: Span) -> None:
+        """Tell the broker of a batch that this worker runs itself."""
+        closed, span.closed = span.closed, None
+        if closed is not None and span.wanted():
+            self.submit(closed, span.batch, [(0, closed.group.count)])
+
+    def _send_results(self, span: Span) -> None:
+        done = [span.done.popleft() for _ in range(len(span.done))]
+        begin = 0
+        for at in range(1, len(done) + 1):
+            # Ranges grow: a result that came out of order begins a message of its own.
+            mixed = at < len(done) and len(span.functions) > 1
+            if at == len(done) or done[at][0] <= done[at - 1][0] or (
+                mixed and span.function(done[at][0]) != span.function(done[at - 1][0])
+            ):
+                self._send_run(span, done[begin:at])
+                begin = at
+
+    def _send_run(self, span: Span, done: Sequence[Done]) -> None:
+        ranges: list[tuple[int, int]] = []
+        buffers: list[tuple[int, int]] = []
+        frames: list[Buffer] = [b"".join([payload for _, _, payload, _ in done])]
+        for index, _, _, parts in done:
+            if ranges and ranges[-1][1] == index:
+                ranges[-1] = (ranges[-1][0], index + 1)
+            else:
+                ranges.append((index, index + 1))
+            for part in parts:
+                buffers.append((index, len(part)))
+                frames.append(part)
+        status = bytes(status for _, status, _, _ in done)
+        ends = array("I", accumulate(len(payload) for _, _, payload, _ in done))
+        timed = min(span.timed, len(done))
+        elapsed = span.elapsed_ns * timed // span.timed if span.timed else 0
+        span.timed -= timed
+        span.elapsed_ns -= elapsed
+        message = wire.Results(
+            self.number(), span.batch, ranges, status if any(status) else b"", ends.tobytes(),
+            buffers, timed, elapsed,
+        )  # fmt: skip
+        self.keep(message, frames)
+
+    # ---- connecting ------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """A new connection begins."""
+        super().connect()
+        self._runs = 0
+        self._idle_said = False
+
+    def is_recorded(self, scope: Scope) -> bool:
+        """Does the broker know this parent?  Not while its batch was not told."""
+        found = self.running.get(scope.task)
+        return found is not None and found[0].closed is None
+
+    def holding(self) -> list[wire.SpanRef]:
+        """Return the tasks that have not ended, those nobody was told of left out."""
+        held = [
+            (span.batch, index, index + 1)
+            for span, index in self.running.values()
+            if span.closed is None
+        ]
+        held += [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
+        return held
+
+    def leave(self) -> None:
+        """Hand back what has not started, and say good-bye."""
+        self.flush()
+        spans = [(s.batch, a, b) for s, a, b in self.queue.spans()]
+        self.queue = Queue()
+        self.say(wire.Returned(0, spans))
+        self.say(wire.Leaving())
+
+    # ---- hearing ---------------------------------------------------------------------------
+
+    def handlers(self) -> dict[type, Callable[[Any, Any, Sequence[Buffer]], None]]:
+        """Return what to do on which message."""
+        return WORKER_HANDLERS
+
+    def _on_run(self, m: wire.Run, frames: Sequence[Buffer]) -> None:
+        self._runs += 1
+        self.idle = self._idle_said = False
+        self.queue.push(Span.from_run(m, frames))
+
+    def _on_function(self, m: wire.Function, frames: Sequence[Buffer]) -> None:
+        self._blobs[m.digest] = (m.name, bytes(frames[0]))
+
+    def _on_recall(self, m: wire.Recall, frames: Sequence[Buffer]) -> None:
+        self.flush()
+        spans = []
+        for span, start, stop in self.queue.recall():
+            spans.append((span.batch, start, stop))
+        self.say(wire.Returned(m.recall, spans))
+
+    def _on_drop(self, m: wire.Drop, frames: Sequence[Buffer]) -> None:
+        taken: list[wire.SpanRef] = []
+        for batch, start, stop in m.spans:
+            taken += self.queue.drop(batch, start, stop)
+        self.say(wire.Returned(m.recall, taken))
+        if not m.recall:
+            self.on_abandon(m.spans)
+
+
+WORKER_HANDLERS: dict[type, Callable[[Any, Any, Sequence[Buffer]], None]] = {
+    **HANDLERS,
+    wire.Run: WorkerSession._on_run,
+    wire.Function: WorkerSession._on_function,
+    wire.Recall: WorkerSession._on_recall,
+    wire.Drop: WorkerSession._on_drop,
+}
+

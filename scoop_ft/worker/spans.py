@@ -1,0 +1,238 @@
+"""The tasks a worker has: spans from the broker and batches of its own tasks, in one queue.
+
+The newest children stand in front, so that the tree of tasks stays narrow; what is handed back is
+taken from the other end: the oldest.  No I/O; whoever calls holds the link's lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Final, Union
+
+from ..client.groups import Group
+from ..client.scopes import Closed, Scope
+from ..wire.messages import Run
+
+Buffer = Union[bytes, memoryview]
+Done = tuple[int, int, bytes, Sequence[Buffer]]  # index, status, pickle, buffers
+
+PIECE_S: Final = 0.002  # a runner claims about this much work at once
+
+
+class Span:
+    """Tasks of one batch that this worker has.
+
+    Attributes
+    ----------
+    scope, group
+        The parent and its view of the results, when that parent runs here too; else None.
+    closed : Closed or None
+        The batch as it will be told to the broker, until that has happened.
+    done : deque of (index, status, pickle, buffers)
+        Results that were not sent yet.
+    timed, elapsed_ns : int
+        How many tasks were timed since the last report, and what they took.
+    """
+
+    __slots__ = (
+        "batch", "buffers", "closed", "done", "elapsed_ns", "functions", "group", "lineage",
+        "ordinal", "payload", "replayed", "scope", "start", "starts", "stop", "timed", "which",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        batch: bytes,
+        start: int,
+        stop: int,
+        *,
+        functions: list[bytes],
+        which: bytes,
+        ends: bytes,
+        base: int,
+        payload: Buffer,
+        buffers: dict[int, list[Buffer]],
+        lineage: bytes,
+        ordinal: int,
+        replayed: Sequence[int] = (),
+    ) -> None:
+        self.batch = batch
+        self.start = start
+        self.stop = stop
+        self.functions = functions
+        self.which = memoryview(which).cast("H") if which else None
+        places = memoryview(ends).cast("I").tolist()
+        self.starts = [0, *(place - base for place in places)] if base else [0, *places]
+        self.payload = memoryview(payload)
+        self.buffers = buffers
+        self.lineage = lineage
+        self.ordinal = ordinal
+        self.replayed = frozenset(replayed)
+        self.scope: Scope | None = None
+        self.group: Group | None = None
+        self.closed: Closed | None = None
+        self.done: deque[Done] = deque()
+        self.timed = 0
+        self.elapsed_ns = 0
+
+    @classmethod
+    def from_run(cls, m: Run, frames: Sequence[Buffer]) -> Span:
+        """Make a span of what the broker sent."""
+        buffers: dict[int, list[Buffer]] = {}
+        for (index, _), frame in zip(m.buffers, frames[1:], strict=True):
+            buffers.setdefault(index, []).append(frame)
+        return cls(
+            m.batch,
+            m.start,
+            m.stop,
+            functions=m.functions,
+            which=m.which,
+            ends=m.ends,
+            base=m.base,
+            payload=frames[0],
+            buffers=buffers,
+            lineage=m.lineage,
+            ordinal=m.ordinal,
+            replayed=m.replayed,
+        )
+
+    @classmethod
+    def from_closed(cls, closed: Closed, batch: bytes) -> Span:
+        """Make a span of a batch that was submitted in this worker."""
+        packed = closed.packed
+        buffers: dict[int, list[Buffer]] = {}
+        for (index, _), frame in zip(packed.buffers, packed.frames, strict=True):
+            buffers.setdefault(index, []).append(frame)
+        span = cls(
+            batch,
+            0,
+            closed.group.count,
+            functions=[function.digest for function in closed.functions],
+            which=closed.which,
+            ends=packed.ends,
+            base=0,
+            payload=packed.payload,
+            buffers=buffers,
+            lineage=closed.scope.lineage,
+            ordinal=closed.group.first,
+        )
+        span.scope = closed.scope
+        span.group = closed.group
+        span.closed = closed
+        return span
+
+    def function(self, index: int) -> bytes:
+        """Return the digest of a task's function."""
+        return self.functions[self.which[index - self.start] if self.which is not None else 0]
+
+    def arguments(self, index: int) -> tuple[memoryview, Sequence[Buffer]]:
+        """Return a task's pickled arguments and their buffers."""
+        at = index - self.start
+        view = self.payload[self.starts[at] : self.starts[at + 1]]
+        return view, self.buffers.get(index, ())
+
+    def wanted(self) -> bool:
+        """Does anybody still want these results?"""
+        return self.scope is None or self.scope.alive
+
+
+class Piece:
+    """Some tasks of a span: in the queue, or claimed by a runner."""
+
+    __slots__ = ("next", "span", "stop")
+
+    def __init__(self, span: Span, start: int, stop: int) -> None:
+        self.span = span
+        self.next = start
+        self.stop = stop
+
+
+class Queue:
+    """What this worker has not begun."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece] = deque()
+        self._costs: dict[bytes, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def push_children(self, span: Span) -> None:
+        """Children of a task that runs here come first."""
+        self._pieces.appendleft(Piece(span, span.start, span.stop))
+
+    def push(self, span: Span) -> None:
+        """A span from the broker comes last."""
+        self._pieces.append(Piece(span, span.start, span.stop))
+
+    def give_back(self, piece: Piece) -> None:
+        """A runner cannot go on with its piece now."""
+        if piece.next < piece.stop:
+            self._pieces.appendleft(Piece(piece.span, piece.next, piece.stop))
+            piece.stop = piece.next
+
+    def take(self) -> Piece | None:
+        """Claim the next tasks: as many as take some milliseconds, one when nobody knows."""
+        if not self._pieces:
+            return None
+        first = self._pieces[0]
+        cost = self._costs.get(first.span.functions[0])
+        if cost is None or len(first.span.functions) > 1:
+            count = 1
+        else:
+            count = max(1, int(PIECE_S / max(cost, 1e-7)))
+        if first.next + count >= first.stop:
+            return self._pieces.popleft()
+        piece = Piece(first.span, first.next, first.next + count)
+        first.next += count
+        return piece
+
+    def timed(self, span: Span, tasks: int, elapsed_ns: int) -> None:
+        """Tasks of a span took so long in all."""
+        each = elapsed_ns * 1e-9 / tasks
+        name = span.functions[0]
+        known = self._costs.get(name)
+        self._costs[name] = each if known is None else known + 0.5 * (each - known)
+        span.timed += tasks
+        span.elapsed_ns += elapsed_ns
+
+    def recall(self) -> list[tuple[Span, int, int]]:
+        """Take out about half of all, the oldest."""
+        wanted = (sum(piece.stop - piece.next for piece in self._pieces) + 1) // 2
+        taken = []
+        while wanted > 0:
+            last = self._pieces[-1]
+            count = min(wanted, last.stop - last.next)
+            taken.append((last.span, last.stop - count, last.stop))
+            last.stop -= count
+            wanted -= count
+            if last.next == last.stop:
+                self._pieces.pop()
+        return taken
+
+    def drop(self, batch: bytes, start: int, stop: int) -> list[tuple[bytes, int, int]]:
+        """Take out what is there of these tasks."""
+        kept: deque[Piece] = deque()
+        taken = []
+        for piece in self._pieces:
+            low, high = max(piece.next, start), min(piece.stop, stop)
+            if piece.span.batch != batch or low >= high:
+                kept.append(piece)
+                continue
+            taken.append((batch, low, high))
+            if piece.next < low:
+                kept.append(Piece(piece.span, piece.next, low))
+            if high < piece.stop:
+                kept.append(Piece(piece.span, high, piece.stop))
+        self._pieces = kept
+        return taken
+
+    def drop_unwanted(self) -> None:
+        """Take out the children of parents that have ended."""
+        if any(not piece.span.wanted() for piece in self._pieces):
+            self._pieces = deque(piece for piece in self._pieces if piece.span.wanted())
+
+    def spans(self) -> Iterator[tuple[Span, int, int]]:
+        """Yield what is queued."""
+        for piece in self._pieces:
+            yield piece.span, piece.next, piece.stop

@@ -1,0 +1,194 @@
+"""Each mistake is one line that says what to do, exit code 2, and nothing changed on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from scoop_ft.rundir import RunDir, RunInfo, RunLock
+
+from .conftest import Shell
+
+PREFIX = "scoop-ft: error: "
+
+
+def refused(shell: Shell, *words: str) -> str:
+    """Type a command that must be refused; return what it says."""
+    before = shell.tree()
+    done = shell.type(*words)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith(PREFIX), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert shell.tree() == before
+    return done.stderr.removeprefix(PREFIX).strip()
+
+
+def make_run(shell: Shell, name: str = "one", script: str = "script.py") -> RunDir:
+    run = RunDir(shell.folder / ".scoop-ft" / name)
+    run.create(
+        RunInfo(
+            run=name,
+            script=str(shell.folder / script),
+            args=[],
+            cwd=str(shell.folder),
+            seed=1,
+            workers=1,
+            python="",
+            created=1.0,
+            max_attempts=3,
+            path=str(shell.folder),
+        )
+    )
+    return run
+
+
+# ---- run ----------------------------------------------------------------------------------------
+
+
+def test_no_such_script(shell: Shell) -> None:
+    assert refused(shell, "run", "no.py") == "there is no script no.py"
+    assert refused(shell, "no.py") == "there is no script no.py"
+
+
+def test_a_folder_is_no_script(shell: Shell) -> None:
+    (shell.folder / "folder").mkdir()
+    assert refused(shell, "folder") == "cannot read the script folder: Is a directory"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_script_that_may_not_be_read(shell: Shell) -> None:
+    (shell.folder / shell.script("")).chmod(0)
+    assert "Permission denied" in refused(shell, "script.py")
+
+
+def test_a_syntax_error_names_its_line(shell: Shell) -> None:
+    shell.script("x = 1\nif x\n")
+    assert "syntax error: script.py, line 2: expected ':'" in refused(shell, "script.py")
+
+
+@pytest.mark.parametrize("content", [b"x\0y", b"\xff\xfe", b"'\xe9'"])
+def test_something_else_than_a_script(shell: Shell, content: bytes) -> None:
+    (shell.folder / "data.bin").write_bytes(content)
+    assert "data.bin" in refused(shell, "data.bin")
+
+
+def test_a_run_directory_in_use(shell: Shell) -> None:
+    shell.script("")
+    make_run(shell)
+    said = refused(shell, "run", "--run-dir", ".scoop-ft/one", "script.py")
+    assert "holds a run already" in said
+    said = refused(shell, "run", "--run-dir", ".", "script.py")
+    assert "is not empty: choose another --run-dir" in said
+
+
+def test_a_run_directory_that_cannot_be_made(shell: Shell) -> None:
+    script = shell.script("")
+    said = refused(shell, "run", "--run-dir", f"{script}/below", script)
+    assert "Not a directory" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run"], "Missing argument 'SCRIPT'"),
+        (["run", "-n", "0", "script.py"], "0 is not in the range"),
+        (["run", "-n", "two", "script.py"], "'two' is not a valid integer"),
+        (["run", "--nonsense", "script.py"], "--nonsense"),
+        (["run", "--listen", "here", "script.py"], "--listen wants tcp://HOST:PORT"),
+        (["worker", "tcp://127.0.0.1:1"], "needs --keys"),
+        (["worker", "nowhere"], "no run.json"),
+        (["journal", "nonsense"], "No such command"),
+    ],
+)
+def test_wrong_words(shell: Shell, words: list[str], said: str) -> None:
+    shell.script("")
+    assert said in refused(shell, *words)
+
+
+# ---- resume and the others ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["resume", "status"])
+def test_no_run_here(shell: Shell, command: str) -> None:
+    assert "no run found in this folder: give the run directory" in refused(shell, command)
+
+
+@pytest.mark.parametrize("command", ["resume", "status", "broker", "worker"])
+def test_not_a_run(shell: Shell, command: str) -> None:
+    assert "is not a run directory: it has no run.json" in refused(shell, command, ".")
+
+
+@pytest.mark.parametrize("command", ["resume", "status", "broker"])
+def test_no_such_run(shell: Shell, command: str) -> None:
+    assert "there is no run 2020: 'scoop-ft runs' lists" in refused(shell, command, "2020")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [('{"format": 2}', "another version of scoop-ft"), ("nonsense", "is damaged")],
+)
+def test_a_run_json_that_cannot_be_read(shell: Shell, content: str, said: str) -> None:
+    make_run(shell).run_json.write_text(content)
+    assert said in refused(shell, "resume", "one")
+    assert said in refused(shell, "status", "one")
+
+
+def test_a_script_that_is_gone(shell: Shell) -> None:
+    make_run(shell)
+    assert "there is no script" in refused(shell, "resume", "one")
+
+
+def test_a_second_launcher(shell: Shell) -> None:
+    shell.script("")
+    run = make_run(shell)
+    lock = RunLock(run)
+    lock.acquire()
+    assert "is running already" in refused(shell, "resume", "one")
+    assert "no run to go on with: one is running" in refused(shell, "resume")
+    lock.release()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 2000])
+@pytest.mark.parametrize("command", [["resume"], ["status"], ["journal", "verify"]])
+def test_a_journal_that_is_none(shell: Shell, content: bytes, command: list[str]) -> None:
+    shell.script("")
+    run = make_run(shell)
+    run.journal.mkdir(mode=0o700)
+    (run.journal / "data.mdb").write_bytes(content)
+    assert str(run.journal) in refused(shell, *command, "one")
+
+
+def test_verbose_says_where_an_error_comes_from(shell: Shell) -> None:
+    done = shell.type("run", "-v", "no.py")
+    assert done.returncode == 2
+    assert "FileNotFoundError" in done.stderr or "RunError" in done.stderr
+    assert done.stderr.endswith("\nscoop-ft: error: there is no script no.py\n")
+    assert "Traceback" not in shell.type("run", "no.py", "-v").stderr
+
+
+# ---- what is no error ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["run", "-h"], ["resume", "--help"]])
+def test_help(shell: Shell, words: list[str]) -> None:
+    done = shell.type(*words)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: scoop-ft" in done.stdout
+
+
+def test_version_and_no_runs(shell: Shell) -> None:
+    assert shell.type("version").stdout.startswith("scoop-ft")
+    assert shell.type("--version").stdout.startswith("scoop-ft")
+    assert shell.type("runs").stdout == "no runs in this folder\n"
+    assert shell.type("runs", "--json").stdout == "[]\n"
+
+
+def test_workers_do_not_import_the_command_line() -> None:
+    folder = Path(__file__).parents[2] / "scoop_ft"
+    for package in ("worker", "root", "broker", "client"):
+        for file in (folder / package).glob("*.py"):
+            text = file.read_text()
+            assert "import click" not in text, file
+            assert "import rich" not in text, file

@@ -1,0 +1,222 @@
+"""Whole runs with real processes, from the launcher's side: exit codes, signals, leftovers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+from scoop_ft.rundir import RunDir, find_runs
+
+from .conftest import Shell
+
+LIMIT_S = 30.0
+SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
+
+
+def eventually(truth: Callable[[], Any], within_s: float = LIMIT_S) -> Any:
+    """Wait until something is true, and return it."""
+    deadline = time.monotonic() + within_s
+    while not (value := truth()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return value
+
+
+def status(shell: Shell) -> dict[str, Any]:
+    done = shell.type("status", "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def start_sleeper(shell: Shell, *options: str) -> tuple[subprocess.Popen[bytes], RunDir]:
+    """Start a run that stays; return when its script is up and its workers are known."""
+    launcher = shell.start("run", "-n", "2", *options, shell.script(SLEEPER))
+    eventually(lambda: "up" in shell.read("out"))
+
+    def all_known() -> bool:
+        found = status(shell)
+        return len(found["workers"]) == 2 and all(w["pid"] for w in found["workers"])
+
+    eventually(all_known)
+    return launcher, find_runs(shell.folder)[-1]
+
+
+def family(launcher: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return list(psutil.Process(launcher.pid).children(recursive=True))
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_exit_code_is_the_scripts(shell: Shell, code: int) -> None:
+    shell.script(f"import sys\nprint(sys.argv[1:])\nsys.exit({code})\n")
+    done = shell.type("run", "-q", "-n", "1", "script.py", "-v", "--", "--seed", "ü")
+    assert done.stdout == "['-v', '--', '--seed', 'ü']\n"
+    assert done.stderr == ""
+    assert done.returncode == code
+    (run,) = find_runs(shell.folder)
+    assert not run.live_json.exists()
+    assert not list(run.slates.iterdir())
+    found = status(shell)
+    assert found["state"] == ("failed" if code else "done")
+    assert found["exit_code"] == code
+    assert found["launcher"]["pid"] is None
+
+
+def test_output_that_is_no_terminal_is_byte_exact(shell: Shell) -> None:
+    shell.script("import os\nos.write(1, b'a\\xffb\\r\\0no end')\n")
+    done = subprocess.run(
+        shell.command("-q", "-n", "1", "script.py"), cwd=shell.folder, capture_output=True
+    )
+    assert done.stdout == b"a\xffb\r\0no end"
+
+
+def test_the_script_has_the_standard_input(shell: Shell) -> None:
+    shell.script("print(input('name? ').upper())\n")
+    assert shell.type("-q", "-n", "1", "script.py", stdin="ada\n").stdout == "name? ADA\n"
+
+
+def test_a_finished_run_is_not_run_again(shell: Shell) -> None:
+    shell.script("print('once')\n")
+    assert shell.type("-q", "-n", "1", "script.py").stdout == "once\n"
+    (run,) = find_runs(shell.folder)
+    done = shell.type("resume", str(run.path))
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "is finished" in done.stderr
+    done = shell.type("resume")
+    assert done.returncode == 2
+    assert "all runs of this folder are finished" in done.stderr
+
+
+def test_what_resume_may_override(shell: Shell) -> None:
+    shell.script("import sys\nprint(sys.argv[1:])\nsys.exit(1)\n")
+    assert shell.type("-q", "-n", "1", "script.py", "first").stdout == "['first']\n"
+    done = shell.type("resume", "-q")
+    assert (done.stdout, done.returncode) == ("['first']\n", 1)
+    done = shell.type("resume", "-n", "2", "--seed", "7", "--", "second", "-q")
+    assert done.stdout == "['second', '-q']\n"
+    assert "resuming" in done.stderr
+    (run,) = find_runs(shell.folder)
+    assert (run.info().workers, run.info().seed) == (2, 7)
+
+
+def test_status_names_only_what_lives(shell: Shell) -> None:
+    launcher, run = start_sleeper(shell)
+    found = status(shell)
+    pids = [found[name]["pid"] for name in ("launcher", "root", "broker")]
+    pids += [worker["pid"] for worker in found["workers"]]
+    assert found["state"] == "running"
+    assert found["launcher"]["pid"] == launcher.pid
+    assert len(set(pids)) == 5
+    assert all(psutil.pid_exists(pid) for pid in pids)
+    assert found["run_dir"] == str(run.path)
+    assert found["broker"]["endpoint"].startswith("ipc://")
+    launcher.kill()
+    launcher.wait()
+    found = status(shell)
+    assert found["state"] == "interrupted"
+    assert found["workers"] == []
+    assert not any(found[name]["pid"] for name in ("launcher", "root", "broker"))
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "ended from outside")],
+)
+def test_asked_to_end_it_ends_all_and_says_how_to_go_on(
+    shell: Shell, number: int, code: int, said: str
+) -> None:
+    launcher, run = start_sleeper(shell)
+    processes = family(launcher)
+    began = time.monotonic()
+    launcher.send_signal(number)
+    assert launcher.wait(LIMIT_S) == code
+    assert time.monotonic() - began < 4.0  # two of its own, and a busy machine
+    assert all(is_gone(process) for process in processes)
+    path = run.path.relative_to(shell.folder)
+    assert shell.read("err").endswith(f"scoop-ft: {said}; go on with: scoop-ft resume {path}\n")
+    assert not run.live_json.exists()
+
+
+def test_asked_twice_it_ends_at_once(shell: Shell) -> None:
+    stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPER
+    launcher = shell.start("run", "-n", "1", shell.script(stubborn))
+    eventually(lambda: "up" in shell.read("out"))
+    processes = family(launcher)
+    launcher.send_signal(signal.SIGINT)
+    launcher.send_signal(signal.SIGINT)
+    assert launcher.wait(LIMIT_S) == 130
+    assert all(is_gone(process) for process in processes)
+
+
+def test_nothing_outlives_a_killed_launcher(shell: Shell) -> None:
+    launcher, _ = start_sleeper(shell)
+    processes = family(launcher)
+    assert len(processes) == 4
+    launcher.kill()
+    launcher.wait()
+    eventually(lambda: all(is_gone(process) for process in processes), within_s=2.0)
+
+
+def test_who_dies_is_started_again(shell: Shell) -> None:
+    launcher, _ = start_sleeper(shell)
+    found = status(shell)
+    worker, broker = found["workers"][0]["pid"], found["broker"]["pid"]
+    os.kill(worker, signal.SIGKILL)
+    os.kill(broker, signal.SIGKILL)
+
+    def all_back() -> bool:
+        now = status(shell)
+        return (
+            now["broker"]["restarts"] == 1
+            and now["broker"]["pid"] not in (None, broker)
+            and len(now["workers"]) == 2
+            and worker not in [w["pid"] for w in now["workers"]]
+        )
+
+    eventually(all_back)
+    os.kill(status(shell)["root"]["pid"], signal.SIGKILL)
+    eventually(lambda: status(shell)["root"]["restarts"] == 1)
+    assert launcher.poll() is None
+    said = shell.read("err")
+    assert f"(pid {worker}) was killed by SIGKILL; started again" in said
+    assert "the broker was killed by SIGKILL; started again" in said
+    assert "the script's process was killed by SIGKILL; started again" in said
+
+
+def test_a_stopped_worker_is_reported(shell: Shell) -> None:
+    start_sleeper(shell)
+    worker = status(shell)["workers"][0]["pid"]
+    os.kill(worker, signal.SIGSTOP)
+
+    def state() -> str:
+        return next(str(w["state"]) for w in status(shell)["workers"] if w["pid"] == worker)
+
+    eventually(lambda: state() == "stopped")
+    os.kill(worker, signal.SIGCONT)
+    eventually(lambda: state() != "stopped")
+
+
+def test_a_root_that_dies_in_vain_is_given_up(shell: Shell) -> None:
+    shell.script("import os\nos.kill(os.getpid(), 11)\n")
+    done = shell.type("run", "-n", "1", "--max-attempts", "1", "script.py")
+    assert done.returncode == 139
+    assert "SIGSEGV, 2 times in a row with no task done" in done.stderr
+    assert "go on with: scoop-ft resume" in done.stderr
+
+
+def test_a_path_that_is_too_long_for_a_socket(shell: Shell) -> None:
+    shell.script("print('ok')\n")
+    done = shell.type("run", "-q", "-n", "1", "--run-dir", "d" * 120, "script.py")
+    assert done.stdout == "ok\n", done.stderr
