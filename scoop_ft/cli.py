@@ -141,9 +141,9 @@ def _report(directory: Any) -> int:
 
     from .broker import offline
 
-    directory.info()
+    unsafe = directory.info().unsafe_filesystem
     try:
-        rows = list(offline.report(directory.journal))
+        rows = offline.report(directory.journal, unsafe_filesystem=unsafe)
     except JournalError as error:
         raise RunError(str(error)) from error
     table = Table(box=None, pad_edge=False)
@@ -213,11 +213,14 @@ def verify(run_dir: str) -> int:
 
     from .rundir import locate
 
-    try:
-        report = scoop_journal.verify(locate(run_dir).journal)
-    except scoop_journal.JournalError as error:
-        raise RunError(str(error)) from error
-    click.echo(str(report))
+    report = scoop_journal.verify(locate(run_dir).journal)
+    if not report.ok:
+        raise RunError(report.problem)
+    note = " (its writer is at work: pages at rest were not looked at)" if report.live else ""
+    click.echo(
+        f"the journal of run {report.run} is sound: {report.records:,} records, "
+        f"{report.blobs:,} blobs, {report.size_bytes / 1e6:,.1f} MB{note}"
+    )
     return 0
 
 

@@ -252,7 +252,7 @@ class Broker:
         text = records.encode(info)
         ends = len(text).to_bytes(4, "little")
         message = wire.Results(
-            0, batch.id, [(index, index + 1)], bytes((wire.Status.LOST,)), ends, [], 0, 0
+            0, batch.id, [(index, index + 1)], bytes((wire.Status.LOST,)), ends, [], 0, 0, False
         )
         header = encode(message)
         for start, stop in self.record_results(message, header, [text]):

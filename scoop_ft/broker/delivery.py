@@ -37,7 +37,9 @@ class Delivery:
     ) -> None:
         """Pass results on that have just come in and been recorded."""
         family = self._broker.book.families.get(batch.parent)
-        if family is None or not self._reachable(family) or family.host == sender:
+        if family is None or not self._reachable(family):
+            return
+        if message.kept and family.host == sender:
             return
         if batch.intact and batch.claimed is None and fresh == message.ranges:
             self._broker.send(

@@ -73,7 +73,8 @@ class Dispatcher:
             for a, b in _around(start, stop, kept):
                 spans.append((name, a, b))
                 peer.release(batch, a, b)
-                broker.resubmitted += broker.requeue(batch, a, b, first=True)
+                moved = broker.requeue(batch, a, b, first=True)
+                broker.resubmitted += 0 if broker.stopping else moved
                 for index in [i for i in batch.families if a <= i < b]:
                     broker.orphan_family(name + index.to_bytes(4, "big"))
         if spans and peer.connected:

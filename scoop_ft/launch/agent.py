@@ -33,6 +33,7 @@ SILENCE_S: Final = 3.0  # without an answer, the connection is made anew
 STARTUP_S: Final = 20.0  # a worker that dies later did not die at start
 FIRST_DELAY_S: Final = 0.5  # before the third start in a row; doubles from there
 LONGEST_DELAY_S: Final = 30.0
+BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
 
 
@@ -261,7 +262,8 @@ class Agent:
         effects: list[Effect] = [Send(gone)] if self._connected else []
         if not self.leaving:
             self._plan_restart(slot, worker, sight, now)
-            effects.append(Say(_obituary(worker, gone, slot, now), grave=slot.bad_starts > 0))
+            if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
+                effects.append(Say(_obituary(worker, gone, slot, now), grave=slot.bad_starts > 1))
         return effects
 
     def _plan_restart(self, slot: _Slot, worker: _Worker, sight: Sight, now: float) -> None:
@@ -380,17 +382,13 @@ def _obituary(worker: _Worker, gone: Gone, slot: _Slot, now: float) -> str:
     """Say in a line that a worker died, with its last words when it never came up."""
     how = f"was killed by {signal_name(gone.signal)}" if gone.signal else f"exited ({gone.code})"
     name = f"worker {worker.slot} (pid {worker.pid})"
-    if not slot.bad_starts:
-        what = " while it ran a task" if gone.task else ""
+    if slot.bad_starts < 2:
+        what = " while it ran a task" if gone.task else " as it started" * slot.bad_starts
         return f"{name} {how}{what}; started again"
     delay = slot.not_before - now
     then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
     words = f":\n  {gone.stderr.strip()}".replace("\n", "\n  ") if gone.stderr.strip() else ""
-    return f"{name} {how} as it started, {_times(slot.bad_starts)}; {then}{words}"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times in a row"
+    return f"{name} {how} as it started, {slot.bad_starts} times in a row; {then}{words}"
 
 
 def signal_name(number: int) -> str:

@@ -31,7 +31,7 @@ from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from ..client.connection import Connection
 
 
 class WorkerOutput:
@@ -78,6 +78,8 @@ class Host:
         For the workers.
     children, screen
         Shared with whoever else starts processes and writes here.
+    log_prefix : str
+        What the workers' logs are called; unique among the agents that share the run directory.
     """
 
     def __init__(
@@ -88,7 +90,10 @@ class Host:
         cwd: str,
         children: Children,
         screen: Screen,
+        *,
+        log_prefix: str = "worker",
     ) -> None:
+        self._log_prefix = log_prefix
         self.agent = Agent(
             os.urandom(8),
             workers,
@@ -111,7 +116,7 @@ class Host:
 
     def connect(self) -> None:
         """Begin to speak to the broker.  (Start the workers before: importing zmq takes time.)"""
-        from .connection import Connection
+        from ..client.connection import Connection
 
         self._connection = Connection(self._run.endpoint, self._run.client_keys)
         self._do([Reconnect()])
@@ -126,8 +131,8 @@ class Host:
         connection = self._connection
         if connection is None:
             return
-        while (message := connection.receive()) is not None:
-            self._do(self.agent.received(message, time.monotonic()))
+        while (received := connection.receive()) is not None:
+            self._do(self.agent.received(received[0], time.monotonic()))
         if connection.ended():
             self._do(self.agent.lost())
 
@@ -224,7 +229,7 @@ class Host:
         command = commands.worker(self._run, session, self.agent.session)
         try:
             slate = Slate.create(self._run.slate(session))
-            log = Log(self._run.log(f"worker-{order.slot}"))
+            log = Log(self._run.log(f"{self._log_prefix}-{order.slot}"))
             child = self._children.start(
                 "worker", command, self._environment, cwd=self._cwd, key=session
             )

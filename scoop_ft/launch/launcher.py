@@ -91,7 +91,8 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
     lock = RunLock(directory)
     lock.acquire()
     try:
-        found = journal_summary(directory)
+        unsafe = info.unsafe_filesystem or options.unsafe_filesystem
+        found = journal_summary(directory, unsafe_filesystem=unsafe)
         if found["state"] == "done":
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
             return 0
@@ -199,7 +200,7 @@ def check_script(script: str) -> str:
 # ---- what the journal says ----------------------------------------------------------------------
 
 
-def journal_summary(directory: RunDir) -> dict[str, Any]:
+def journal_summary(directory: RunDir, *, unsafe_filesystem: bool) -> dict[str, Any]:
     """Return what the journal of a run says of it: tasks, state, exit code.
 
     A run whose broker never came to make a journal has done nothing.
@@ -211,7 +212,7 @@ def journal_summary(directory: RunDir) -> dict[str, Any]:
     from ..broker import offline
 
     try:
-        return dict(offline.summary(directory.journal))
+        return dict(offline.summary(directory.journal, unsafe_filesystem=unsafe_filesystem))
     except JournalError as error:
         raise RunError(str(error)) from error
 

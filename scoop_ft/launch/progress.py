@@ -124,7 +124,8 @@ class Progress:
         elif now - self._waiting_since < WAITING_S:
             figures = replace(figures, waiting="")
         self.figures = figures
-        self._rate_now = self._rate.update(figures.done, now)
+        if figures.submitted:  # what was done before a resume is not done now
+            self._rate_now = self._rate.update(figures.done, now)
 
     # ---- plain lines ----------------------------------------------------------------------------
 
@@ -162,7 +163,7 @@ class Progress:
             self._console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
         figures = self.figures
         now = time.monotonic()
-        width = max(20, _terminal_width() - 1)  # a full last column would wrap
+        width = max(20, _terminal_width() - 3)  # a "^C" behind it must not wrap
         grid = Table.grid(padding=(0, 1))
         bar = ProgressBar(
             total=max(1, figures.submitted),
@@ -172,11 +173,11 @@ class Progress:
             animation_time=now,
         )
         text = Text(f"{figures.done:,}/{figures.submitted:,}", style="bold", no_wrap=True)
+        if figures.waiting:
+            text.append(f"  waiting: {figures.waiting}", style="not bold yellow")
         for part in parts(figures, self._rate_now):
             text.append(f"  {part}", style="not bold")
         text.append(f"  {format_age(now - self._began)}", style="not bold cyan")
-        if figures.waiting:
-            text.append(f"  waiting: {figures.waiting}", style="not bold yellow")
         text.overflow = "ellipsis"
         grid.add_row(bar, text)
         with self._console.capture() as capture:

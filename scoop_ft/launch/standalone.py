@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ from .processes import Children, Exited, Wakeup
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
 WELCOME_S: Final = 10.0
+LONELY_S: Final = 3.0
 
 
 def serve(where: str, workers: int, keys: str | None) -> int:
@@ -72,13 +74,13 @@ def _ask_welcome(home: RunDir) -> Any:
     """Say hello as an observer, for the run's settings."""
     import zmq
 
+    from ..client.connection import Connection
     from ..wire.messages import PROTOCOL_VERSION, Hello, Refused, Welcome
-    from .connection import Connection
 
     connection = Connection(home.endpoint, home.client_keys)
     connection.open()
     connection.send(
-        Hello(PROTOCOL_VERSION, os.urandom(8), "observer", os.uname().nodename, os.getpid(),
+        Hello(PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(),
               b"", [], [])
     )  # fmt: skip
     deadline = time.monotonic() + WELCOME_S
@@ -87,7 +89,7 @@ def _ask_welcome(home: RunDir) -> Any:
             poller = zmq.Poller()
             poller.register(connection.sockets[0], zmq.POLLIN)
             poller.poll(int(left * 1000) + 1)
-            message = connection.receive()
+            message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
                 return message
             if isinstance(message, Refused):
@@ -114,9 +116,12 @@ class _Service:
             info.cwd if os.path.isdir(info.cwd) else os.getcwd(),
             self._children,
             self._screen,
+            log_prefix=f"worker-{socket.gethostname()}-{os.getpid()}",
         )
         self._kill_at = 0.0
+        self._lonely = False
         self._exit_code = 0
+        self._seen_at = time.monotonic()
 
     def main(self) -> int:
         """Serve until the end."""
@@ -158,10 +163,23 @@ class _Service:
         self._host.listen()
         self._host.tick()
         now = time.monotonic()
+        self._say_lonely(now)
         if self._host.agent.leaving and not self._kill_at:
             self._kill_at = now + PATIENCE_S
         if self._kill_at and now > self._kill_at:
             self._children.kill_all()
+
+    def _say_lonely(self, now: float) -> None:
+        """Say that there is no broker, and that there is one again."""
+        agent = self._host.agent
+        if agent.connected:
+            self._seen_at = now
+            if self._lonely:
+                self._screen.say("the broker answers again")
+                self._lonely = False
+        elif not self._lonely and now - self._seen_at > LONELY_S:
+            self._lonely = True
+            self._screen.say("no broker answers; waiting for one (Ctrl-C ends this)")
 
     def _leave(self, number: int) -> None:
         if self._exit_code:

@@ -10,10 +10,10 @@ import socket
 import time
 from typing import Any, Final
 
+from ..client.connection import Connection
 from ..errors import RunError
 from ..rundir import Live, LiveProcess, RunDir, find_runs, is_locked
 from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
-from .connection import Connection
 from .launcher import journal_summary
 from .processes import exists, is_stopped, lives
 from .progress import format_age
@@ -46,7 +46,7 @@ def status(directory: RunDir) -> dict[str, Any]:
     running = is_locked(directory)
     stats = ask(directory, LIMIT_S)
     if stats is None:
-        _from_journal(result, directory, running)
+        _from_journal(result, directory, info.unsafe_filesystem, running)
     else:
         _from_broker(result, stats)
     if running:
@@ -79,9 +79,11 @@ def _from_broker(result: dict[str, Any], stats: dict[str, Any]) -> None:
             result[key] = value
 
 
-def _from_journal(result: dict[str, Any], directory: RunDir, running: bool) -> None:
+def _from_journal(
+    result: dict[str, Any], directory: RunDir, unsafe_filesystem: bool, running: bool
+) -> None:
     try:
-        found = journal_summary(directory)
+        found = journal_summary(directory, unsafe_filesystem=unsafe_filesystem)
     except RunError as error:
         if not running:
             raise
@@ -161,7 +163,7 @@ def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
     try:
         while (left := deadline - time.monotonic()) > 0:
             poller.poll(max(1, int(left * 1000)))
-            message = connection.receive()
+            message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
                 connection.send(AskStatus())
             elif isinstance(message, Stats):
@@ -195,7 +197,7 @@ def brief(directory: RunDir) -> dict[str, Any]:
     try:
         info = directory.info()
         row.update(run=info.run, script=info.script, args=info.args, created=info.created)
-        found = journal_summary(directory)
+        found = journal_summary(directory, unsafe_filesystem=info.unsafe_filesystem)
         running = is_locked(directory)
         row.update(tasks=found.get("tasks", {}), state="running" if running else found["state"])
     except RunError as error:
@@ -239,10 +241,11 @@ def show(found: dict[str, Any]) -> None:
     console.print(f"directory {found['run_dir']}", markup=False, style="dim", soft_wrap=True)
     if found["waiting"]:
         console.print(f"waiting: {found['waiting']}", markup=False, style="yellow")
+    counts = {k: n for k, n in found["tasks"].items() if n or k in TASK_KEYS}
     tasks = Table(box=None, pad_edge=False)
-    for key in found["tasks"]:
-        tasks.add_column(key.replace("_", " "), justify="right")
-    tasks.add_row(*(f"{value:,}" for value in found["tasks"].values()))
+    for key in counts:
+        tasks.add_column(key.replace("_", " "), justify="right", no_wrap=True)
+    tasks.add_row(*(f"{count:,}" for count in counts.values()))
     console.print(tasks)
     pids = [(name, found[name]["pid"]) for name in ("launcher", "root", "broker")]
     living = "  ".join(f"{name} {pid}" for name, pid in pids if pid)

@@ -240,7 +240,11 @@ class Supervisor:
         if self._ending is not None:
             return
         decision = self._broker_upkeep.ended(
-            change.code, change.signal, was_up=was_up, stderr=self._broker_tail.lines()
+            change.code,
+            change.signal,
+            was_up=was_up,
+            lived_s=change.child.ended_at - change.child.born,
+            stderr=self._broker_tail.lines(),
         )
         if isinstance(decision, GiveUp):
             self._give_up(decision)

@@ -9,6 +9,8 @@ from typing import Final
 from .agent import signal_name
 
 BAD_STARTS: Final = 3
+SHORT_LIVES: Final = 5  # deaths of its own fault, soon after it began to serve
+SHORT_LIFE_S: Final = 5.0
 UNLUCKY_STARTS: Final = 10  # killed from outside before it was up: no fault of its own
 OPERATOR_ERROR: Final = 2
 PREFIX: Final = "scoop-ft: "
@@ -43,8 +45,11 @@ class BrokerUpkeep:
     def __init__(self) -> None:
         self.restarts = 0
         self._bad_starts = 0
+        self._short_lives = 0
 
-    def ended(self, code: int, by: int, *, was_up: bool, stderr: list[str]) -> Again | GiveUp:
+    def ended(
+        self, code: int, by: int, *, was_up: bool, lived_s: float, stderr: list[str]
+    ) -> Again | GiveUp:
         """Decide after the broker's end; ``was_up`` when it had answered since its start."""
         words = [line for line in stderr if line.strip()]
         if code == OPERATOR_ERROR and words and words[-1].startswith(PREFIX):
@@ -52,10 +57,17 @@ class BrokerUpkeep:
             return GiveUp(text, OPERATOR_ERROR, refused=not was_up)
         how = how_it_ended(code, by)
         self._bad_starts = 0 if was_up else self._bad_starts + 1
-        limit = UNLUCKY_STARTS if by in (signal.SIGKILL, signal.SIGTERM) else BAD_STARTS
-        if self._bad_starts >= limit:
+        killed = by in (signal.SIGKILL, signal.SIGTERM)
+        if not killed:
+            self._short_lives = self._short_lives + 1 if lived_s < SHORT_LIFE_S else 0
+        times = 0
+        if self._bad_starts >= (UNLUCKY_STARTS if killed else BAD_STARTS):
+            times, when = self._bad_starts, "as it started"
+        elif self._short_lives >= SHORT_LIVES and not killed:
+            times, when = self._short_lives, "soon after its start"
+        if times:
             last = f": {words[-1].strip()}" if words else ""
-            text = f"the broker {how} as it started, {self._bad_starts} times in a row{last}"
+            text = f"the broker {how} {when}, {times} times in a row{last}"
             return GiveUp(f"{text}; its log is logs/broker.log in the run directory", 1)
         self.restarts += 1
         return Again(f"the broker {how}; started again")

@@ -94,7 +94,8 @@ class Submit(Message, tag=3):
 class Results(Message, tag=4):
     """Results of tasks of one batch.  Frames: payload, buffers (their indices are the tasks').
 
-    ``elapsed_ns`` is the time that ``timed`` of these tasks took in all.
+    ``elapsed_ns`` is the time that ``timed`` of these tasks took in all.  ``kept``: the parent runs
+    in the session that sends this, and has these results already.
     """
 
     n: int
@@ -105,6 +106,7 @@ class Results(Message, tag=4):
     buffers: list[tuple[int, int]]
     timed: int
     elapsed_ns: int
+    kept: bool
 
 
 class Returned(Message, tag=5):

@@ -127,9 +127,11 @@ class Crew:
         session.idle = False
 
     def _something(self) -> bool:
-        return bool(
-            self.ready or len(self.session.queue) or self.session.ended or self.leaving
-        )
+        session = self.session
+        if self.ready or len(session.queue) or session.ended or self.leaving:
+            return True
+        session.idle = True  # what had come was taken back before it began
+        return False
 
     def _expire(self) -> None:
         now = time.monotonic()

@@ -173,7 +173,7 @@ class WorkerSession(Session):
         span.elapsed_ns -= elapsed
         message = wire.Results(
             self.number(), span.batch, ranges, status if any(status) else b"", ends.tobytes(),
-            buffers, timed, elapsed,
+            buffers, timed, elapsed, span.group is not None,
         )  # fmt: skip
         self.keep(message, frames)
 

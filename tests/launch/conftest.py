@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,10 +71,10 @@ class Shell:
             process.wait()
 
 
-@pytest.fixture()
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    one = Shell(folder)
-    yield one
-    one.end()
+@pytest.fixture
+def shell() -> Iterator[Shell]:
+    # Not tmp_path: its paths are too long for a socket, which then lies elsewhere.
+    with tempfile.TemporaryDirectory(prefix="ft-", ignore_cleanup_errors=True) as folder:
+        one = Shell(Path(os.path.realpath(folder)))
+        yield one
+        one.end()

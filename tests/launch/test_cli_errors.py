@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from scoop_ft.rundir import RunDir, RunInfo, RunLock
 
 from .conftest import Shell

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from scoop_ft import lifeline
 
 LIMIT_S = 2.0

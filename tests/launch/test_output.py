@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoop_ft.launch.output import LONGEST_LINE, PATIENCE_S, Lines, Log, Tail
 
 
@@ -22,7 +23,9 @@ def test_lines_come_whole_and_nothing_is_lost(pieces: list[bytes]) -> None:
 
 
 @given(st.lists(st.tuples(st.binary(max_size=10), st.floats(0, 0.3)), max_size=20))
-def test_an_incomplete_line_is_shown_in_time_and_only_once(pieces: list[tuple[bytes, float]]) -> None:
+def test_an_incomplete_line_is_shown_in_time_and_only_once(
+    pieces: list[tuple[bytes, float]],
+) -> None:
     lines, now, out = Lines(), 0.0, b""
     for piece, pause in pieces:
         out += lines.feed(piece, now)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from scoop_ft.launch.processes import Change, Child, Children, Exited, Meter, Paused, Wakeup, lives
 
 LIMIT_S = 20.0
 
 
-@pytest.fixture()
+@pytest.fixture
 def children() -> Iterator[Children]:
     owner = Children()
     yield owner
@@ -26,7 +27,11 @@ def children() -> Iterator[Children]:
 
 def start(children: Children, program: str, **more: object) -> Child:
     return children.start(
-        "worker", [sys.executable, "-c", program], os.environ, cwd="/", **more  # type: ignore[arg-type]
+        "worker",
+        [sys.executable, "-c", program],
+        os.environ,
+        cwd="/",
+        **more,  # type: ignore[arg-type]
     )
 
 

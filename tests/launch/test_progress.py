@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoop_ft.launch import progress
 from scoop_ft.launch.progress import Figures, Progress, Rate, format_age, format_rate
 
@@ -91,4 +92,4 @@ def test_the_bar_is_one_line_that_fits(
     visible = re.sub(r"\x1b\[[0-9;]*m", "", line)
     from rich.cells import cell_len
 
-    assert cell_len(visible) <= max(20, width - 1)
+    assert cell_len(visible) <= max(20, width - 3)

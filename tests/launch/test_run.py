@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from scoop_ft.rundir import RunDir, find_runs
 
 from .conftest import Shell
@@ -155,8 +156,8 @@ def test_asked_twice_it_ends_at_once(shell: Shell) -> None:
     eventually(lambda: "up" in shell.read("out"))
     processes = family(launcher)
     launcher.send_signal(signal.SIGINT)
-    launcher.send_signal(signal.SIGINT)
-    assert launcher.wait(LIMIT_S) == 130
+    launcher.send_signal(signal.SIGTERM)  # another one: two of a kind may arrive as one
+    assert launcher.wait(LIMIT_S) in (130, 143)
     assert all(is_gone(process) for process in processes)
 
 

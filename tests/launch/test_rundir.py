@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoop_ft.errors import RunError
 from scoop_ft.rundir import (
     Live,

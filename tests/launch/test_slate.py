@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoop_ft.ids import task_id
 from scoop_ft.slate import DONE, RUNNING, SIZE, Slate
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+
 from scoop_ft.launch.upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 
 def test_a_broker_that_served_is_always_started_again() -> None:
     upkeep = BrokerUpkeep()
     for number in range(1, 20):
-        again = upkeep.ended(0, 9, was_up=True, stderr=[])
+        again = upkeep.ended(0, 9, was_up=True, lived_s=1.0, stderr=[])
         assert again == Again("the broker was killed by SIGKILL; started again")
         assert upkeep.restarts == number
 
@@ -17,9 +18,9 @@ def test_a_broker_that_served_is_always_started_again() -> None:
 def test_a_broker_that_fails_at_start_three_times_is_given_up_with_its_words() -> None:
     upkeep = BrokerUpkeep()
     words = ["Traceback ...", "ImportError: no lmdb", ""]
-    assert isinstance(upkeep.ended(1, 0, was_up=False, stderr=words), Again)
-    assert isinstance(upkeep.ended(1, 0, was_up=False, stderr=words), Again)
-    end = upkeep.ended(1, 0, was_up=False, stderr=words)
+    assert isinstance(upkeep.ended(1, 0, was_up=False, lived_s=0.1, stderr=words), Again)
+    assert isinstance(upkeep.ended(1, 0, was_up=False, lived_s=0.1, stderr=words), Again)
+    end = upkeep.ended(1, 0, was_up=False, lived_s=0.1, stderr=words)
     assert isinstance(end, GiveUp)
     assert "ImportError: no lmdb" in end.text
     assert "\n" not in end.text
@@ -29,18 +30,28 @@ def test_a_broker_that_fails_at_start_three_times_is_given_up_with_its_words() -
 def test_one_good_start_in_between_counts_anew() -> None:
     upkeep = BrokerUpkeep()
     for was_up in (False, False, True, False, False):
-        assert isinstance(upkeep.ended(1, 0, was_up=was_up, stderr=[]), Again)
+        assert isinstance(upkeep.ended(1, 0, was_up=was_up, lived_s=9.0, stderr=[]), Again)
 
 
 def test_kills_from_outside_need_more_bad_luck() -> None:
     upkeep = BrokerUpkeep()
     for _ in range(5):
-        assert isinstance(upkeep.ended(0, 9, was_up=False, stderr=[]), Again)
+        assert isinstance(upkeep.ended(0, 9, was_up=False, lived_s=0.1, stderr=[]), Again)
+
+
+def test_a_broker_that_keeps_failing_soon_after_its_start_is_given_up() -> None:
+    upkeep = BrokerUpkeep()
+    for _ in range(4):
+        assert isinstance(upkeep.ended(1, 0, was_up=True, lived_s=0.5, stderr=[]), Again)
+    assert isinstance(upkeep.ended(1, 0, was_up=True, lived_s=0.5, stderr=["why"]), GiveUp)
+    upkeep = BrokerUpkeep()
+    for _ in range(20):
+        assert isinstance(upkeep.ended(1, 0, was_up=True, lived_s=60.0, stderr=[]), Again)
 
 
 @pytest.mark.parametrize("line", ["scoop-ft: error: it is damaged", "scoop-ft: it is damaged"])
 def test_an_operators_error_is_passed_on_and_not_tried_again(line: str) -> None:
-    end = BrokerUpkeep().ended(2, 0, was_up=False, stderr=["noise", line])
+    end = BrokerUpkeep().ended(2, 0, was_up=False, lived_s=0.1, stderr=["noise", line])
     assert end == GiveUp("it is damaged", 2, refused=True)
 
 

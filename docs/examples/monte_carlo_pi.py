@@ -1,0 +1,34 @@
+"""Estimate pi by throwing darts: the smallest script that is worth interrupting.
+
+Shows `futures.map` and nothing else.  Each call draws from a generator of its own, so that the
+answer is the same wherever, in whatever order and however often the calls run.
+
+    scoop-ft run docs/examples/monte_carlo_pi.py
+    scoop-ft run docs/examples/monte_carlo_pi.py --tasks 20000 --darts 100000
+"""
+
+import argparse
+import random
+
+from scoop_ft import futures
+
+
+def hits(task: int, darts: int) -> int:
+    """Throw darts at the unit square; count those that land in the quarter circle."""
+    draw = random.Random(task).random
+    return sum(draw() ** 2 + draw() ** 2 <= 1.0 for _ in range(darts))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Estimate pi by throwing darts.")
+    parser.add_argument("--tasks", type=int, default=2000)
+    parser.add_argument("--darts", type=int, default=100_000, help="darts of each task")
+    args = parser.parse_args()
+
+    found = sum(futures.map(hits, range(args.tasks), [args.darts] * args.tasks))
+    total = args.tasks * args.darts
+    print(f"pi is about {4 * found / total:.6f} ({total:,} darts)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The tests; `harness` starts and kills whole runs, `bench` measures."""
