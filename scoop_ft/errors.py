@@ -13,8 +13,8 @@ from typing import Any
 
 __all__ = [
     "BrokenRun",
-    "InvalidTransition",
     "CancelledError",
+    "InvalidTransition",
     "MissingMainGuard",
     "ProtocolError",
     "RemoteError",

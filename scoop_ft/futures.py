@@ -188,7 +188,7 @@ class Future:
 def _call(fn: Callable[[Future], Any], future: Future) -> None:
     try:
         fn(future)
-    except Exception:  # noqa: BLE001 - PEP 3148: logged, and goes no further
+    except Exception:
         import logging
 
         logging.getLogger("scoop_ft").exception("a callback of %r failed", future)

@@ -49,7 +49,7 @@ def lineage(parent: bytes, ordinal: int) -> bytes:
     return digest(parent + _ORDINAL.pack(ordinal))
 
 
-def digest(content: bytes | memoryview) -> bytes:
+def digest(content: bytes | bytearray | memoryview) -> bytes:
     """Return the name of a content, 16 bytes of BLAKE2b."""
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from scoop_ft import references, script
 from scoop_ft.culprits import explain
 from scoop_ft.errors import RemoteError, RemoteTraceback, UnpicklableError
-from scoop_ft.pickling import Buffer, PlainPickler, dumps, dumps_by_value, load, separator
+from scoop_ft.pickling import PlainPickler, dumps, dumps_by_value, load, separator
+from scoop_ft.wire.frames import Buffer
 
 __all__ = [
     "Buffer",
@@ -251,7 +252,7 @@ def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
     except Exception as first:  # noqa: BLE001 - user code may raise anything; by value it may go
         try:
             return dumps_by_value(value)
-        except Exception as cause:
+        except Exception as cause:  # noqa: BLE001 - user code may raise anything
             raise _unpicklable(f"the result of {name}", "it", value, _bare(cause)) from first
     finally:
         bench.frames.clear()

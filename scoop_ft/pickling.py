@@ -10,11 +10,10 @@ import io
 import pickle
 import types
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final
 
 from scoop_ft import references, script
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
+from scoop_ft.wire.frames import Buffer
 
 OUT_OF_BAND_BYTES: Final = 64 * 1024
 

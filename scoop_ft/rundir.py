@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -309,74 +309,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-# ---- one launcher at a time ---------------------------------------------------------------------
-
-
-class RunLock:
-    """``launcher.lock``, held by a launcher for its life; the kernel releases it at its death."""
-
-    def __init__(self, run: RunDir) -> None:
-        self._run = run
-        self._file: IO[bytes] | None = None
-
-    def acquire(self, patience_s: float = 0.3) -> None:
-        """Take the lock, or say who holds it.
-
-        A look at the lock (`is_locked`) holds it for microseconds, hence the patience.
-        """
-        deadline = time.monotonic() + patience_s
-        file = open(self._run.lock, "ab", opener=_private_opener)  # noqa: SIM115
-        while not _try_lock(file, exclusive=True):
-            if time.monotonic() > deadline:
-                file.close()
-                raise RunError(f"the run in {self._run.path} is running already{self._holder()}")
-            time.sleep(0.01)
-        self._file = file
-
-    def _holder(self) -> str:
-        live = self._run.live()
-        return f" (launcher {live.launcher.pid} on {live.host})" if live else ""
-
-    def release(self) -> None:
-        """Let others have it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def is_locked(run: RunDir) -> bool:
-    """Tell whether a launcher lives for this run."""
-    try:
-        file = open(run.lock, "rb")  # noqa: SIM115
-    except OSError:
-        return False
-    with file:
-        return not _try_lock(file, exclusive=False)
-
-
-def _private_opener(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _try_lock(file: IO[bytes], *, exclusive: bool) -> bool:
-    """Lock an open file without waiting; closing it unlocks.  (filelock takes 40 ms to import.)"""
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 # ---- naming and finding -------------------------------------------------------------------------

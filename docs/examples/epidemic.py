@@ -5,7 +5,7 @@ member, ``default_rng([seed, member])``: the ensemble does not depend on who com
 how often.
 
     scoop-ft run docs/examples/epidemic.py
-    scoop-ft run docs/examples/epidemic.py --members 5000 --people 1000000
+    scoop-ft run docs/examples/epidemic.py --members 100000 --people 1000000
 """
 
 import argparse
@@ -54,7 +54,7 @@ def simulate(member: int, seed: int, people: int, disease: Disease) -> Outbreak:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run an ensemble of stochastic epidemics.")
-    parser.add_argument("--members", type=int, default=1000)
+    parser.add_argument("--members", type=int, default=4000)
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=2024)
     args = parser.parse_args()

@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=40)
     parser.add_argument("--population", type=int, default=300)
     parser.add_argument("--genes", type=int, default=100)
-    parser.add_argument("--effort", type=int, default=5000, help="rounds of each evaluation")
+    parser.add_argument("--effort", type=int, default=3000, help="rounds of each evaluation")
     args = parser.parse_args()
 
     toolbox = make_toolbox(args.genes, args.effort)

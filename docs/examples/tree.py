@@ -4,7 +4,7 @@ Shows `futures.map` inside a task.  A task that waits for its children holds no 
 runs something else meanwhile, so the tree may be deeper than there are workers.
 
     scoop-ft run docs/examples/tree.py
-    scoop-ft run docs/examples/tree.py --queens 13 --depth 4
+    scoop-ft run docs/examples/tree.py --queens 14 --depth 4
 """
 
 import argparse
@@ -41,7 +41,7 @@ def count(queens: Queens, size: int, depth: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Count the solutions of the n-queens puzzle.")
-    parser.add_argument("--queens", type=int, default=11)
+    parser.add_argument("--queens", type=int, default=12)
     parser.add_argument("--depth", type=int, default=3, help="levels of the tree that are tasks")
     args = parser.parse_args()
 

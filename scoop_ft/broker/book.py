@@ -158,7 +158,8 @@ class Book:
             for batch in family.batches.values():
                 doomed.extend(task_id(batch.id, index) for index in batch.families)
                 # Nobody will see those that have not ended: they were never a part of the work.
-                self.submitted -= sum(b - a for a, b, s in batch.runs(0, batch.count) if s in UNFINISHED)
+                runs = batch.runs(0, batch.count)
+                self.submitted -= sum(b - a for a, b, state in runs if state in UNFINISHED)
                 batch.forget()
                 del self.batches[batch.id]
                 self._dropped.append((batch.seq, batch.records))

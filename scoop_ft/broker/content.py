@@ -7,12 +7,10 @@ Pure functions over buffers; no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Union
 
 from ..ids import digest
+from ..wire.frames import Buffer
 from ..wire.messages import Submit
-
-Buffer = Union[bytes, memoryview]
 
 
 class Content:

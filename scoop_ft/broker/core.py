@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID
 from ..wire import messages as wire
-from ..wire.codec import Buffer, encode
+from ..wire.codec import encode
+from ..wire.frames import Buffer
 from . import from_agent, from_parent, from_worker, records, timing
 from .book import Book
 from .delivery import Delivery
@@ -181,7 +181,7 @@ class Broker:
         if self.book.exit_code is not None and not self.stopping:
             self.stopping = True
             for peer in self.peers.values():
-                if peer.role in ("worker", "agent"):
+                if peer.role == "agent":  # it ends its workers
                     self.send(peer.session, wire.Stop("the run is over"))
 
     def on_room(self) -> None:
@@ -365,4 +365,3 @@ _HANDLERS: dict[type, _Handler] = {
     wire.Gone: from_agent.on_gone,
     wire.AskStatus: from_agent.on_ask_status,
 }
-

@@ -11,7 +11,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..wire.codec import Buffer, decode_header
+from ..wire.codec import decode_header
+from ..wire.frames import Buffer
 from ..wire.messages import Deliver, Range, Results
 from .families import Family
 from .ports import Ref
@@ -19,6 +20,9 @@ from .tasks import Batch
 
 if TYPE_CHECKING:
     from .core import Broker
+
+
+_NONE = Results(0, b"", [], b"", b"", [], 0, 0, False)
 
 
 class Delivery:
@@ -71,7 +75,7 @@ class Delivery:
     ) -> None:
         at = max(bisect_left(batch.results, (start, 0, 0, 0)) - 1, 0)
         with self._broker.journal.reading() as view:
-            seen, header = -1, None
+            seen, header = -1, _NONE
             for a, b, seq, _ in batch.results[at:]:
                 if a >= stop:
                     break

@@ -98,6 +98,10 @@ class Dispatcher:
         """Is there a worker that waits for work?"""
         return bool(self._idle)
 
+    def idle_sessions(self) -> list[bytes]:
+        """Return the workers that wait for work, longest first."""
+        return list(self._idle)
+
     # ---- giving ----------------------------------------------------------------------------
 
     def dispatch(self) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..ids import short
 from ..wire import messages as wire
-from ..wire.codec import Buffer, decode_header
+from ..wire.codec import decode_header
+from ..wire.frames import Buffer
 from . import records
 from .peers import Peer
 from .records import Crash, Kind

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ProtocolError
 from ..ids import ROOT_ID, digest
 from ..wire import messages as wire
-from ..wire.codec import Buffer
+from ..wire.frames import Buffer
 from . import replay
 from .peers import Peer
 from .ports import Ref
@@ -324,5 +324,3 @@ def on_end(b: Broker, peer: Peer, m: wire.End, header: bytes, frames: Sequence[B
         raise ProtocolError("only the root ends the run")
     b.append(Kind.END, header)
     b.book.apply_end(m)
-
-

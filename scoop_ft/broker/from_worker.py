@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..wire import messages as wire
-from ..wire.codec import Buffer, decode_header
+from ..wire.codec import decode_header
+from ..wire.frames import Buffer
 from .from_parent import finish_cancel
 from .peers import Peer
 from .tasks import CANCELLED, LEASED, Batch
@@ -76,7 +77,7 @@ def on_returned(
                 continue
             b.dispatcher.release(peer, batch, index, index + 1)
             ordinal = cancel.asked.pop((name, index), None) if cancel is not None else None
-            if batch.state[index] != LEASED or batch.holders and _held_by_other(b, batch, index):
+            if batch.state[index] != LEASED or _held_by_other(b, batch, index):
                 continue
             if cancel is not None and ordinal is not None:
                 batch.move(index, index + 1, CANCELLED)
@@ -109,4 +110,3 @@ def on_leaving(
     """A worker goes away of its own will: what it has left is nobody's fault."""
     b.dispatcher.take_all(peer)
     peer.suspended = True
-

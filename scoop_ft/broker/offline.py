@@ -84,7 +84,7 @@ def report(
                 for index in range(start, stop):
                     name = book.function_name(batch.functions[which[index] if which else 0])
                     counts.setdefault((name, why), [0])[0] += 1
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for (name, why), (count,) in sorted(counts.items()):
         row = rows.setdefault(name, {"function": name, "reused": 0, "again": 0, "why": ""})
         if why:

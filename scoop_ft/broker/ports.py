@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, NamedTuple, Protocol
 
+from ..wire.frames import Buffer
 from ..wire.messages import Message
-
-Buffer = Union[bytes, memoryview]
 
 
 class Ref(NamedTuple):

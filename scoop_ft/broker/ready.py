@@ -45,6 +45,10 @@ class Ready:
                 start = index + 1
         return start
 
+    def spans(self) -> list[Span]:
+        """Return all entries, in no promised order."""
+        return [*self._alone, *self._spans]
+
     def next(self) -> Span | None:
         """Return the first queued stretch without taking it."""
         return _first_queued(self._spans)
@@ -56,7 +60,7 @@ class Ready:
     def take(self, stop: int, *, alone: bool = False) -> None:
         """Take the stretch just returned, up to ``stop``."""
         spans = self._alone if alone else self._spans
-        batch, start, end = spans[0]
+        batch, _, end = spans[0]
         if stop >= end:
             spans.popleft()
         else:
@@ -66,8 +70,8 @@ class Ready:
 def _first_queued(spans: deque[Span]) -> Span | None:
     """Drop what is no longer queued from the front; return the first stretch that is."""
     while spans:
-        batch, start, stop = spans[0]
-        at = batch.state.find(QUEUED, start, stop)
+        batch, first, stop = spans[0]
+        at = batch.state.find(QUEUED, first, stop)
         if at < 0:
             spans.popleft()
             continue

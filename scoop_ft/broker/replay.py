@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..wire.codec import Buffer, decode_header
+from ..wire.codec import decode_header
+from ..wire.frames import Buffer
 from ..wire.messages import Range, Submit
 from . import records
 from .content import Content, compare
@@ -68,9 +69,7 @@ def _match_by_ordinal(
                 decode_header(recorded.header, Submit), recorded.payload, recorded.buffers
             )
             at = segment.first - m.first
-            for offset, count, equal in compare(
-                content, at, known, segment.index, segment.count
-            ):
+            for offset, count, equal in compare(content, at, known, segment.index, segment.count):
                 if equal:
                     low = segment.index + offset
                     for a, z in _unclaimed(older, low, low + count):

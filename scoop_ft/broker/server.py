@@ -83,7 +83,7 @@ class Server:
             The disk failed: what was not acknowledged may be lost, and nothing else.
         """
         while not self._stop:
-            self._poller.poll(self._patience_s() * 1000)
+            self._poller.poll(int(self._patience_s() * 1000) + 1)
             self.step(time.monotonic())
         self._commit()
         self._sockets.close()
@@ -185,7 +185,7 @@ class Server:
                     self._send(view, send)
 
     def _send(self, view: Any, send: Send) -> None:
-        frames = [_resolve(view, f) if type(f) is Ref else f for f in send.frames]
+        frames = [_resolve(view, f) if isinstance(f, Ref) else f for f in send.frames]
         if not self._sockets.send(send.session, send.message, frames):
             self._broker.on_disconnect(send.session, time.monotonic())
 

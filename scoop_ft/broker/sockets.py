@@ -8,18 +8,17 @@ the run directory's permissions decide.  Decodes and counts; decides nothing abo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any
 
 import zmq
+from zmq.utils import z85
 
 from ..errors import ProtocolError
 from ..rundir import Keys
 from ..wire import messages as wire
 from ..wire.codec import decode_from_peer, encode
+from ..wire.frames import LARGE, Buffer
 
-Buffer = Union[bytes, memoryview]
-
-LARGE = 65_536  # from here on, a frame is not copied
 HEARTBEAT_MS = 500
 HEARTBEAT_TIMEOUT_MS = 2_000
 BACKLOG = 4_096
@@ -91,9 +90,9 @@ class Sockets:
                 request = self.zap.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 return
-            version, number = (request + [b"1.0", b"0"])[:2]
+            version, number = [*request, b"1.0", b"0"][:2]
             key = request[6] if len(request) == 7 and request[5] == b"CURVE" else b""
-            known = bool(key) and zmq.utils.z85.encode(key) == self._client_public
+            known = bool(key) and z85.encode(key) == self._client_public
             status = (b"200", b"OK") if known else (b"400", b"not a key of this run")
             self.zap.send_multipart([version, number, *status, b"", b""])
 
@@ -113,9 +112,7 @@ class Sockets:
                     return found
         return None
 
-    def _read(
-        self, number: int, parts: list[Any]
-    ) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
+    def _read(self, number: int, parts: list[Any]) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
         route = (number, parts[0].bytes)
         if len(parts) < 2:
             self.bad_messages += 1

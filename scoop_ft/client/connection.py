@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Union
+from typing import Any
 
 import zmq
 
 from ..errors import ProtocolError
 from ..rundir import Keys
 from ..wire.codec import decode_from_broker, encode
+from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
 
-Buffer = Union[bytes, memoryview]
-
 RECONNECT_MS = 20
-LARGE = 65_536  # from here on, a frame is not copied
 HEARTBEAT_MS = 500
 HEARTBEAT_TIMEOUT_MS = 2_000
 _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..errors import CancelledError, TaskLost
 from ..payload import load, load_exception
+from ..wire.frames import Buffer
 from ..wire.messages import Status
-
-Buffer = Union[bytes, memoryview]
 
 
 class Chunk(NamedTuple):
@@ -55,7 +54,7 @@ class Single(NamedTuple):
         return self.payload, self.buffers
 
 
-Arrival = tuple[int, int, Union[Chunk, Single], int]
+Arrival = tuple[int, int, Chunk | Single, int]
 
 
 class Group:

@@ -37,9 +37,7 @@ class Link:
         Turns what was submitted or finished into messages; called with ``state`` held.
     """
 
-    def __init__(
-        self, session: Session, connection: Connection, flush: Callable[[], None]
-    ) -> None:
+    def __init__(self, session: Session, connection: Connection, flush: Callable[[], None]) -> None:
         self.session = session
         self.state = threading.RLock()
         self.last_pump = time.monotonic()

@@ -84,9 +84,7 @@ class Runtime(ABC):
         self.throttle()
         return scope, group, index
 
-    def submit_many(
-        self, function: Definition, calls: Iterable[tuple[Any, ...]]
-    ) -> list[Part]:
+    def submit_many(self, function: Definition, calls: Iterable[tuple[Any, ...]]) -> list[Part]:
         """Submit one call for each tuple of arguments, read as they are packed."""
         scope = self.scope()
         iterator = iter(calls)

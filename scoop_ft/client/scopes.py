@@ -179,9 +179,7 @@ class Scope:
 
     # ---- results ---------------------------------------------------------------------------
 
-    def deliver(
-        self, start: int, stop: int, chunk: Chunk, position: int
-    ) -> None:
+    def deliver(self, start: int, stop: int, chunk: Chunk, position: int) -> None:
         """Results of the children of these ordinals have come."""
         at = bisect_right(self._firsts, start) - 1
         while start < stop and 0 <= at < len(self._groups):

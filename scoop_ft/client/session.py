@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Union
+from typing import Any
 
 from ..errors import BrokenRun
 from ..ids import batch_id
 from ..wire import messages as wire
+from ..wire.frames import Buffer
 from .groups import Chunk
 from .scopes import Closed, Definition, Scope
 
-Buffer = Union[bytes, memoryview]
 Frames = Sequence[Buffer]
 
 

@@ -27,6 +27,7 @@ from ..wire.messages import (
     Welcome,
     WorkerReport,
 )
+from .wording import obituary
 
 HEARTBEAT_S: Final = 0.5
 SILENCE_S: Final = 3.0  # without an answer, the connection is made anew
@@ -263,7 +264,9 @@ class Agent:
         if not self.leaving:
             self._plan_restart(slot, worker, sight, now)
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
-                effects.append(Say(_obituary(worker, gone, slot, now), grave=slot.bad_starts > 1))
+                delay = slot.not_before - now
+                text = obituary(worker.slot, gone, slot.bad_starts, delay)
+                effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
 
     def _plan_restart(self, slot: _Slot, worker: _Worker, sight: Sight, now: float) -> None:
@@ -376,24 +379,3 @@ class Agent:
 
 def _is_up(worker: _Worker | None) -> bool:
     return worker is not None and worker.sight.ready
-
-
-def _obituary(worker: _Worker, gone: Gone, slot: _Slot, now: float) -> str:
-    """Say in a line that a worker died, with its last words when it never came up."""
-    how = f"was killed by {signal_name(gone.signal)}" if gone.signal else f"exited ({gone.code})"
-    name = f"worker {worker.slot} (pid {worker.pid})"
-    if slot.bad_starts < 2:
-        what = " while it ran a task" if gone.task else " as it started" * slot.bad_starts
-        return f"{name} {how}{what}; started again"
-    delay = slot.not_before - now
-    then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
-    words = f":\n  {gone.stderr.strip()}".replace("\n", "\n  ") if gone.stderr.strip() else ""
-    return f"{name} {how} as it started, {slot.bad_starts} times in a row; {then}{words}"
-
-
-def signal_name(number: int) -> str:
-    """Return the name of a signal, such as SIGKILL."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

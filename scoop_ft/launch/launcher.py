@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
-from ..rundir import PARENT, RunDir, RunInfo, RunLock, new_run_id
+from ..rundir import PARENT, RunDir, RunInfo, new_run_id
+from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor
 
@@ -62,7 +63,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     lock = RunLock(directory)
     lock.acquire()
     try:
-        supervisor = _supervise(directory, info, options, resuming=False)
+        supervisor = _supervise(directory, info, options, None)
         refused = supervisor.gave_up is not None and supervisor.gave_up.refused
         if refused:
             shutil.rmtree(directory.path, ignore_errors=True)
@@ -104,7 +105,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             directory.save_info(changed)
         if not options.quiet:
             print(f"scoop-ft: resuming {info.run}: {_counts(found)}", file=sys.stderr, flush=True)
-        supervisor = _supervise(directory, changed, options, resuming=True)
+        supervisor = _supervise(directory, changed, options, found["tasks"].get("done", 0))
     finally:
         lock.release()
     return _conclude(directory, supervisor)
@@ -124,14 +125,16 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     return changed
 
 
-def _supervise(directory: RunDir, info: RunInfo, options: Options, *, resuming: bool) -> Supervisor:
+def _supervise(
+    directory: RunDir, info: RunInfo, options: Options, done_before: int | None
+) -> Supervisor:
     """Start everything and stay until all of it has ended."""
     if info.listen:
         directory.make_keys()
     directory.choose_endpoint()
     _clear_slates(directory)
     supervisor = Supervisor(
-        directory, info, resuming=resuming, quiet=options.quiet, verbose=options.verbose
+        directory, info, done_before=done_before, quiet=options.quiet, verbose=options.verbose
     )
     if options.verbose:
         supervisor.screen.say(f"run {info.run} in {directory.path}, seed {info.seed}")

@@ -105,10 +105,14 @@ def format_age(seconds: float) -> str:
 
 
 class Progress:
-    """Holds the latest figures; the loop updates them, the screen's thread draws them."""
+    """Holds the latest figures; the loop updates them, the screen's thread draws them.
 
-    def __init__(self, now: float) -> None:
+    ``done_before`` is how many tasks were done before this launcher began.
+    """
+
+    def __init__(self, now: float, done_before: int = 0) -> None:
         self.figures = Figures()
+        self.done_before = done_before
         self._began = now
         self._waiting_since = now
         self._rate = Rate()
@@ -146,7 +150,7 @@ class Progress:
     def last(self, now: float) -> str:
         """Return the line for the end of the run: the whole of it, with its mean rate."""
         figures, took = self.figures, now - self._began
-        mean = (figures.done - figures.reused) / took if took > 0 else 0.0
+        mean = (figures.done - self.done_before) / took if took > 0 else 0.0
         said = f"{figures.done:,} of {figures.submitted:,} tasks done in {_took(took)}"
         return ", ".join([said, f"{format_rate(max(0.0, mean))}/s", *events(figures)])
 

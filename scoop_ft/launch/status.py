@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from ..client.connection import Connection
 from ..errors import RunError
-from ..rundir import Live, LiveProcess, RunDir, find_runs, is_locked
+from ..rundir import Live, LiveProcess, RunDir, find_runs
 from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
 from .launcher import journal_summary
+from .lock import is_locked
 from .processes import exists, is_stopped, lives
 from .progress import format_age
 

@@ -69,23 +69,23 @@ class Supervisor:
     ----------
     run, info
         The run; its directory is there, its lock is held.
-    resuming : bool
-        Whether it is an old one.
+    done_before : int or None
+        None: it is a new one.  Else how many of its tasks are done.
     quiet, verbose : bool
         How much to say.
     """
 
     def __init__(
-        self, run: RunDir, info: RunInfo, *, resuming: bool, quiet: bool, verbose: bool
+        self, run: RunDir, info: RunInfo, *, done_before: int | None, quiet: bool, verbose: bool
     ) -> None:
         self._run = run
-        self._resuming = resuming
+        self._resuming = done_before is not None
         self._info = info
         self._quiet = quiet
         self._verbose = verbose
         self._began = time.monotonic()
         self._bar = not quiet and os.isatty(2)
-        self.progress = Progress(self._began)
+        self.progress = Progress(self._began, done_before or 0)
         self.screen = Screen(self.progress.draw if self._bar else None, quiet=quiet)
         self._children = Children()
         self._meter = Meter()

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import Final
 
-from .agent import signal_name
+from .wording import how_it_ended
 
 BAD_STARTS: Final = 3
 SHORT_LIVES: Final = 5  # deaths of its own fault, soon after it began to serve
@@ -99,8 +99,3 @@ class RootUpkeep:
         self._in_vain += 1
         self.restarts += 1
         return Again(f"the script's process {how_it_ended(code, by)}; started again")
-
-
-def how_it_ended(code: int, by: int) -> str:
-    """Say how a process ended."""
-    return f"was killed by {signal_name(by)}" if by else f"exited ({code})"

@@ -8,12 +8,13 @@ module meets a malformed message.  Nothing here unpickles, sends or decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
 from ..errors import ProtocolError
 from ..ids import BATCH_ID_BYTES, DIGEST_BYTES, LINEAGE_BYTES, SESSION_BYTES, TASK_ID_BYTES
+from .frames import Buffer
 from .messages import (
     Cancel,
     Const,
@@ -37,8 +38,6 @@ from .messages import (
     SpanRef,
     Submit,
 )
-
-Buffer = Union[bytes, memoryview]
 
 MAX_COUNT = 1 << 24  # tasks in one batch
 MAX_ORDINAL = 1 << 62
@@ -178,7 +177,7 @@ def _results(m: Results, frames: Sequence[Buffer]) -> None:
     _need(len(m.batch) == BATCH_ID_BYTES, "wrong id")
     count = _check_ranges(m.ranges, MAX_COUNT)
     _need(count > 0, "no results")
-    _need(0 <= m.timed <= count and 0 <= m.elapsed_ns, "wrong times")
+    _need(0 <= m.timed <= count and m.elapsed_ns >= 0, "wrong times")
     _check_status(m.status, count)
     _check_frames(count, m.ends, 0, m.buffers, frames, MAX_COUNT)
 

@@ -13,7 +13,7 @@ their tasks.  ``n`` numbers the messages a session wants acknowledged: 1, 2, 3, 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
@@ -48,7 +48,7 @@ class Hosting(msgspec.Struct, array_like=True, frozen=True):
     ranges: list[Range]
 
 
-class Hello(Message, tag=1):
+class Hello(Message, frozen=True, tag=1):
     """First message on each connection.  Replies: `Welcome` or `Refused`.
 
     ``holding`` are the tasks this session has and has not finished; ``agent`` is the session of the
@@ -65,7 +65,7 @@ class Hello(Message, tag=1):
     holding: list[SpanRef]
 
 
-class Define(Message, tag=2):
+class Define(Message, frozen=True, tag=2):
     """A function, sent once a session before its first use.  Frames: its pickle."""
 
     n: int
@@ -73,7 +73,7 @@ class Define(Message, tag=2):
     name: str
 
 
-class Submit(Message, tag=3):
+class Submit(Message, frozen=True, tag=3):
     """A batch.  Frames: payload, buffers.  ``which`` is a little-endian ``u16`` a task, the index
     of its function in ``functions`` (empty: all 0); ``claimed`` are indices the sender runs itself.
     """
@@ -91,7 +91,7 @@ class Submit(Message, tag=3):
     claimed: list[Range]
 
 
-class Results(Message, tag=4):
+class Results(Message, frozen=True, tag=4):
     """Results of tasks of one batch.  Frames: payload, buffers (their indices are the tasks').
 
     ``elapsed_ns`` is the time that ``timed`` of these tasks took in all.  ``kept``: the parent runs
@@ -109,7 +109,7 @@ class Results(Message, tag=4):
     kept: bool
 
 
-class Returned(Message, tag=5):
+class Returned(Message, frozen=True, tag=5):
     """Spans handed back unstarted: the answer to `Recall` (then ``recall`` is its number, and the
     list may be empty), to `Drop`, or on leaving (``recall`` 0)."""
 
@@ -117,13 +117,13 @@ class Returned(Message, tag=5):
     spans: list[SpanRef]
 
 
-class Idle(Message, tag=6):
+class Idle(Message, frozen=True, tag=6):
     """A worker has nothing it could run; it has had ``runs`` `Run` messages on this connection."""
 
     runs: int
 
 
-class SetConst(Message, tag=7):
+class SetConst(Message, frozen=True, tag=7):
     """A shared constant.  Frames: its pickle, buffers."""
 
     n: int
@@ -131,7 +131,7 @@ class SetConst(Message, tag=7):
     buffers: list[int]
 
 
-class Cancel(Message, tag=8):
+class Cancel(Message, frozen=True, tag=8):
     """A parent does not want these children any more.  Reply: `Cancelled`."""
 
     n: int
@@ -140,7 +140,7 @@ class Cancel(Message, tag=8):
     ranges: list[Range]
 
 
-class Query(Message, tag=9):
+class Query(Message, frozen=True, tag=9):
     """Is this child handed to a worker?  Reply: `Answer`."""
 
     request: int
@@ -148,14 +148,14 @@ class Query(Message, tag=9):
     ordinal: int
 
 
-class End(Message, tag=10):
+class End(Message, frozen=True, tag=10):
     """The root's script has ended with this exit code."""
 
     n: int
     exit_code: int
 
 
-class Leaving(Message, tag=11):
+class Leaving(Message, frozen=True, tag=11):
     """A worker goes away; what it holds may be given to others at once."""
 
 
@@ -171,13 +171,13 @@ class WorkerReport(msgspec.Struct, array_like=True, frozen=True):
     tasks_done: int
 
 
-class Heartbeat(Message, tag=12):
+class Heartbeat(Message, frozen=True, tag=12):
     """An agent and its workers.  Reply: `Stats`."""
 
     workers: list[WorkerReport]
 
 
-class Gone(Message, tag=13):
+class Gone(Message, frozen=True, tag=13):
     """A worker's process has ended.  ``signal`` is 0 when it exited with ``code``."""
 
     n: int
@@ -189,14 +189,14 @@ class Gone(Message, tag=13):
     stderr: str
 
 
-class AskStatus(Message, tag=14):
+class AskStatus(Message, frozen=True, tag=14):
     """An observer asks how the run is.  Reply: `Stats`."""
 
 
 # ---- from the broker to a peer ------------------------------------------------------------------
 
 
-class Welcome(Message, tag=32):
+class Welcome(Message, frozen=True, tag=32):
     """The answer to `Hello`.  The peer now sends again, in order, what was not acknowledged."""
 
     run: str
@@ -204,23 +204,23 @@ class Welcome(Message, tag=32):
     settings: dict[str, Any]
 
 
-class Refused(Message, tag=33):
+class Refused(Message, frozen=True, tag=33):
     """The answer to a `Hello` that cannot be served; final."""
 
     reason: str
 
 
-class Unknown(Message, tag=34):
+class Unknown(Message, frozen=True, tag=34):
     """The broker does not know this connection: open a new one and say `Hello`."""
 
 
-class Ack(Message, tag=35):
+class Ack(Message, frozen=True, tag=35):
     """All messages of this session up to ``n`` are committed and synced."""
 
     n: int
 
 
-class Run(Message, tag=36):
+class Run(Message, frozen=True, tag=36):
     """A span to run: tasks ``start`` to ``stop`` of a batch.  Frames: payload, buffers.
 
     ``ends`` still counts from the batch's payload; this payload frame begins at ``base``.
@@ -241,14 +241,14 @@ class Run(Message, tag=36):
     replayed: list[int]
 
 
-class Function(Message, tag=37):
+class Function(Message, frozen=True, tag=37):
     """A function, sent before the first `Run` that needs it.  Frames: its pickle."""
 
     digest: bytes
     name: str
 
 
-class Deliver(Message, tag=38):
+class Deliver(Message, frozen=True, tag=38):
     """Results for a parent: the child of ordinal ``index + shift`` for each index in ``ranges``.
 
     Frames: payload, buffers.  The payload frame begins at ``base`` of what ``ends`` counts.
@@ -263,13 +263,13 @@ class Deliver(Message, tag=38):
     buffers: list[tuple[int, int]]
 
 
-class Recall(Message, tag=39):
+class Recall(Message, frozen=True, tag=39):
     """Others are idle: hand back about half of what has not started.  Reply: `Returned`."""
 
     recall: int
 
 
-class Drop(Message, tag=40):
+class Drop(Message, frozen=True, tag=40):
     """These tasks are not wanted from this worker any more.  Reply: `Returned` with those among
     them that had not started."""
 
@@ -277,44 +277,44 @@ class Drop(Message, tag=40):
     spans: list[SpanRef]
 
 
-class Const(Message, tag=41):
+class Const(Message, frozen=True, tag=41):
     """A shared constant.  Frames: its pickle, buffers."""
 
     key: str
     buffers: list[int]
 
 
-class Cancelled(Message, tag=42):
+class Cancelled(Message, frozen=True, tag=42):
     """The children that will not run: a part of what `Cancel` asked for."""
 
     request: int
     ranges: list[Range]
 
 
-class Answer(Message, tag=43):
+class Answer(Message, frozen=True, tag=43):
     """The answer to `Query`."""
 
     request: int
     running: bool
 
 
-class Stats(Message, tag=44):
+class Stats(Message, frozen=True, tag=44):
     """How the run is, as plain maps (the ``tasks``, ``workers`` and ``waiting`` of ``status``)."""
 
     stats: dict[str, Any]
 
 
-class Stop(Message, tag=45):
+class Stop(Message, frozen=True, tag=45):
     """The run is over, or this peer is not wanted: leave."""
 
     reason: str
 
 
-FromPeer = Union[
-    Hello, Define, Submit, Results, Returned, Idle, SetConst, Cancel, Query, End, Leaving,
-    Heartbeat, Gone, AskStatus,
-]  # fmt: skip
-FromBroker = Union[
-    Welcome, Refused, Unknown, Ack, Run, Function, Deliver, Recall, Drop, Const, Cancelled, Answer,
-    Stats, Stop,
-]  # fmt: skip
+FromPeer = (
+    Hello | Define | Submit | Results | Returned | Idle | SetConst | Cancel | Query | End
+    | Leaving | Heartbeat | Gone | AskStatus
+)  # fmt: skip
+FromBroker = (
+    Welcome | Refused | Unknown | Ack | Run | Function | Deliver | Recall | Drop | Const
+    | Cancelled | Answer | Stats | Stop
+)  # fmt: skip

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
     hold()
     options = _parse(argv)
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides what Ctrl-C means
     from ..client.connection import Connection
     from ..client.link import Link

@@ -16,7 +16,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 
-
 import greenlet
 
 from ..client.groups import Group
@@ -28,7 +27,6 @@ from ..slate import DONE, INDEX, Slate
 from ..wire.messages import SpanRef, Status
 from .session import WorkerSession
 from .spans import Piece, Span
-
 
 
 class Abandoned(BaseException):
@@ -301,10 +299,8 @@ class Crew:
             view, buffers = span.arguments(index)
             args = load(view, buffers)
             function = session.callable(digest)
-            if type(args) is tuple:
-                value = function(*args)
-            else:
-                value = function(*args[0], **args[1])
+            named = type(args) is list
+            value = function(*args[0], **args[1]) if named else function(*args)
             payload, frames = dump_result(value, session.function_name(digest))
             status = 0
         except Abandoned:
@@ -345,5 +341,3 @@ def flush_output() -> None:
             stream.flush()
         except (OSError, ValueError):
             continue  # nobody reads it any more
-
-

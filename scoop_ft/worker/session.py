@@ -11,16 +11,15 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, Union
+from typing import Any
 
 from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
 from ..payload import load_function
 from ..wire import messages as wire
+from ..wire.frames import Buffer
 from .spans import Done, Queue, Span
-
-Buffer = Union[bytes, memoryview]
 
 CALLABLES = 1_024  # loaded functions kept
 
@@ -147,8 +146,10 @@ class WorkerSession(Session):
         for at in range(1, len(done) + 1):
             # Ranges grow: a result that came out of order begins a message of its own.
             mixed = at < len(done) and len(span.functions) > 1
-            if at == len(done) or done[at][0] <= done[at - 1][0] or (
-                mixed and span.function(done[at][0]) != span.function(done[at - 1][0])
+            if (
+                at == len(done)
+                or done[at][0] <= done[at - 1][0]
+                or (mixed and span.function(done[at][0]) != span.function(done[at - 1][0]))
             ):
                 self._send_run(span, done[begin:at])
                 begin = at
@@ -245,4 +246,3 @@ WORKER_HANDLERS: dict[type, Callable[[Any, Any, Sequence[Buffer]], None]] = {
     wire.Recall: WorkerSession._on_recall,
     wire.Drop: WorkerSession._on_drop,
 }
-

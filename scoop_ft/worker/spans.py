@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Final, Union
+from typing import Final
 
 from ..client.groups import Group
 from ..client.scopes import Closed, Scope
+from ..wire.frames import Buffer
 from ..wire.messages import Run
 
-Buffer = Union[bytes, memoryview]
 Done = tuple[int, int, bytes, Sequence[Buffer]]  # index, status, pickle, buffers
 
 PIECE_S: Final = 0.002  # a runner claims about this much work at once

@@ -127,7 +127,7 @@ def test_deaths_at_start_are_slowed_down_and_explained() -> None:
     assert words[0] == "worker 0 (pid 1) exited (1) as it started; started again"
     assert words[2] == (
         "worker 0 (pid 1) exited (1) as it started, 3 times in a row; "
-        "trying again in 1 s:\n    Trace\n    no numpy"
+        "trying again in 1 s:\n  Trace\n  no numpy"
     )
     assert [bool(text) for text in words[:7]] == [True, False, True, False, False, True, False]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scoop_ft.rundir import RunDir, RunInfo, RunLock
+from scoop_ft.launch.lock import RunLock
+from scoop_ft.rundir import RunDir, RunInfo
 
 from .conftest import Shell
 

@@ -24,9 +24,10 @@ def test_figures_in_words() -> None:
     assert shown.plain() == (
         "1,234 of 5,000 tasks done, 0/s, 2 of 4 workers, 2 resubmitted, 10 reused"
     )
-    assert shown.last(2.0) == (
-        "1,234 of 5,000 tasks done in 2.0 s, 612/s, 2 resubmitted, 10 reused"
-    )
+    said = "1,234 of 5,000 tasks done in 2.0 s, {}/s, 2 resubmitted, 10 reused"
+    assert shown.last(2.0) == said.format(617)
+    shown.done_before = 1000
+    assert shown.last(2.0) == said.format(117)
 
 
 def test_plain_lines_come_when_something_changed() -> None:

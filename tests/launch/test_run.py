@@ -44,7 +44,8 @@ def is_gone(process: psutil.Process) -> bool:
 def start_sleeper(shell: Shell, *options: str) -> tuple[subprocess.Popen[bytes], RunDir]:
     """Start a run that stays; return when its script is up and its workers are known."""
     launcher = shell.start("run", "-n", "2", *options, shell.script(SLEEPER))
-    eventually(lambda: "up" in shell.read("out"))
+    eventually(lambda: "up" in shell.read("out") or launcher.poll() is not None)
+    assert launcher.poll() is None, shell.read("err")
 
     def all_known() -> bool:
         found = status(shell)

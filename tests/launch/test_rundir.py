@@ -20,9 +20,7 @@ from scoop_ft.rundir import (
     LiveProcess,
     RunDir,
     RunInfo,
-    RunLock,
     find_runs,
-    is_locked,
     locate,
     new_run_id,
     read_keys,
@@ -175,42 +173,6 @@ def test_keys_are_private_and_fit_together(tmp_path: Path) -> None:
     (run.keys / "client.key").chmod(0o644)
     with pytest.raises(RunError, match="chmod 600"):
         read_keys(run.keys / "client.key")
-
-
-# ---- lock ---------------------------------------------------------------------------------------
-
-
-def test_one_launcher_at_a_time(tmp_path: Path) -> None:
-    run = RunDir(tmp_path)
-    assert not is_locked(run)
-    lock = RunLock(run)
-    lock.acquire()
-    assert is_locked(run)
-    with pytest.raises(RunError, match="running already"):
-        RunLock(run).acquire(patience_s=0)
-    lock.release()
-    assert not is_locked(run)
-    again = RunLock(run)
-    again.acquire()
-    again.release()
-
-
-def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
-    program = (
-        "import sys; from scoop_ft.rundir import *; lock = RunLock(RunDir(sys.argv[1]));"
-        "lock.acquire(); print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        assert is_locked(RunDir(tmp_path))
-        holder.kill()
-        holder.wait()
-        assert not is_locked(RunDir(tmp_path))
 
 
 # ---- naming and finding -------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The examples of the documentation, run as a user would run them, and killed."""
