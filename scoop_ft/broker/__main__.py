@@ -10,6 +10,16 @@ import argparse
 import logging
 import sys
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scoop_journal import Journal
+
+    from ..rundir import RunDir, RunInfo
+    from .server import Server
+    from .sockets import Sockets
+
+log = logging.getLogger("scoop_ft.broker")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,13 +33,21 @@ def main(argv: list[str] | None = None) -> int:
     from ..errors import RunError
 
     try:
-        return _serve(options)
-    except JournalBroken as error:
-        print(f"scoop-ft: the broker stops: {error}", file=sys.stderr)
-        return 1
+        server, journal = _open(options)
     except (JournalError, RunError) as error:
         print(f"scoop-ft: error: {error}", file=sys.stderr)
         return 2
+    try:
+        server.run()
+    except JournalBroken as error:
+        print(f"scoop-ft: the broker stops: {error}", file=sys.stderr)
+        return 1
+    except BaseException:
+        log.exception("the broker fails")
+        raise
+    finally:
+        journal.close()
+    return 0
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -40,42 +58,66 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _serve(options: argparse.Namespace) -> int:
-    from scoop_journal import Journal
-
+def _open(options: argparse.Namespace) -> tuple[Server, Journal]:
+    """Open the run's journal, or make it, and recover; return what serves it."""
     from ..rundir import RunDir
     from .core import Broker
     from .server import Server
-    from .sockets import Sockets
 
     run = RunDir(options.run_dir)
     info = run.info()
     logging.basicConfig(
         filename=run.log("broker"), format="%(asctime)s %(levelname)s %(message)s", level=20
     )
-    unsafe = info.unsafe_filesystem
     new = not run.journal.exists()
+    journal = _journal(run, info, new=new)
+    try:
+        broker = Broker(journal, info.run, _settings(info), max_attempts=options.max_attempts)
+        broker.recover(journal.scan(), resume=options.resume and not new, now=time.monotonic())
+        journal.commit()
+        sockets = _sockets(run, info)
+    except BaseException:
+        journal.close()
+        raise
+    server = Server(broker, journal, sockets)
+    server.stop_on_signals()
+    log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
+    return server, journal
+
+
+def _journal(run: RunDir, info: RunInfo, *, new: bool) -> Journal:
+    from scoop_journal import Journal
+
     if new:
-        journal = Journal.create(run.journal, info.run, unsafe_filesystem=unsafe)
-    else:
-        journal = Journal.open(run.journal, unsafe_filesystem=unsafe)
-    settings = {"script": info.script, "args": info.args, "cwd": info.cwd, "seed": info.seed}
-    broker = Broker(journal, info.run, settings, max_attempts=options.max_attempts)
-    broker.recover(journal.scan(), resume=options.resume and not new, now=time.monotonic())
-    journal.commit()
+        return Journal.create(run.journal, info.run, unsafe_filesystem=info.unsafe_filesystem)
+    return Journal.open(run.journal, unsafe_filesystem=info.unsafe_filesystem)
+
+
+def _settings(info: RunInfo) -> dict[str, Any]:
+    """Return what peers are told: how the script was started."""
+    return {
+        "script": info.script,
+        "args": info.args,
+        "cwd": info.cwd,
+        "path": info.path,
+        "seed": info.seed,
+    }
+
+
+def _sockets(run: RunDir, info: RunInfo) -> Sockets:
+    from ..errors import RunError
+    from .sockets import Sockets
+
     endpoints = [run.endpoint(), *([info.listen] if info.listen else [])]
     tcp = any(endpoint.startswith("tcp:") for endpoint in endpoints)
     client = run.client_keys() if tcp else None
-    keys = run.server_keys() if tcp else None
-    sockets = Sockets(endpoints, keys, client.public if client is not None else "")
-    server = Server(broker, journal, sockets)
-    server.stop_on_signals()
-    logging.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
     try:
-        server.run()
-    finally:
-        journal.close()
-    return 0
+        return Sockets(
+            endpoints, run.server_keys() if tcp else None, client.public if client else ""
+        )
+    except OSError as error:
+        where = " and ".join(endpoints)
+        raise RunError(f"cannot listen on {where}: {error}; choose another --listen") from error
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ class Book:
 
     Attributes
     ----------
-    dropped : list of (seq, records)
-        Records no longer needed, since the last `take_dropped`.
+    dropped_batches : list of Batch
+        Batches that have left the book while workers held leases on them.
     """
 
     def __init__(self) -> None:
@@ -42,6 +42,7 @@ class Book:
         self.submitted = 0
         self.finished = 0
         self.failed = 0
+        self.dropped_batches: list[Batch] = []
         self._dropped: list[tuple[int, int]] = []
 
     # ---- reading ---------------------------------------------------------------------------
@@ -107,7 +108,7 @@ class Book:
         for ordinal, count, older, index in m.slots:
             found = self.batches.get(older)
             if found is not None:
-                family.place(Segment(ordinal, count, found, index))
+                family.bind(Segment(ordinal, count, found, index))
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
         """Results are recorded; return the ranges of those that are the first of their task.
@@ -135,6 +136,7 @@ class Book:
             self.finished += stop - start
             if batch.families:
                 for index in [i for i in batch.families if start <= i < stop]:
+                    batch.families.discard(index)
                     self._drop_family(task_id(batch.id, index))
             return
         for index in range(start, stop):
@@ -161,6 +163,8 @@ class Book:
                 runs = batch.runs(0, batch.count)
                 self.submitted -= sum(b - a for a, b, state in runs if state in UNFINISHED)
                 batch.forget()
+                if batch.holders:
+                    self.dropped_batches.append(batch)
                 del self.batches[batch.id]
                 self._dropped.append((batch.seq, batch.records))
                 self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import ProtocolError
+from ..ids import task_id
 from ..wire import messages as wire
 from ..wire.codec import encode
 from ..wire.frames import Buffer
@@ -103,7 +104,7 @@ class Broker:
         """
         for seq, record in scanned:
             self.book.apply(seq, record.kind, record.header, len(record.payload))
-        self._drop_records()
+        self.drop_records()
         if resume:
             self.append(Kind.RETRY, b"")
             self.book.apply_retry()
@@ -135,9 +136,9 @@ class Broker:
             self.send(session, wire.Unknown())
             return
         peer.heard_at = now
-        handler = _HANDLERS.get(type(message))
-        if handler is None:
-            raise ProtocolError(f"{type(message).__name__} is no message for a broker")
+        handler, roles = _HANDLERS[type(message)]
+        if peer.role not in roles:
+            raise ProtocolError(f"{type(message).__name__} is no message for a {peer.role}")
         n = getattr(message, "n", 0)
         if n and self.full and type(message) in _INTAKE:
             self.refused.add(session)
@@ -204,7 +205,6 @@ class Broker:
 
     def dispatch(self) -> None:
         """Give what is queued to those who can run it."""
-        self._drop_records()
         if not self.stopping and self.now >= self.grace_until:
             self.dispatcher.dispatch()
 
@@ -245,7 +245,19 @@ class Broker:
         ):
             return []
         seq = self.append(Kind.RESULTS, header, frames[0], frames[1:])
-        return self.book.apply_results(seq, message)
+        fresh = self.book.apply_results(seq, message)
+        self._take_back_dropped()
+        for start, stop in fresh:
+            for index in [i for i in batch.families if start <= i < stop]:
+                self.orphan_family(task_id(batch.id, index))  # it failed: nobody waits for these
+        return fresh
+
+    def _take_back_dropped(self) -> None:
+        """A parent has ended: workers need not run what is left of its descendants."""
+        dropped, self.book.dropped_batches = self.book.dropped_batches, []
+        for batch in dropped:
+            for session in list(batch.holders):
+                self.dispatcher.take_away(self.peers[session], batch, 0, batch.count)
 
     def fail(self, batch: Batch, index: int, info: dict[str, Any]) -> None:
         """End a task that the broker gives up."""
@@ -307,7 +319,8 @@ class Broker:
         for batch in family.batches.values():
             batch.move_all(0, batch.count, QUEUED, HELD)
 
-    def _drop_records(self) -> None:
+    def drop_records(self) -> None:
+        """Delete what nothing needs any more; called when all that is to be sent was sent."""
         for seq, count in self.book.take_dropped():
             self.journal.delete(seq, count)
 
@@ -350,18 +363,24 @@ def _works(peer: Peer) -> bool:
 
 _Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]
 _INTAKE = frozenset({wire.Define, wire.Submit, wire.SetConst})
-_HANDLERS: dict[type, _Handler] = {
-    wire.Define: from_parent.on_define,
-    wire.Submit: from_parent.on_submit,
-    wire.SetConst: from_parent.on_set_const,
-    wire.Cancel: from_parent.on_cancel,
-    wire.Query: from_parent.on_query,
-    wire.End: from_parent.on_end,
-    wire.Results: from_worker.on_results,
-    wire.Returned: from_worker.on_returned,
-    wire.Idle: from_worker.on_idle,
-    wire.Leaving: from_worker.on_leaving,
-    wire.Heartbeat: from_agent.on_heartbeat,
-    wire.Gone: from_agent.on_gone,
-    wire.AskStatus: from_agent.on_ask_status,
+_PARENTS = frozenset({"root", "worker"})
+_ROOT = frozenset({"root"})
+_WORKER = frozenset({"worker"})
+_AGENT = frozenset({"agent"})
+_ALL = frozenset({"root", "worker", "agent", "observer"})
+
+_HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and who may ask for it
+    wire.Define: (from_parent.on_define, _PARENTS),
+    wire.Submit: (from_parent.on_submit, _PARENTS),
+    wire.SetConst: (from_parent.on_set_const, _PARENTS),
+    wire.Cancel: (from_parent.on_cancel, _PARENTS),
+    wire.Query: (from_parent.on_query, _PARENTS),
+    wire.End: (from_parent.on_end, _ROOT),
+    wire.Results: (from_worker.on_results, _WORKER),
+    wire.Returned: (from_worker.on_returned, _WORKER),
+    wire.Idle: (from_worker.on_idle, _WORKER),
+    wire.Leaving: (from_worker.on_leaving, _WORKER),
+    wire.Heartbeat: (from_agent.on_heartbeat, _AGENT),
+    wire.Gone: (from_agent.on_gone, _AGENT),
+    wire.AskStatus: (from_agent.on_ask_status, _ALL),
 }

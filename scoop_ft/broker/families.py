@@ -9,7 +9,7 @@ No I/O, no clock.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -82,26 +82,34 @@ class Family:
 
     def place(self, segment: Segment) -> None:
         """Make a segment the children of its ordinals, cutting what was there."""
-        if not self._firsts or segment.first >= self.segments[-1].stop:
-            self.segments.append(segment)
-            self._firsts.append(segment.first)
-        else:
-            kept = []
-            for old in self.segments:
-                if old.stop <= segment.first or old.first >= segment.stop:
-                    kept.append(old)
-                    continue
-                old.batch.intact = False
-                if old.first < segment.first:
-                    kept.append(old.part(old.first, segment.first))
-                if old.stop > segment.stop:
-                    kept.append(old.part(segment.stop, old.stop))
-            kept.append(segment)
-            kept.sort(key=lambda item: item.first)
-            self.segments = kept
-            self._firsts = [item.first for item in kept]
+        self._cut(segment.first, segment.stop)
+        at = bisect_left(self._firsts, segment.first)
+        self.segments.insert(at, segment)
+        self._firsts.insert(at, segment.first)
         if segment.index + segment.batch.first != segment.first:
             segment.batch.intact = False
+
+    def bind(self, segment: Segment) -> None:
+        """Make recorded tasks the children of these ordinals, and of no others any more."""
+        stop = segment.index + segment.count
+        for a, b, shift in list(self.ordinals(segment.batch, segment.index, stop)):
+            self._cut(a + shift, b + shift)
+        self.place(segment)
+
+    def _cut(self, start: int, stop: int) -> None:
+        """Leave these ordinals without children."""
+        low = max(bisect_right(self._firsts, start) - 1, 0)
+        if low < len(self.segments) and self.segments[low].stop <= start:
+            low += 1
+        high = bisect_left(self._firsts, stop, low)
+        if low == high:
+            return
+        kept = []
+        for old in self.segments[low:high]:
+            old.batch.intact = False
+            kept += [old.part(a, b) for a, b in ((old.first, start), (stop, old.stop)) if a < b]
+        self.segments[low:high] = kept
+        self._firsts[low:high] = [segment.first for segment in kept]
 
     def ordinals(self, batch: Batch, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield ``(start, stop, shift)``: these indices are the children ``index + shift``."""

@@ -61,7 +61,7 @@ def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> Non
 
 def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence[Buffer]) -> None:
     """A worker's process has ended: the task that ran is blamed, the others are not."""
-    worker = b.peers.pop(m.session, None)
+    worker = b.peers.get(m.session)
     b.expected.discard(m.session)
     known = m.session in b.book.members
     if known:
@@ -73,6 +73,7 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
         _blame(b, worker, peer, m)
     if worker is not None:
         b.dispatcher.take_all(worker)
+        del b.peers[m.session]
         b.refused.discard(m.session)
 
 
@@ -81,10 +82,9 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
     if found is None:
         return
     batch, index = found
-    if worker is not None and not worker.holds(batch, index):
+    state = batch.state[index]
+    if state > LEASED or (state == LEASED and (worker is None or not worker.holds(batch, index))):
         return  # it was given to somebody else before: this process no longer answers for it
-    if batch.state[index] > LEASED:
-        return
     how = _how(m)
     crash = Crash(batch.id, index, how)
     b.append(Kind.CRASH, records.encode(crash))

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID, digest
+from ..ids import ROOT_ID, digest, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import replay
+from .families import Family
 from .peers import Peer
 from .ports import Ref
 from .records import Kind
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 def on_hello(b: Broker, m: wire.Hello) -> None:
     """A session connects, for the first time or again."""
+    known = b.peers.get(m.session)
+    if known is not None and known.role != m.role:
+        b.send(m.session, wire.Refused(f"this session is a {known.role}, not a {m.role}"))
+        return
     if m.version != wire.PROTOCOL_VERSION:
         text = f"this broker speaks protocol {wire.PROTOCOL_VERSION}, not {m.version}"
         b.send(m.session, wire.Refused(f"{text}: install the same scoop-ft on both machines"))
@@ -89,24 +94,46 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
                 b.orphans.setdefault(name, []).append((peer.session, message, b"", ()))
             continue
         for a, z, state in list(batch.runs(start, min(stop, batch.count))):
-            if state in (HELD, QUEUED) or (state == LEASED and _only_holder(batch, peer)):
-                if state != LEASED:
-                    batch.move(a, z, LEASED)
-                b.dispatcher.lease(peer, batch, a, z)
-            else:
+            if state not in (HELD, QUEUED, LEASED):
                 unwanted.append((name, a, z))
+                continue
+            at = a
+            for low, high in [*_held_by_nobody(b, batch, a, z), (z, z)]:
+                if low > at:
+                    unwanted.append((name, at, low))
+                if low < high:
+                    if state != LEASED:
+                        batch.move(low, high, LEASED)
+                    b.dispatcher.lease(peer, batch, low, high)
+                at = high
     for name, start, stop in before:  # sent to it, but lost on the way
         batch = b.book.batches.get(name)
-        if batch is not None and not batch.holders - {peer.session}:
-            for index in range(start, stop):
-                if not peer.holds(batch, index):
-                    b.resubmitted += b.requeue(batch, index, index + 1, first=True)
+        if batch is None:
+            continue
+        for a, z in _held_by_nobody(b, batch, start, stop):
+            b.resubmitted += b.requeue(batch, a, z, first=True)
+            for index in [i for i in batch.families if a <= i < z]:
+                b.orphan_family(task_id(name, index))
     if unwanted:
         b.send(peer.session, wire.Drop(0, unwanted))
 
 
-def _only_holder(batch: Batch, peer: Peer) -> bool:
-    return not batch.holders or batch.holders == {peer.session}
+def _held_by_nobody(b: Broker, batch: Batch, start: int, stop: int) -> list[wire.Range]:
+    """Return the stretches of these tasks that no worker has a lease on."""
+    held = sorted(
+        (low, high)
+        for session in batch.holders
+        for low, high, _ in b.peers[session].leases[batch.id]
+        if low < stop and high > start
+    )
+    free = []
+    for low, high in held:
+        if low > start:
+            free.append((start, low))
+        start = max(start, high)
+    if start < stop:
+        free.append((start, stop))
+    return free
 
 
 def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
@@ -118,10 +145,7 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
             return
     elif peer.role != "root":
         return
-    family = b.book.family(parent)
-    if family.host != peer.session:
-        family.unclaim()
-        family.host = peer.session
+    family = _host_family(b, peer, parent)
     for segment in family.overlapping(0, hosting.next):
         family.claim(segment.batch, segment.index, segment.index + segment.count)
     for start, stop in hosting.ranges:
@@ -146,16 +170,16 @@ def on_submit(
     b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
 ) -> None:
     """A batch: recorded, matched with what is recorded already, queued."""
+    if m.claimed and peer.role != "worker":
+        raise ProtocolError("only a worker runs tasks")
     if m.batch in b.book.batches:
+        _serve_again(b, peer, m, header, frames)
         return
     if not all(function in b.book.functions for function in m.functions):
         raise ProtocolError("a batch names a function that was not sent before it")
     if not _may_submit(b, peer, m, header, frames):
         return
-    family = b.book.family(m.parent)
-    if family.host != peer.session:
-        family.unclaim()
-        family.host = peer.session
+    family = _host_family(b, peer, m.parent)
     batch = replay.record(b, family, m, header, frames)
     if batch is None:
         return
@@ -167,6 +191,27 @@ def on_submit(
     b.want(batch, 0, batch.count)
     for session, message, head, rest in b.orphans.pop(m.batch, ()):
         _adopt(b, session, message, head, rest)
+
+
+def _host_family(b: Broker, peer: Peer, parent: bytes) -> Family:
+    """The parent runs in this session now; return its family."""
+    family = b.book.family(parent)
+    if family.host != peer.session:
+        family.unclaim()
+        family.host = peer.session
+    return family
+
+
+def _serve_again(
+    b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """A batch that is recorded, from a session that was not told: it may have missed results."""
+    if _may_submit(b, peer, m, header, frames):
+        family = _host_family(b, peer, m.parent)
+        for segment in family.overlapping(m.first, m.first + m.count):
+            stop = segment.index + segment.count
+            family.claim(segment.batch, segment.index, stop)
+            b.serve(segment.batch, segment.index, stop)
 
 
 def _may_submit(
@@ -263,6 +308,7 @@ class CancelRequest:
     done: list[tuple[int, int]]
     deadline: float
     asked: dict[tuple[bytes, int], int] = field(default_factory=dict)  # task -> ordinal
+    waits_for: set[bytes] = field(default_factory=set)  # sessions that have not answered
 
 
 CANCEL_S = 1.0  # a worker that does not answer is busy: its task runs
@@ -284,6 +330,7 @@ def on_cancel(b: Broker, peer: Peer, m: wire.Cancel, header: bytes, f: Sequence[
     b.requests += 1
     b.cancels[b.requests] = request
     for session, spans in asked.items():
+        request.waits_for.add(session)
         b.send(session, wire.Drop(b.requests, spans))
 
 

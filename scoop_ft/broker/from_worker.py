@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import ProtocolError
 from ..wire import messages as wire
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
@@ -27,6 +28,8 @@ def on_results(
     if batch is None:
         _without_batch(b, peer, m, header, frames)
         return
+    if m.ranges[-1][1] > batch.count or (m.status and max(m.status) > wire.Status.RAISED):
+        raise ProtocolError("results that no worker can have")
     if m.timed:
         function = batch.functions[0] if len(batch.functions) == 1 else _function(b, batch, m)
         b.costs.report(function, m.timed, m.elapsed_ns * 1e-9)
@@ -85,7 +88,9 @@ def on_returned(
             else:
                 b.requeue(batch, index, index + 1, first=True)
     if cancel is not None:
-        finish_cancel(b, m.recall)
+        cancel.waits_for.discard(peer.session)
+        if not cancel.waits_for:
+            finish_cancel(b, m.recall)
     if m.recall and m.recall == peer.recall:
         peer.recall = 0
         found = bool(m.spans)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .core import Broker
 
 Found = tuple[int, Batch, int]  # index in the new batch, recorded batch, index there
+Stretch = tuple[int, int, Batch, int]  # start and stop in the new batch, recorded batch, index there
 
 
 def record(
@@ -35,15 +36,17 @@ def record(
     Batch or None
         The batch recorded; None when all its tasks were recorded before.
     """
-    if not family.unclaimed:
+    if not family.unclaimed and not family.overlapping(m.first, m.first + m.count):
         return _record_all(b, m, header, frames)
     content = Content(m, frames[0], frames[1:])
-    same, rest = _match_by_ordinal(b, family, m, content)
+    same, again, rest = _match_by_ordinal(b, family, m, content)
     moved, fresh = _match_by_content(b, family, content, rest)
     b.mismatches += sum(1 for index in fresh if family.find(m.first + index) is not None)
     batch = _record_all(b, m, header, frames) if fresh else None
-    if moved or (batch is not None and same):
-        _bind(b, family, m, batch, same, moved)
+    if moved or (batch is not None and (same or again)):
+        _bind(b, family, m, batch, same + again, moved)
+    for start, stop, older, index in again:
+        b.serve(older, index, index + stop - start)
     for start, stop, older, index in same:
         b.reused += b.serve(older, index, index + stop - start)
     for _, older, index in moved:
@@ -58,9 +61,14 @@ def _record_all(b: Broker, m: Submit, header: bytes, frames: Sequence[Buffer]) -
 
 def _match_by_ordinal(
     b: Broker, family: Family, m: Submit, content: Content
-) -> tuple[list[tuple[int, int, Batch, int]], list[Range]]:
-    """Claim what is the same call at the same ordinal; return it, and the ranges left."""
-    same: list[tuple[int, int, Batch, int]] = []
+) -> tuple[list[Stretch], list[Stretch], list[Range]]:
+    """Claim what is the same call at the same ordinal.
+
+    Returns what was claimed now, what was claimed before (this submission is said again, since
+    its sender does not know that it has come), and the ranges left.
+    """
+    same: list[Stretch] = []
+    again: list[Stretch] = []
     with b.journal.reading() as view:
         for segment in family.overlapping(m.first, m.first + m.count):
             older = segment.batch
@@ -72,12 +80,14 @@ def _match_by_ordinal(
             for offset, count, equal in compare(content, at, known, segment.index, segment.count):
                 if equal:
                     low = segment.index + offset
+                    shift = at - segment.index
                     for a, z in _unclaimed(older, low, low + count):
-                        begin = at + a - segment.index
-                        same.append((begin, begin + z - a, older, a))
+                        same.append((a + shift, z + shift, older, a))
+                    for a, z in older.claimed_stretches(low, low + count):
+                        again.append((a + shift, z + shift, older, a))
     for start, stop, older, index in same:
         family.claim(older, index, index + stop - start)
-    return same, _gaps([(start, stop) for start, stop, _, _ in same], m.count)
+    return same, again, _gaps([(start, stop) for start, stop, _, _ in same + again], m.count)
 
 
 def _match_by_content(
@@ -151,7 +161,7 @@ def _bind(
     family: Family,
     m: Submit,
     batch: Batch | None,
-    same: list[tuple[int, int, Batch, int]],
+    same: list[Stretch],
     moved: list[Found],
 ) -> None:
     """Record which tasks of the batch are older ones, and where older ones are found now."""

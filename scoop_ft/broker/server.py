@@ -160,6 +160,7 @@ class Server:
         return old or self._journal.staged_bytes >= COMMIT_BYTES
 
     def _commit(self) -> bool:
+        self._broker.drop_records()
         try:
             self._journal.commit()
         except JournalFull:

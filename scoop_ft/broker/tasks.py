@@ -156,6 +156,7 @@ class Batch:
         """Take this batch's tasks out of the tally: it leaves the book."""
         for state in range(len(NAMES)):
             self.tally.counts[state] -= self.state.count(state)
+        self.state = bytearray((VOID,)) * self.count  # what is queued of it is no more
 
     def is_claimed(self, index: int) -> bool:
         """Has the present run of the parent submitted this task?"""

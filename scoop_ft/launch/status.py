@@ -207,7 +207,10 @@ def brief(directory: RunDir) -> dict[str, Any]:
 
 
 def last_unfinished(folder: str = ".") -> RunDir:
-    """Find the last run of a folder that has not finished and does not run now."""
+    """Find the last run of a folder that has not finished and does not run now.
+
+    When all have finished it is the last of them: whoever asks in a loop comes to an end.
+    """
     runs = find_runs(folder)
     if not runs:
         raise RunError(
@@ -223,7 +226,7 @@ def last_unfinished(folder: str = ".") -> RunDir:
             reasons.append(f"{row['run']} is {row.get('why') or row['state']}")
     if reasons:
         raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
-    raise RunError(f"all runs of this folder are finished ({len(runs)}): nothing to go on with")
+    return runs[-1]
 
 
 # ---- for people ---------------------------------------------------------------------------------

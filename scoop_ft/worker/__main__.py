@@ -32,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     faulthandler.enable(all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides what Ctrl-C means
+    if os.environ.get("SCOOP_FT_STDOUT") == "lines":
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     from ..client.connection import Connection
     from ..client.link import Link
     from ..client.runtime import install
