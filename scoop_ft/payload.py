@@ -105,6 +105,23 @@ class Packer:
         if cause is not None:
             raise _explain_call(args, kwargs, name, cause) from cause
 
+    def add_calls(
+        self, calls: Iterable[tuple[Any, ...]], name: str, most: int, most_bytes: int
+    ) -> None:
+        """Pack calls without keyword arguments, like `add_call`, until there are enough.
+
+        Stops after ``most`` calls, or when the packer holds ``most_bytes``; raises like `add_call`,
+        with the calls before packed.
+        """
+        pack, ends = self._add, self.ends
+        for args in calls:
+            cause = pack(args)
+            if cause is not None:
+                raise _explain_call(args, {}, name, cause) from cause
+            most -= 1
+            if most <= 0 or ends[-1] + self._frame_bytes >= most_bytes:
+                return
+
     def add(self, value: Any, name: str) -> None:
         """Pack the result of the function called ``name``; raises like `add_call`."""
         cause = self._add(value)
@@ -231,6 +248,7 @@ class Packer:
 # ---- one value -----------------------------------------------------------------------------------
 
 _solo = _Bench()
+LARGEST = 0xFFFF_FFFF  # where a pickle ends is a u32
 
 
 def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
@@ -247,10 +265,13 @@ def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
         bench.file.seek(0)
         bench.file.truncate()
         bench.dump(value)
-        frames = list(bench.frames)
-        return bench.file.getvalue(), frames
+        if bench.tell() > LARGEST:
+            raise OverflowError("its pickle is larger than 4 GB: return it in parts")
+        return bench.file.getvalue(), list(bench.frames)
     except Exception as first:  # noqa: BLE001 - user code may raise anything; by value it may go
         try:
+            if isinstance(first, OverflowError):
+                raise first
             return dumps_by_value(value)
         except Exception as cause:  # noqa: BLE001 - user code may raise anything
             raise _unpicklable(f"the result of {name}", "it", value, _bare(cause)) from first
@@ -329,7 +350,7 @@ def function_name(func: Any) -> str:
 # ---- bytes to values -----------------------------------------------------------------------------
 
 
-def load_exception(view: Buffer, buffers: Iterable[Buffer] = ()) -> BaseException:
+def load_exception(view: Buffer, buffers: Sequence[Buffer] = ()) -> BaseException:
     """Return an exception made by `Packer.add_exception`; its cause shows the remote traceback."""
     try:
         error, trace = load(view, buffers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Final
 
 from scoop_ft import references, script
@@ -34,12 +34,14 @@ class PlainPickler(pickle.Pickler):
         return reduced
 
 
-def load(view: Buffer, buffers: Iterable[Buffer] = ()) -> Any:
+def load(view: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     """Return the object of a pickle and its large buffers.
 
     A read-only buffer is copied, for an array that was writable arrives writable; one that is
     writable becomes part of the object: the caller gives it away.
     """
+    if not buffers:
+        return _load_small(view)
     parts = [_writable(buffer) for buffer in buffers]
     try:
         return pickle.loads(view, buffers=parts)
@@ -48,6 +50,15 @@ def load(view: Buffer, buffers: Iterable[Buffer] = ()) -> Any:
         if not script.load_if_pending():
             raise
     return pickle.loads(view, buffers=parts)
+
+
+def _load_small(view: Buffer) -> Any:
+    try:
+        return pickle.loads(view)
+    except (AttributeError, ImportError):
+        if not script.load_if_pending():
+            raise
+    return pickle.loads(view)
 
 
 def _writable(buffer: Buffer) -> bytearray | memoryview:

@@ -88,6 +88,7 @@ class Broker:
         self.journal_info: dict[str, Any] = {}
         self._ack_due: set[bytes] = set()
         self.stopping = False
+        self.hurry = False  # somebody waits for a sync and does nothing meanwhile
 
     # ---- inputs ----------------------------------------------------------------------------
 
@@ -130,6 +131,7 @@ class Broker:
         self.now = now
         peer = self.peers.get(session)
         if type(message) is wire.Hello:
+            self.refused.discard(session)
             from_parent.on_hello(self, message)
             return
         if peer is None or not peer.connected:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .core import Broker
 
 HEADERS = 64  # decoded batch headers kept at hand
+ALONE_S = 0.02  # a worker with one task has this long to begin it before a recall
 BUSY_LOOKS = 8  # workers looked at for prefetching in one step
 
 
@@ -114,8 +115,10 @@ class Dispatcher:
             peer.isolated = True
             ready.take(span[2], alone=True)
             self._run(peer, *span)
+        # While one waits to be tried alone nobody is kept busy: the next to be through tries it.
+        prefetching = ready.next_alone() is None
         while (span := ready.next()) is not None:
-            peer = self._next_idle() or self._next_busy()
+            peer = self._next_idle() or (self._next_busy() if prefetching else None)
             if peer is None:
                 return
             batch, start, stop = span
@@ -158,6 +161,8 @@ class Dispatcher:
         batch.move(start, stop, LEASED)
         self.not_idle(peer)
         self.lease(peer, batch, start, stop)
+        if peer.load == 1:  # a recall in the same breath would make the task go round for ever
+            peer.recall_at = max(peer.recall_at, broker.now + ALONE_S)
         header = self._header(batch)
         for function in header.functions:
             if function not in peer.functions:

@@ -371,3 +371,4 @@ def on_end(b: Broker, peer: Peer, m: wire.End, header: bytes, frames: Sequence[B
         raise ProtocolError("only the root ends the run")
     b.append(Kind.END, header)
     b.book.apply_end(m)
+    b.hurry = True

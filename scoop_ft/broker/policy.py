@@ -10,6 +10,7 @@ from typing import Final
 from .tasks import Batch
 
 SPAN_S: Final = 0.05  # a span is worth about this much work
+LEAST_S: Final = 0.002  # a smaller share than this is not worth a message
 PREFETCH_S: Final = 0.025  # a worker with less work than this in hand gets its next span
 SPAN_BYTES: Final = 4 << 20  # a span of many tasks carries no more payload than this
 UNKNOWN_S: Final = 1.0  # what a task of a function never seen is expected to take
@@ -53,11 +54,13 @@ class Costs:
         cost : float
             Expected seconds of one of these tasks.
         """
-        most = min(stop - start, max(share, 1))
+        first = batch.functions[which[start] if which is not None else 0]
+        least = int(LEAST_S / max(self.of(first), 1e-9))
+        most = min(stop - start, max(share, least, 1))
         each = max(batch.payload_bytes // batch.count, 1)
         most = min(most, max(SPAN_BYTES // each, 1))
         if which is None:
-            cost = self.of(batch.functions[0])
+            cost = self.of(first)
             return start + max(1, min(most, int(SPAN_S / max(cost, 1e-9)))), cost
         total, index = 0.0, start
         while index < start + most and (index == start or total < SPAN_S):

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from .core import Broker
 
 Found = tuple[int, Batch, int]  # index in the new batch, recorded batch, index there
-Stretch = tuple[int, int, Batch, int]  # start and stop in the new batch, recorded batch, index there
+Stretch = tuple[
+    int, int, Batch, int
+]  # start and stop in the new batch, recorded batch, index there
 
 
 def record(

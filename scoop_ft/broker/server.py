@@ -24,8 +24,9 @@ from .timing import TICK_S
 
 log = logging.getLogger("scoop_ft.broker")
 
-COMMIT_S: Final = 0.002  # a record waits this long for others, or twice the last commit's time
-COMMIT_MOST_S: Final = 0.1
+COMMIT_S: Final = 0.002  # a record waits this long for others,
+COMMIT_SHARE: Final = 8  # or so many times as long as the last commit took,
+COMMIT_MOST_S: Final = 0.1  # but never longer than this
 COMMIT_BYTES: Final = 8 << 20  # this much is committed at once
 BURST: Final = 256  # messages taken before anything is sent
 IDLE_S: Final = 0.5
@@ -50,6 +51,7 @@ class Server:
         self._sockets = sockets
         self._dirty_since = 0.0
         self._room_at = 0.0
+        self._stuck = False  # the last commit found no room
         self._tick_at = 0.0
         self._reap_at = 0.0
         self._synced_at = time.monotonic()
@@ -129,14 +131,17 @@ class Server:
             self._journal.reap_readers()
 
     def _look_for_room(self) -> None:
-        if self._journal.has_room(ROOM_BYTES):
-            if self._broker.full and self._commit():
-                log.info("there is room on the disk again")
-                self._broker.on_room()
-        elif not self._broker.full:
+        if self._stuck and not self._commit():
+            return
+        if not self._journal.has_room(ROOM_BYTES):
             self._say_full()
+        elif self._broker.full:
+            log.info("there is room on the disk again")
+            self._broker.on_room()
 
     def _say_full(self) -> None:
+        if self._broker.full:
+            return
         self._broker.full = f"the disk of {self._journal.path} is full: make room, and it goes on"
         log.error("%s", self._broker.full)
 
@@ -146,7 +151,7 @@ class Server:
         return self._journal.dirty or self._broker.acks_due()
 
     def _window_s(self) -> float:
-        return min(max(COMMIT_S, 2 * self._journal.last_commit_seconds), COMMIT_MOST_S)
+        return min(max(COMMIT_S, COMMIT_SHARE * self._journal.last_commit_seconds), COMMIT_MOST_S)
 
     def _commit_due(self, now: float) -> bool:
         if not self._waits():
@@ -154,26 +159,28 @@ class Server:
             return False
         if not self._dirty_since:
             self._dirty_since = now
-        if self._broker.full:
-            return False  # tried again when there is room
+        if self._stuck:
+            return False  # tried again when it is time to look for room
         old = now - self._dirty_since >= self._window_s()
-        return old or self._journal.staged_bytes >= COMMIT_BYTES
+        return old or self._broker.hurry or self._journal.staged_bytes >= COMMIT_BYTES
 
     def _commit(self) -> bool:
         self._broker.drop_records()
         try:
             self._journal.commit()
         except JournalFull:
-            if not self._broker.full:
-                self._say_full()
+            self._stuck = True
+            self._say_full()
             return False
+        self._stuck = False
         self._dirty_since = 0.0
+        self._broker.hurry = False
         self._synced_at = time.monotonic()
         self._broker.on_committed()
         return True
 
     def _patience_s(self) -> float:
-        if self._dirty_since and not self._broker.full:
+        if self._dirty_since and not self._stuck:
             return min(self._window_s(), TICK_S)
         return TICK_S if self._broker.needs_ticks() else IDLE_S
 

@@ -9,7 +9,6 @@ and never while user code runs.
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -59,7 +58,6 @@ class Link:
         self._poller = zmq.Poller()
         self._hello_at = 0.0
         self._helper = threading.Thread(target=self._help, name="scoop-ft-link", daemon=True)
-        self._pid = os.getpid()
 
     def start(self) -> None:
         """Connect, and let the helper thread begin."""
@@ -217,11 +215,17 @@ class Link:
         self._busy.clear()
 
     def _help(self) -> None:
-        while not self._closed and os.getpid() == self._pid:
-            self._busy.wait()
-            time.sleep(TICK_S)
-            if time.monotonic() - self.last_pump >= TICK_S:
-                self.pump(0.0)
+        try:
+            while not self._closed:
+                self._busy.wait()
+                time.sleep(TICK_S)
+                if time.monotonic() - self.last_pump >= TICK_S:
+                    self.pump(0.0)
+        except BaseException as error:
+            # Nobody would notice this thread's death: those who wait shall hear of it.
+            self.session.ended = f"its connection failed with {error!r}"
+            self.wake()
+            raise
 
     def close(self) -> None:
         """Hang up."""

@@ -6,6 +6,7 @@ it.  The root's is here; the worker's is in `scoop_ft.worker.runtime`.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -34,9 +35,16 @@ def current() -> Runtime | None:
 
 
 def install(runtime: Runtime | None) -> None:
-    """Make a runtime this process's."""
+    """Make a runtime this process's; a process that a task forks has none."""
     global _current
+    if hasattr(os, "register_at_fork") and _current is None:
+        os.register_at_fork(after_in_child=_forget)
     _current = runtime
+
+
+def _forget() -> None:
+    global _current
+    _current = None
 
 
 class Runtime(ABC):

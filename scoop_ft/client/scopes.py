@@ -115,15 +115,9 @@ class Scope:
         """
         packer = self._open()
         group, first = self._group, self._group.count
-        add, name = packer.add_call, function.name
         before = packer.count
-        nothing: dict[str, Any] = {}
         try:
-            for args in calls:
-                add(args, nothing, name)
-                room -= 1
-                if not room or packer.size_bytes >= BATCH_BYTES:
-                    break
+            packer.add_calls(calls, function.name, room, BATCH_BYTES)
         finally:
             count = packer.count - before
             self._which.extend(array("H", (self._index(function),)) * count)

@@ -22,6 +22,7 @@ from ..wire.frames import Buffer
 from .spans import Done, Queue, Span
 
 CALLABLES = 1_024  # loaded functions kept
+MESSAGE_BYTES = 16 << 20  # results of many tasks go into messages of about this size
 
 
 class WorkerSession(Session):
@@ -126,7 +127,7 @@ class WorkerSession(Session):
             self._tell(span)
         finished, self._finished = self._finished, {}
         for span in finished.values():
-            if span.wanted():
+            if span.done and span.wanted():
                 self._send_results(span)
             else:
                 span.done.clear()
@@ -142,17 +143,22 @@ class WorkerSession(Session):
 
     def _send_results(self, span: Span) -> None:
         done = [span.done.popleft() for _ in range(len(span.done))]
-        begin = 0
-        for at in range(1, len(done) + 1):
-            # Ranges grow: a result that came out of order begins a message of its own.
-            mixed = at < len(done) and len(span.functions) > 1
-            if (
-                at == len(done)
-                or done[at][0] <= done[at - 1][0]
-                or (mixed and span.function(done[at][0]) != span.function(done[at - 1][0]))
-            ):
+        begin = size = 0
+        for at, (index, _, payload, _) in enumerate(done):
+            if at > begin and self._begins_message(span, done[at - 1][0], index, size):
                 self._send_run(span, done[begin:at])
-                begin = at
+                begin, size = at, 0
+            size += len(payload)
+        self._send_run(span, done[begin:])
+
+    def _begins_message(self, span: Span, before: int, index: int, size: int) -> bool:
+        """Must a result go into another message than the one before it?
+
+        Ranges grow, messages stay small, and times are those of one function.
+        """
+        if index <= before or size >= MESSAGE_BYTES:
+            return True
+        return len(span.functions) > 1 and span.function(index) != span.function(before)
 
     def _send_run(self, span: Span, done: Sequence[Done]) -> None:
         ranges: list[tuple[int, int]] = []

@@ -321,9 +321,8 @@ class FakeWorker(FakePeer):
         name = self.submit_batch(item.id, item.place, 0, calls, claimed)
         if own:
             places = [lineage(item.place, ordinal) for ordinal in range(len(calls))]
-            self.queue.extendleft(
-                Item(name, i, call, places[i], False, scope) for i, call in enumerate(calls)
-            )
+            items = [Item(name, i, call, places[i], False, scope) for i, call in enumerate(calls)]
+            self.queue.extendleft(reversed(items))
 
     def finish(self, item: Item, payload: bytes, status: int = 0) -> None:
         """A task has ended."""

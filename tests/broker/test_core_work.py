@@ -283,3 +283,16 @@ def test_the_end_is_told_to_agents_when_it_is_committed() -> None:
     assert agent.stopped
     assert rig.broker.stats()["state"] == "failed"
     assert rig.broker.stats()["exit_code"] == 3
+
+
+def test_one_task_does_not_go_round_among_idle_workers() -> None:
+    rig = Rig()
+    root, workers = rig.root(), [rig.worker() for _ in range(3)]
+    root.submit("leaf:a")
+    for _ in range(10):
+        rig.dispatch()
+        for worker in workers:
+            worker.handle()
+            worker.rest()
+    assert sum(len(worker.all_of(wire.Run)) for worker in workers) == 1
+    assert sum(len(worker.queue) for worker in workers) == 1

@@ -1,0 +1,17 @@
+"""Futures and maps: the promises of PEP 3148 and of SCOOP's names, in the root and in tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Run, is_ok
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_pep_3148_says(run: Run, workers: int) -> None:
+    assert is_ok(run("future_api.py", workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_map_and_its_kin(run: Run, workers: int) -> None:
+    assert is_ok(run("mapping.py", workers=workers))

@@ -1,0 +1,472 @@
+"""What the broker does when somebody dies, stops, leaves or is cut off; and when the disk is full."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scoop_ft.broker import timing
+from scoop_ft.broker.tasks import LEASED, QUEUED
+from scoop_ft.wire import messages as wire
+
+from .peers import FakeWorker, expected
+from .rig import Rig
+
+
+def taken(rig: Rig, worker: FakeWorker, count: int) -> None:
+    """Let a worker take so many tasks, none of them begun."""
+    rig.dispatch()
+    worker.handle()
+    while len(worker.queue) < count:
+        worker.say(wire.Idle(worker.runs))
+        rig.dispatch()
+        worker.handle()
+
+
+# ---- crashes -----------------------------------------------------------------------------------
+
+
+def test_a_task_that_kills_its_workers_fails_alone() -> None:
+    rig = Rig(max_attempts=2)
+    root, agent = rig.root(), rig.agent()
+    root.submit("leaf:a", "leaf:bad", "leaf:c")
+    for _ in range(2):
+        worker = rig.worker(agent)
+        taken(rig, worker, 1)
+        while worker.queue[-1].argument != b"leaf:bad":
+            worker.step()
+            taken(rig, worker, 1)
+        task = worker.queue[-1].id
+        rig.vanish(worker)
+        agent.gone(worker, task=task, signal=11, stderr="Segmentation fault")
+    rig.worker(agent)
+    rig.settle()
+    assert [root.results[o][0] for o in range(3)] == [0, wire.Status.LOST, 0]
+    why = msgspec.msgpack.decode(root.results[1][1])
+    assert (why["attempts"], why["signal"], why["host"]) == (2, 11, "host")
+    assert (why["function"], why["stderr"]) == ("f", "Segmentation fault")
+    assert rig.ran.count(b"leaf:bad") == 0
+    assert rig.stats["failed"] == 1
+    rig.peers.clear()
+    rig.restart()
+    assert rig.stats["failed"] == 1, "the journal knows it"
+
+
+def test_a_suspect_is_tried_alone_and_its_neighbours_are_not_blamed() -> None:
+    rig = Rig()
+    root, agent, worker = rig.root(), rig.agent(), None
+    worker = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b", "leaf:c", "leaf:d")
+    taken(rig, worker, 4)
+    blamed = worker.queue[1]
+    rig.vanish(worker)
+    agent.gone(worker, task=blamed.id)
+    (batch,) = rig.broker.book.batches.values()
+    assert batch.attempts == {blamed.index: 1}
+    second = rig.worker(agent)
+    rig.dispatch()
+    second.handle()
+    assert [item.index for item in second.queue] == [blamed.index]
+    rig.dispatch()
+    second.handle()
+    assert len(second.queue) == 1, "nothing is given to it meanwhile"
+    rig.settle()
+    assert not root.missing()
+    assert rig.stats["resubmitted"] == 4
+
+
+def test_an_exit_without_a_crash_blames_nobody() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    task = worker.queue[0].id
+    rig.vanish(worker)
+    agent.gone(worker, task=task, signal=0)
+    (batch,) = rig.broker.book.batches.values()
+    assert not batch.attempts
+    assert batch.state[0] == QUEUED
+
+
+def test_a_worker_that_had_lost_the_task_is_not_blamed_for_it() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first, second = rig.worker(agent), None
+    root.submit("leaf:a")
+    taken(rig, first, 1)
+    task = first.queue[0].id
+    agent.heartbeat({first: ("stopped", task)})
+    second = rig.worker(agent)
+    taken(rig, second, 1)
+    rig.vanish(first)
+    agent.gone(first, task=task)
+    rig.settle()
+    (batch,) = rig.broker.book.batches.values()
+    assert not batch.attempts
+    assert not root.missing()
+
+
+def test_gone_is_said_twice_and_counts_once() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    task = worker.queue[0].id
+    rig.vanish(worker)
+    agent.gone(worker, task=task)
+    rig.cut(agent)
+    agent.connect()
+    rig.settle()
+    (batch,) = rig.broker.book.batches.values()
+    assert batch.attempts == {0: 1}
+    assert not agent.kept
+
+
+# ---- stopped, silent, cut off ------------------------------------------------------------------
+
+
+def test_what_a_stopped_worker_held_is_offered_again_and_its_late_result_counts_once() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b")
+    taken(rig, first, 2)
+    first.awake = False
+    agent.heartbeat({first: ("stopped", first.queue[0].id)})
+    assert rig.stats["running"] == 0
+    second = rig.worker(agent)
+    rig.settle()
+    assert not root.missing()
+    assert second.all_of(wire.Run)
+    first.awake = True
+    first.step()  # it had begun this one
+    rig.settle()
+    assert rig.stats["dropped_late"] == 1
+    assert not first.queue, "the other one is dropped"
+    agent.heartbeat({first: ("idle", b"")})
+    root.submit("leaf:c")
+    rig.vanish(second)
+    rig.settle()
+    assert root.results[2] == (0, expected(b"leaf:c")), "it works again"
+
+
+def test_a_late_result_is_welcome_when_there_is_no_other() -> None:
+    rig = Rig()
+    root, agent, worker = rig.root(), rig.agent(), None
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    agent.heartbeat({worker: ("stopped", b"")})
+    worker.step()
+    rig.settle()
+    assert root.results == {0: (0, expected(b"leaf:a"))}
+    assert rig.stats["dropped_late"] == 0
+
+
+def test_an_agent_that_is_silent_takes_its_workers_with_it() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    rig.tick(timing.SILENT_AGENT_S + 1)
+    assert rig.stats["running"] == 0
+    assert "stopped or silent" in rig.broker.stats()["waiting"]
+    agent.heartbeat({worker: ("idle", b"")})
+    worker.handle()
+    rig.settle()
+    assert not root.missing()
+
+
+def test_a_jump_of_the_clock_expires_nothing() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    rig.now += 3600
+    rig.broker.on_tick(rig.now)
+    rig.tick(1.0)
+    assert rig.stats["running"] == 1
+
+
+def test_a_lost_worker_keeps_what_it_runs_while_its_agent_sees_it_alive() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b")
+    taken(rig, worker, 2)
+    rig.cut(worker)
+    running = worker.queue[0]
+    for _ in range(8):
+        agent.heartbeat({worker: ("busy", running.id)})
+        rig.tick(1.0)
+    (batch,) = rig.broker.book.batches.values()
+    assert batch.state[running.index] == LEASED
+    assert rig.stats["pending"] == 1
+    worker.connect()
+    rig.settle()
+    assert not root.missing()
+    assert rig.stats["dropped_late"] == 0
+
+
+def test_a_lost_worker_without_anybody_who_sees_it_loses_all() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    rig.cut(worker)
+    rig.tick(timing.LOST_S + 1)
+    assert rig.stats["pending"] == 1
+    assert worker.session not in rig.broker.peers
+    assert not rig.broker.book.members
+    worker.connect()
+    rig.settle()
+    assert not root.missing()
+    assert len(rig.ran) == 1, "it had it still"
+
+
+def test_a_reconnected_worker_goes_on_beside_another_of_the_same_batch() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    root.submit("leaf:a", "leaf:b", "leaf:c", "leaf:d")
+    taken(rig, first, 1)
+    second.handle()
+    assert first.queue
+    assert second.queue
+    rig.cut(first)
+    first.connect()
+    rig.flush()
+    assert not [m for m, _ in first.inbox if type(m) is wire.Drop]
+    rig.settle()
+    assert not root.missing()
+    assert len(rig.ran) == 4
+
+
+def test_a_span_lost_with_its_connection_is_given_again() -> None:
+    rig = Rig()
+    root, worker, other = rig.root(), rig.worker(), rig.worker()
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    rig.dispatch()
+    rig.cut(worker)  # what was on its way to it
+    worker.connect()
+    rig.settle()
+    assert not root.missing()
+    assert other.runs
+
+
+# ---- recall, return, leave, cancel -------------------------------------------------------------
+
+
+def test_recalled_work_goes_to_the_idle() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit(*[f"leaf:{i}" for i in range(6)])
+    taken(rig, first, 6)
+    second = rig.worker()
+    rig.tick(0.1)
+    rig.settle(work=False)
+    assert first.all_of(wire.Recall)
+    assert second.queue
+    assert len(first.queue) + len(second.queue) == 6
+    rig.settle()
+    assert sorted(rig.ran) == sorted(root.arguments)
+
+
+def test_a_worker_that_answers_no_recall_loses_all_but_its_running_task() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    taken(rig, first, 3)
+    first.awake = False
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    for _ in range(4):
+        agent.heartbeat({first: ("busy", first.queue[0].id)})
+        rig.tick(1.0)
+    rig.settle()
+    assert len(root.results) == 2
+    assert rig.stats["running"] == 1
+    first.awake = True
+    rig.settle()
+    assert not root.missing()
+
+
+def test_an_empty_answer_to_a_recall_is_not_asked_for_at_once_again() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit("tree:2:a")
+    taken(rig, first, 1)
+    first.step()
+    first.queue.clear()  # both children run
+    rig.worker()
+    rig.tick(0.1)
+    asked = []
+    for _ in range(20):
+        rig.settle(work=False)
+        asked.append(len(first.all_of(wire.Recall)))
+        rig.tick(0.02, step=0.02)
+    assert 2 <= asked[-1] <= 8
+
+
+def test_leaving_hands_everything_back() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit("leaf:a", "leaf:b")
+    taken(rig, first, 2)
+    first.leave()
+    assert rig.stats["running"] == 0
+    second = rig.worker()
+    rig.settle()
+    assert not root.missing()
+    assert second.runs
+
+
+def test_cancelled_before_it_is_given_out() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    root.cancel(0, 2)
+    rig.settle()
+    assert root.given_up == {0, 2}
+    rig.worker()
+    rig.settle()
+    assert rig.ran == [b"leaf:b"]
+    assert rig.stats["cancelled"] == 2
+
+
+def test_cancelled_in_the_hands_of_several_workers() -> None:
+    rig = Rig()
+    root, workers = rig.root(), [rig.worker() for _ in range(3)]
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    rig.dispatch()
+    for worker in workers:
+        worker.handle()
+        assert len(worker.queue) == 1
+    workers[0].step()
+    root.cancel(0, 1, 2)
+    rig.flush()
+    for worker in workers:
+        worker.handle()
+    rig.settle()
+    done = set(root.results)
+    assert len(done) == 1
+    assert root.given_up == {0, 1, 2} - done
+    assert len(rig.ran) == 1
+
+
+def test_cancelling_what_runs_is_answered_without_it() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    worker.awake = False
+    root.cancel(0)
+    rig.tick(2.0)
+    root.handle()
+    (answer,) = root.all_of(wire.Cancelled)
+    assert answer.ranges == []
+    worker.awake = True
+    rig.settle(work=False)
+    assert not worker.kept
+
+
+def test_a_query() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a", "leaf:b")
+    rig.dispatch()
+    worker.handle()
+    for ordinal in (0, 1, 7):
+        root.say(wire.Query(ordinal, bytes(20), ordinal))
+    rig.settle(work=False)
+    assert {m.request: m.running for m in root.all_of(wire.Answer)} == {0: True, 1: False, 7: False}
+
+
+# ---- parents -----------------------------------------------------------------------------------
+
+
+def test_a_dead_parent_takes_its_queued_children_out_of_the_queue() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    first.claims = False
+    root.submit("tree:3:a")
+    taken(rig, first, 1)
+    first.step()
+    assert rig.stats["pending"] == 3
+    rig.vanish(first)
+    agent.gone(first)
+    assert rig.broker.book.tally.of(QUEUED) == 1, "only the parent"
+    rig.worker(agent)
+    rig.settle()
+    assert not root.missing()
+
+
+def test_children_of_a_failed_parent_are_not_run_on() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    worker.claims = False
+    root.submit("tree:3:a")
+    taken(rig, worker, 1)
+    worker.step()
+    (scope,) = worker.scopes.values()
+    worker.end_scope(scope)
+    worker.finish(scope.item, b"why", int(wire.Status.RAISED))
+    rig.settle()
+    assert rig.ran == [b"tree:3:a"]
+    assert root.results[0][0] == wire.Status.RAISED
+
+
+# ---- the disk ----------------------------------------------------------------------------------
+
+
+def test_a_full_disk_refuses_what_is_new_and_takes_what_ends() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle(work=False)
+    rig.broker.full = "the disk is full"
+    root.submit("leaf:b")
+    worker.step()
+    rig.settle()
+    assert rig.stats["submitted"] == 1
+    assert rig.stats["done"] == 1
+    assert rig.broker.stats()["waiting"] == "the disk is full"
+    assert len(root.kept) == 1
+    rig.broker.on_room()
+    rig.settle()
+    assert not root.missing()
+    assert not root.kept
+    assert rig.ran == [b"leaf:a", b"leaf:b"]
+
+
+def test_who_connects_while_the_disk_is_full_is_served_when_there_is_room() -> None:
+    rig = Rig()
+    rig.broker.full = "the disk is full"
+    root = rig.root()
+    root.submit("leaf:a")
+    rig.cut(root)
+    root.connect()
+    rig.worker()
+    rig.settle()
+    rig.broker.on_room()
+    rig.settle()
+    assert not root.missing()
+
+
+# ---- constants ---------------------------------------------------------------------------------
+
+
+def test_a_constant_reaches_everybody_once() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    for _ in range(2):
+        root.keep(wire.SetConst(root.number(), "key", [3]), [b"pickle", b"big"])
+    rig.settle()
+    late = rig.worker()
+    assert len(worker.all_of(wire.Const)) == len(late.all_of(wire.Const)) == 1
+    assert not root.all_of(wire.Const)

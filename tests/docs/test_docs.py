@@ -1,0 +1,118 @@
+"""What the documentation says is so: its examples run, the files it names exist."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from scoop_ft import futures, shared
+
+from ..harness import COMMAND
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+PACKAGES = ("scoop_ft", "journal/scoop_journal", "chaos/scoop_chaos")
+LIMIT_S = 60.0
+
+_BLOCK = re.compile(r"<!-- runnable: (\S+) -->\n```(\w+)\n(.*?)```", re.DOTALL)
+_FILE = re.compile(r"`((?:scoop_ft|journal/scoop_journal|chaos/scoop_chaos)/[\w/]+\.py)`")
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+
+EXPECTED = {
+    "squares.py": ["332833500"],
+    "first.py": ["sixes: "],
+    "more.py": ["60", "[30, 80]", "[10, 20]", "True", "49500", "32"],
+}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Return the runnable blocks of a page: name (or ``shell``) and text."""
+    return [(name, text) for name, _, text in _BLOCK.findall((REPOSITORY / page).read_text())]
+
+
+def scripts() -> list[tuple[str, str]]:
+    return [b for page in ("README.md", "docs/guide.md") for b in blocks(page) if b[0] != "shell"]
+
+
+@pytest.mark.parametrize(("name", "text"), scripts(), ids=[name for name, _ in scripts()])
+def test_python_examples_run(name: str, text: str, tmp_path: Path, nothing_left: None) -> None:
+    (tmp_path / name).write_text(text)
+    serial = subprocess.run(
+        [sys.executable, name], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    done = subprocess.run(
+        [*COMMAND, "run", "-q", "-n", "2", name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == serial.stdout
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(EXPECTED[name])
+    assert all(line.startswith(start) for line, start in zip(lines, EXPECTED[name], strict=True))
+
+
+def test_shell_examples_run(tmp_path: Path, nothing_left: None) -> None:
+    """Those marked, in order, in a folder that has the page's scripts."""
+    found = blocks("docs/guide.md")
+    for name, text in found:
+        if name != "shell":
+            (tmp_path / name).write_text(text)
+    commands = [line for name, text in found if name == "shell" for line in text.splitlines()]
+    assert commands
+    for line in commands:
+        program, *words = line.split()
+        assert program == "scoop-ft"
+        done = subprocess.run(
+            [*COMMAND, *words], cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_architecture_names_each_module_and_no_other() -> None:
+    named = set(_FILE.findall((DOCS / "architecture.md").read_text()))
+    found = {
+        str(path.relative_to(REPOSITORY))
+        for package in PACKAGES
+        for path in (REPOSITORY / package).rglob("*.py")
+    }
+    assert named - found == set(), "named, but not there"
+    assert found - named == set(), "there, but not named"
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    path = REPOSITORY / page
+    links = _LINK.findall(path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("module", [futures, shared], ids=["futures", "shared"])
+def test_doctests(module: object) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # that it runs serially
+        result = doctest.testmod(module, verbose=False)  # type: ignore[arg-type]
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_ci_runs_the_readmes_own_command() -> None:
+    """Whoever follows the README does what CI does."""
+    script = REPOSITORY / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    done = subprocess.run([script, "--say"], capture_output=True, text=True, check=True)
+    readme = (REPOSITORY / "README.md").read_text()
+    command = re.search(r"<!-- command: tests -->\n```sh\n(.+)\n```", readme)
+    assert command is not None
+    assert done.stdout.strip() == command.group(1)

@@ -1,0 +1,1 @@
+"""Whole runs whose processes are killed, stopped and resumed, with real signals."""
