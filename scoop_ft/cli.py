@@ -41,15 +41,15 @@ def cli() -> None:
 
 _workers = click.option(
     "-n", "--workers", type=click.IntRange(1, 100_000), metavar="N",
-    help="Number of workers (default: the cores this process may use).",
+    help="Number of workers (default: the cores this process may use; resume: as before).",
 )  # fmt: skip
 _seed = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
-    help="Seed of the run's random numbers (default: drawn, and recorded).",
+    help="Seed of the run's random numbers (default: drawn, and recorded; resume: as before).",
 )  # fmt: skip
 _max_attempts = click.option(
     "--max-attempts", type=click.IntRange(1, 1000), metavar="N",
-    help="How often a task is tried that kills its workers (default: 3).",
+    help="How often a task is tried that kills its workers (default: 3; resume: as before).",
 )  # fmt: skip
 _listen = click.option(
     "--listen", metavar="tcp://HOST:PORT", help="Also serve workers of other machines (encrypted).",
@@ -103,6 +103,8 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_unsafe
 @_quiet
 @_verbose
+@click.option("--cwd", type=click.Path(), metavar="DIR",
+              help="Working directory of the script (default: as before).")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
 @click.argument("run_dir", required=False, metavar="[RUN]")
 @click.pass_obj

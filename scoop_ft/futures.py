@@ -24,8 +24,8 @@ from . import script
 from .client import serial
 from .client.completions import Completions
 from .client.groups import Chunk, Group, outcome
-from .client.runtime import Part, Runtime, current
-from .client.scopes import Scope, define
+from .client.runtime import Runtime, current
+from .client.scopes import Part, Scope, define
 from .errors import CancelledError, TimeoutError
 from .payload import load
 
@@ -49,6 +49,7 @@ __all__ = [
 
 T = TypeVar("T")
 _map = map
+_PLAIN = (list, tuple, range, str, bytes, dict, set, frozenset)  # to read them runs no user code
 PARTS = 64  # map_reduce cuts its input into about this many tasks, however many workers there are
 
 
@@ -83,7 +84,7 @@ class Future:
         if self._cancelled or self._group.done(self._index):
             return True
         if self._runtime is not None:
-            self._runtime.breathe()
+            _mine(self._runtime).breathe()
         return self._group.done(self._index)
 
     def running(self) -> bool:
@@ -152,17 +153,22 @@ class Future:
 
         Its exceptions are logged and go no further.
         """
-        if self._cancelled or self._group.done(self._index):
-            _call(fn, self)
-        elif self._callbacks is None:
-            self._callbacks = [fn]
-            self._group.watchers.append(self._arrived)
-        else:
-            self._callbacks.append(fn)
+        runtime, scope = self._runtime, self._scope
+        if runtime is not None and scope is not None:
+            with runtime.link.state:  # nothing arrives between the look and the entry
+                if not (self._cancelled or self._group.done(self._index)):
+                    if self._callbacks is None:
+                        self._callbacks = []
+                        self._group.watchers.append(self._arrived)
+                    self._callbacks.append(fn)
+                    return
+        _call(fn, self)
 
     def _arrived(self) -> None:
-        if self._callbacks and self._group.done(self._index) and self._runtime is not None:
-            self._runtime.after(self._call_back)
+        if self._callbacks and self._group.done(self._index):
+            assert self._runtime is not None
+            assert self._scope is not None
+            self._runtime.after(self._scope, self._call_back)
 
     def _call_back(self) -> None:
         callbacks, self._callbacks = self._callbacks, []
@@ -195,8 +201,8 @@ def _call(fn: Callable[[Future], Any], future: Future) -> None:
 
 
 def _mine(runtime: Runtime | None) -> Runtime:
-    if runtime is None:
-        raise RuntimeError("this future is not done and nobody will do it")
+    if runtime is None or runtime is not current():
+        raise RuntimeError("this future belongs to another process: wait for it where it was made")
     return runtime
 
 
@@ -213,7 +219,7 @@ def _runtime() -> Runtime | None:
 # ---- submitting ----------------------------------------------------------------------------
 
 
-def submit(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     """Call ``func(*args, **kwargs)`` somewhere; return a `Future` of its result.
 
     Arguments are pickled now: what you change afterwards is not seen by the call.
@@ -268,9 +274,17 @@ def map(
     runtime = _runtime()
     if runtime is None:
         return iter(_map(func, *iterables))
-    parts = runtime.submit_many(define(func), zip(*iterables, strict=False))
-    runtime.flush()
+    parts = _submit_many(runtime, func, iterables)
     return _in_order(runtime, parts, _deadline(timeout))
+
+
+def _submit_many(
+    runtime: Runtime, func: Callable[..., Any], iterables: Sequence[Iterable[Any]]
+) -> list[Part]:
+    plain = all(type(items) in _PLAIN for items in iterables)
+    parts = runtime.submit_many(define(func), zip(*iterables, strict=False), plain)
+    runtime.flush()
+    return parts
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -333,8 +347,7 @@ def map_as_completed(
     runtime = _runtime()
     if runtime is None:
         return iter(_map(func, *iterables))
-    parts = runtime.submit_many(define(func), zip(*iterables, strict=False))
-    runtime.flush()
+    parts = _submit_many(runtime, func, iterables)
     return _as_they_come(runtime, parts, _deadline(timeout))
 
 

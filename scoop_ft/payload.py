@@ -113,13 +113,13 @@ class Packer:
         Stops after ``most`` calls, or when the packer holds ``most_bytes``; raises like `add_call`,
         with the calls before packed.
         """
-        pack, ends = self._add, self.ends
+        pack = self._add
         for args in calls:
             cause = pack(args)
             if cause is not None:
                 raise _explain_call(args, {}, name, cause) from cause
             most -= 1
-            if most <= 0 or ends[-1] + self._frame_bytes >= most_bytes:
+            if most <= 0 or self.size_bytes >= most_bytes:
                 return
 
     def add(self, value: Any, name: str) -> None:

@@ -142,6 +142,13 @@ class RunDir:
             )
         return _decode(self.run_json, data, RunInfo)
 
+    def created(self) -> float:
+        """Return when the run was made, in seconds since the epoch; 0 where nobody can tell."""
+        try:
+            return self.info().created
+        except RunError:
+            return 0.0
+
     def save_live(self, live: Live) -> None:
         """Write ``live.json``."""
         write_atomically(self.live_json, msgspec.json.encode(live))
@@ -321,7 +328,8 @@ def new_run_id(now: float) -> str:
 
 def find_runs(folder: str | os.PathLike[str] = ".") -> list[RunDir]:
     """List the runs of a folder, the oldest first."""
-    return [RunDir(path.parent) for path in sorted(Path(folder, PARENT).glob("*/run.json"))]
+    found = [RunDir(path.parent) for path in Path(folder, PARENT).glob("*/run.json")]
+    return sorted(found, key=lambda run: (run.created(), run.path))
 
 
 def locate(where: str) -> RunDir:

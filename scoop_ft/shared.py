@@ -26,22 +26,20 @@ def set_const(**constants: Any) -> None:
     Raises
     ------
     TypeError
-        A name has a value already.
+        A name has a value already.  (A task or script that is run again may set it again.)
     UnpicklableError
         A value cannot be sent.
     """
     runtime = current()
     if runtime is None:
         serial.warn()
-    known = _here if runtime is None else runtime.session.consts
     for key, value in constants.items():
-        if key in known and key in _mine:
-            raise TypeError(f"the constant {key!r} is set already: constants do not change")
-        _mine.add(key)
-        if runtime is None:
-            _here[key] = value
-        else:
+        if runtime is not None:
             runtime.set_const(key, value)
+        elif key in _here:
+            raise TypeError(f"the constant {key!r} is set already: constants do not change")
+        else:
+            _here[key] = value
 
 
 def get_const(name: str, timeout: float | None = None) -> Any:
@@ -65,8 +63,6 @@ def get_const(name: str, timeout: float | None = None) -> Any:
         raise TimeoutError(f"nobody has set the constant {name!r}")
     return _here[name]
 
-
-_mine: set[str] = set()  # set by this process: a replayed script may set again what is recorded
 
 setConst = set_const  # SCOOP's names
 getConst = get_const

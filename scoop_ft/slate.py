@@ -46,7 +46,8 @@ class Slate:
         descriptor = os.open(path, flags, 0o600)
         try:
             if flags & os.O_CREAT:
-                os.ftruncate(descriptor, SIZE)
+                # Not a hole: with the disk full, writing to one would kill the worker.
+                os.write(descriptor, bytes(SIZE))
             self._map = mmap.mmap(descriptor, SIZE)
         finally:
             os.close(descriptor)

@@ -17,6 +17,7 @@ import filelock
 import psutil
 
 from .errors import JournalLocked
+from .filesystem import is_no_room
 from .layout import OWNER_FILE, OWNER_LOCK_FILE
 
 
@@ -73,9 +74,25 @@ class OwnerLock:
     def sign(self) -> None:
         """Write down who holds the lock."""
         note = {"pid": os.getpid(), "host": socket.gethostname()}
+        text = json.dumps(note) + "\n"
         fresh = self._folder / f"{OWNER_FILE}.new"
-        fresh.write_text(json.dumps(note) + "\n", encoding="utf-8")
-        fresh.replace(self._folder / OWNER_FILE)
+        try:
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self._folder / OWNER_FILE)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+            if not is_no_room(error.errno):
+                raise
+            self._sign_over(text)
+
+    def _sign_over(self, text: str) -> None:
+        """Write over the note of the one before, which takes no room; it is only a note."""
+        with (
+            contextlib.suppress(OSError),
+            open(self._folder / OWNER_FILE, "r+b", buffering=0) as file,
+        ):
+            file.write(text.encode().ljust(os.fstat(file.fileno()).st_size))
 
     def release(self) -> None:
         """Give the lock back; the note of another process stays."""

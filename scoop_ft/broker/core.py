@@ -87,6 +87,7 @@ class Broker:
         self.bad_messages = 0
         self.journal_info: dict[str, Any] = {}
         self._ack_due: set[bytes] = set()
+        self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
         self.stopping = False
         self.hurry = False  # somebody waits for a sync and does nothing meanwhile
 
@@ -170,6 +171,11 @@ class Broker:
 
     def on_committed(self) -> None:
         """All that was appended is committed and synced: acknowledge what waited for it."""
+        synced, self.sync_due = self.sync_due, set()
+        for session in synced:
+            peer = self.peers.get(session)
+            if peer is not None and peer.connected:
+                self.send(session, wire.Synced(peer.delivered))
         due, self._ack_due = self._ack_due, set()
         for session in due:
             peer = self.peers.get(session)
@@ -196,7 +202,7 @@ class Broker:
 
     def acks_due(self) -> bool:
         """Does a session wait for an acknowledgement that a commit would allow?"""
-        return any(
+        return bool(self.sync_due) or any(
             peer is not None and peer.connected and peer.settled() > peer.acked
             for peer in map(self.peers.get, self._ack_due)
         )
@@ -378,7 +384,7 @@ _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and 
     wire.Cancel: (from_parent.on_cancel, _PARENTS),
     wire.Query: (from_parent.on_query, _PARENTS),
     wire.End: (from_parent.on_end, _ROOT),
-    wire.Results: (from_worker.on_results, _WORKER),
+    wire.Results: (from_worker.on_results, _PARENTS),  # a root gives back what was passed on
     wire.Returned: (from_worker.on_returned, _WORKER),
     wire.Idle: (from_worker.on_idle, _WORKER),
     wire.Leaving: (from_worker.on_leaving, _WORKER),

@@ -46,14 +46,11 @@ class Delivery:
         if message.kept and family.host == sender:
             return
         if batch.intact and batch.claimed is None and fresh == message.ranges:
-            self._broker.send(
-                family.host,
-                Deliver(
-                    batch.parent, batch.first, message.ranges, message.status, message.ends, 0,
-                    message.buffers,
-                ),
-                frames,
+            deliver = Deliver(
+                batch.parent, batch.id, batch.first, message.ranges, message.status, message.ends,
+                0, message.buffers,
             )  # fmt: skip
+            self._send(family, deliver, frames)
             return
         for start, stop in fresh:
             self.deliver(batch, start, stop)
@@ -85,10 +82,17 @@ class Delivery:
                 if seq != seen:
                     seen, header = seq, decode_header(view.header(seq), Results)
                 for c, d in batch.claimed_stretches(low, high):
-                    self._send_slice(family, header, seq, c, d, shift)
+                    self._send_slice(family, batch, header, seq, c, d, shift)
 
     def _send_slice(
-        self, family: Family, header: Results, seq: int, start: int, stop: int, shift: int
+        self,
+        family: Family,
+        batch: Batch,
+        header: Results,
+        seq: int,
+        start: int,
+        stop: int,
+        shift: int,
     ) -> None:
         """Send the results of the indices from ``start`` to ``stop`` of one record."""
         position = _position(header.ranges, start)
@@ -100,19 +104,22 @@ class Delivery:
         status = header.status[position : position + count]
         frames: list[Ref] = [Ref(seq, base, last)]
         frames += [Ref(seq, buffer=k) for k, _ in chosen]
-        self._broker.send(
-            family.host,
-            Deliver(
-                family.parent,
-                shift,
-                [(start, stop)],
-                status if any(status) else b"",
-                bytes(ends[position : position + count]),
-                base,
-                [item for _, item in chosen],
-            ),
-            frames,
+        deliver = Deliver(
+            family.parent,
+            batch.id,
+            shift,
+            [(start, stop)],
+            status if any(status) else b"",
+            bytes(ends[position : position + count]),
+            base,
+            [item for _, item in chosen],
         )
+        self._send(family, deliver, frames)
+
+    def _send(self, family: Family, deliver: Deliver, frames: Sequence[Buffer | Ref]) -> None:
+        self._broker.peers[family.host].delivered += 1
+        self._broker.sync_due.add(family.host)
+        self._broker.send(family.host, deliver, frames)
 
 
 def _position(ranges: Sequence[Range], index: int) -> int:

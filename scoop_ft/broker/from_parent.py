@@ -272,9 +272,16 @@ def drop_orphans(b: Broker) -> None:
 def on_set_const(
     b: Broker, peer: Peer, m: wire.SetConst, header: bytes, frames: Sequence[Buffer]
 ) -> None:
-    """A constant: recorded, and told to everybody."""
+    """A constant: recorded, and told to everybody.
+
+    The first value counts, whoever else may have set one at the same time; but the root, when it is
+    run again, may know better.
+    """
     known = b.book.consts.get(m.key)
     if known is not None and _same_record(b, known[0], frames):
+        return
+    if known is not None and peer.role != "root":
+        _send_const(b, peer.session, m.key, *known)
         return
     seq = b.append(Kind.CONST, header, frames[0], frames[1:])
     b.book.apply_const(seq, m)

@@ -28,7 +28,7 @@ def on_results(
     if batch is None:
         _without_batch(b, peer, m, header, frames)
         return
-    if m.ranges[-1][1] > batch.count or (m.status and max(m.status) > wire.Status.RAISED):
+    if m.ranges[-1][1] > batch.count or (m.status and max(m.status) > wire.Status.LOST):
         raise ProtocolError("results that no worker can have")
     if m.timed:
         function = batch.functions[0] if len(batch.functions) == 1 else _function(b, batch, m)

@@ -36,10 +36,10 @@ class Peer:
     """
 
     __slots__ = (
-        "acked", "agent", "backlog_s", "connected", "functions", "heard_at", "host", "idle",
-        "isolated", "leases", "load", "lost_at", "pid", "recall", "recall_at", "recall_sent",
-        "recall_wait", "report", "role", "runs", "seen", "session", "suspended", "tasks_done",
-        "unsettled",
+        "acked", "agent", "backlog_s", "connected", "delivered", "functions", "heard_at", "host",
+        "idle", "isolated", "leases", "load", "lost_at", "pid", "recall", "recall_at",
+        "recall_sent", "recall_wait", "report", "role", "runs", "seen", "session", "suspended",
+        "tasks_done", "unsettled",
     )  # fmt: skip
 
     def __init__(self, hello: Hello, now: float) -> None:
@@ -59,6 +59,7 @@ class Peer:
         self.suspended = False
         self.isolated = False
         self.runs = 0
+        self.delivered = 0  # `Deliver` messages on this connection
         self.seen = 0
         self.acked = 0
         self.unsettled: set[int] = set()

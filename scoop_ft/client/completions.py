@@ -53,15 +53,16 @@ class Completions(Generic[T]):
         while self._changed:
             group = self._changed.popleft()
             waiting = self._waiting[group]
-            arrivals = group.arrivals
-            for start, stop, _, _ in arrivals[self._seen[group] :]:
+            # Another thread may bring more meanwhile: what is looked at is what was there now.
+            arrivals = group.arrivals[self._seen[group] :]
+            self._seen[group] += len(arrivals)
+            for start, stop, _, _ in arrivals:
                 if len(waiting) < stop - start:
                     found = sorted(index for index in waiting if start <= index < stop)
                 else:
                     found = [index for index in range(start, stop) if index in waiting]
                 for index in found:
                     self.ready.extend(waiting.pop(index))
-            self._seen[group] = len(arrivals)
         return bool(self.ready)
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ class Group:
             self.missing = 0
         else:
             self._put_part(start, stop, chunk, position)
-        for watcher in self.watchers:
+        for watcher in tuple(self.watchers):  # another thread may end its watch meanwhile
             watcher()
 
     def _put_part(self, start: int, stop: int, chunk: Chunk | Single, position: int) -> None:
@@ -104,8 +104,10 @@ class Group:
             end = start + 1
             while end < stop and where[end] < 0:
                 end += 1
-            where[start:end] = array("i", (len(self.arrivals),)) * (end - start)
+            # In this order: who sees that a result is there finds it, in whatever thread.
+            number = len(self.arrivals)
             self.arrivals.append((start, end, chunk, position))
+            where[start:end] = array("i", (number,)) * (end - start)
             self.missing -= end - start
             start, position = end, position + end - start
 

@@ -20,11 +20,10 @@ from ..payload import Packer, load
 from ..wire import messages as wire
 from .groups import Group
 from .link import TICK_S, Link
-from .scopes import Definition, Scope
+from .scopes import Definition, Part, Scope
 from .session import Session
 
 WINDOW_BYTES: Final = 64 << 20  # no more payload than this waits for the broker's sync
-Part = tuple[Group, int, int]  # group, first index, count
 
 _current: Runtime | None = None
 
@@ -53,6 +52,7 @@ class Runtime(ABC):
     def __init__(self, session: Session, link: Link) -> None:
         self.session = session
         self.link = link
+        self._const_setters: dict[str, Scope] = {}
 
     @abstractmethod
     def scope(self) -> Scope:
@@ -69,8 +69,8 @@ class Runtime(ABC):
         """Wait until something is so that arrivals in ``groups`` may bring; False: time over."""
 
     @abstractmethod
-    def after(self, callback: Callable[[], None]) -> None:
-        """Call something soon, where user code may run."""
+    def after(self, scope: Scope, callback: Callable[[], None]) -> None:
+        """Call something soon, where the parent's code may run (``link.state`` held)."""
 
     @abstractmethod
     def breathe(self) -> None:
@@ -92,18 +92,22 @@ class Runtime(ABC):
         self.throttle()
         return scope, group, index
 
-    def submit_many(self, function: Definition, calls: Iterable[tuple[Any, ...]]) -> list[Part]:
-        """Submit one call for each tuple of arguments, read as they are packed."""
+    def submit_many(
+        self, function: Definition, calls: Iterable[tuple[Any, ...]], plain: bool
+    ) -> list[Part]:
+        """Submit one call for each tuple of arguments, read as they are packed.
+
+        ``plain`` says that reading them runs no user code: then many are packed at once.
+        """
         scope = self.scope()
-        iterator = iter(calls)
         parts: list[Part] = []
+        iterator = iter(calls)
         for first in iterator:
-            rest = chain((first,), islice(iterator, scope.room() - 1))
             with scope.lock:
-                part = scope.add_many(function, rest, scope.room())
-                parts.append(part)
-                if part[1] == 0:
-                    self.opened(scope)
+                self.opened(scope)
+                room = scope.room()
+                rest = islice(iterator, room - 1) if plain else scope.reading(iterator, self.opened)
+                parts += scope.add_many(function, chain((first,), rest), room)
                 if scope.is_full():
                     self.close(scope)
             self.throttle()
@@ -167,17 +171,33 @@ class Runtime(ABC):
     # ---- constants -------------------------------------------------------------------------
 
     def set_const(self, key: str, value: Any) -> None:
-        """Share a constant with all processes of the run."""
+        """Share a constant with all processes of the run; raises TypeError when it has a value.
+
+        A parent that is run again sets again what is recorded: that is none of its faults.
+        """
         packer = Packer()
         packer.add(value, f"constant {key!r}")
         packed = packer.take()
-        frames = [packed.payload, *packed.frames]
-        session = self.session
+        frames = [packed.payload, *map(bytes, packed.frames)]
+        session, scope = self.session, self.scope()
         with self.link.state:
+            known = session.consts.get(key)
+            if known is not None:
+                same = frames == [bytes(known[0]), *map(bytes, known[1])]
+                if self._const_setters.get(key) is scope or not (same or self.sets_const_anew()):
+                    raise TypeError(f"the constant {key!r} is set already: constants do not change")
+            self._const_setters[key] = scope
+            if known is not None and same:
+                return
             session.consts[key] = (frames[0], list(frames[1:]))
             sizes = [size for _, size in packed.buffers]
             session.keep(wire.SetConst(session.number(), key, sizes), frames)
+            session.on_event()
         self.link.wake()
+
+    def sets_const_anew(self) -> bool:
+        """May this process give another value to what another process has set?"""
+        return False
 
     def get_const(self, key: str, timeout_s: float | None) -> Any:
         """Return a constant, waiting for it; raises TimeoutError."""
@@ -225,14 +245,20 @@ class RootRuntime(Runtime):
     ) -> bool:
         """Wait at the socket."""
         self.flush()
+        if timeout_s is not None and timeout_s <= 0:
+            self.link.pump(0.0)
         return self.link.wait(ready, timeout_s)
+
+    def sets_const_anew(self) -> bool:
+        """The script, run again, may know better: what it set before came from itself."""
+        return True
 
     def breathe(self) -> None:
         """Look at the socket."""
         self.flush()
         self.link.pump(0.0)
 
-    def after(self, callback: Callable[[], None]) -> None:
+    def after(self, scope: Scope, callback: Callable[[], None]) -> None:
         """Call something after the next look at the socket."""
         self._callbacks.append(callback)
 

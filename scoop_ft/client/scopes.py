@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from ..ids import digest
@@ -19,6 +19,9 @@ from .groups import Chunk, Group
 
 BATCH_TASKS: Final = 2_048
 BATCH_BYTES: Final = 256 << 10
+
+
+Part = tuple[Group, int, int]  # group, first index, count
 
 
 class Definition(NamedTuple):
@@ -72,8 +75,8 @@ class Scope:
     """
 
     __slots__ = (
-        "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which", "abandoned",
-        "alive", "lineage", "lock", "next", "replayed", "task",
+        "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which",
+        "abandoned", "alive", "lineage", "lock", "next", "replayed", "task",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -86,7 +89,8 @@ class Scope:
         self.lock = threading.RLock()
         self._groups: list[Group] = []
         self._firsts: list[int] = []
-        self._packer: Packer | None = None
+        self._packer = Packer()
+        self._bulk: tuple[Definition, list[Part]] | None = None  # what `add_many` is at
         self._group = Group(0, 0)
         self._functions: list[Definition] = []
         self._indices: dict[bytes, int] = {}
@@ -98,33 +102,75 @@ class Scope:
         self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Group, int]:
         """Put a call into the open batch; return where its result will be."""
-        packer = self._open()
+        packer = self._packer
+        if packer.count != self._group.count:
+            self._settle()
         packer.add_call(args, kwargs, function.name)
+        group = self._group  # only now: pickling may have run user code that ended the batch
         self._which.append(self._index(function))
-        self._group.count += 1
-        self._group.missing += 1
+        group.count += 1
+        group.missing += 1
         self.next += 1
-        return self._group, self._group.count - 1
+        return group, group.count - 1
 
     def add_many(
         self, function: Definition, calls: Iterable[tuple[Any, ...]], room: int
-    ) -> tuple[Group, int, int]:
-        """Put calls into the open batch, until it is full; return group, first index and count.
-
-        The group is the one that had room when this began.
-        """
-        packer = self._open()
-        group, first = self._group, self._group.count
-        before = packer.count
+    ) -> list[Part]:
+        """Put calls into the open batch, until it is full; return where their results will be."""
+        parts: list[Part] = []
+        outer = self._bulk
+        self._settle()
+        self._bulk = function, parts
         try:
-            packer.add_calls(calls, function.name, room, BATCH_BYTES)
+            self._packer.add_calls(calls, function.name, room, BATCH_BYTES)
         finally:
-            count = packer.count - before
-            self._which.extend(array("H", (self._index(function),)) * count)
-            group.count += count
-            group.missing += count
-            self.next += count
-        return group, first, count
+            self._settle()
+            self._bulk = outer
+        return parts
+
+    def reading(
+        self, calls: Iterator[tuple[Any, ...]], opened: Callable[[Scope], None]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield calls to `add_many`, with the lock free while one is read.
+
+        Reading runs user code: it may take long, submit, or wait for another thread that submits.
+        """
+        lock, bulk, nothing = self.lock, self._bulk, ()
+        ends = self._packer.ends
+        while True:
+            lock.release()
+            try:
+                call = next(calls, nothing)
+            finally:
+                lock.acquire()
+            if call is nothing:
+                return
+            if self._bulk is not bulk:
+                self._settle()
+                self._bulk = bulk
+            if ends is not self._packer.ends:
+                ends = self._packer.ends
+            if not ends:
+                opened(self)
+            yield call
+            if len(ends) >= BATCH_TASKS:
+                return
+
+    def _settle(self) -> None:
+        """Count what `add_many` has packed so far.
+
+        Pickling runs user code, which may submit or wait, and so come here in the midst of it.
+        """
+        group = self._group
+        count = self._packer.count - group.count
+        if not count or self._bulk is None:
+            return
+        function, parts = self._bulk
+        self._which.extend(array("H", (self._index(function),)) * count)
+        parts.append((group, group.count, count))
+        group.count += count
+        group.missing += count
+        self.next += count
 
     def room(self) -> int:
         """Return how many calls the open batch still takes."""
@@ -133,20 +179,11 @@ class Scope:
     def is_full(self) -> bool:
         """Must the open batch be closed?"""
         packer = self._packer
-        return packer is not None and (
-            packer.count >= BATCH_TASKS or packer.size_bytes >= BATCH_BYTES
-        )
+        return packer.count >= BATCH_TASKS or packer.size_bytes >= BATCH_BYTES
 
     def has_open(self) -> bool:
         """Is there a call that has not left?"""
-        return self._packer is not None and self._packer.count > 0
-
-    def _open(self) -> Packer:
-        if self._packer is None:
-            self._packer = Packer()
-        if self._group.count == 0:
-            self._group = Group(self.next, 0)
-        return self._packer
+        return self._packer.count > 0
 
     def _index(self, function: Definition) -> int:
         index = self._indices.get(function.digest)
@@ -159,13 +196,13 @@ class Scope:
         """End the open batch; None when there is nothing in it."""
         if not self.has_open():
             return None
-        assert self._packer is not None
+        self._settle()
         group, packed = self._group, self._packer.take()
         which = self._which.tobytes() if len(self._functions) > 1 else b""
         closed = Closed(self, group, self._functions, which, packed)
         self._groups.append(group)
         self._firsts.append(group.first)
-        self._group = Group(0, 0)
+        self._group = Group(self.next, 0)
         self._functions = []
         self._indices = {}
         self._which = array("H")

@@ -7,14 +7,18 @@ share it; `worker.session` adds what only workers do.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import msgspec
 
 from ..errors import BrokenRun
 from ..ids import batch_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
+from ..wire.messages import Status
 from .groups import Chunk
 from .scopes import Closed, Definition, Scope
 
@@ -63,8 +67,12 @@ class Session:
         self._n = 0
         self._batches = 0
         self._unacknowledged: deque[tuple[int, wire.Message, Frames, int]] = deque()
+        # What the broker has passed on and may not have synced, with our last number then.
+        self._unsynced: deque[tuple[int, wire.Deliver, Frames]] = deque()
+        self._synced = 0
         self._defined: set[bytes] = set()
         self._answers: dict[int, Any] = {}
+        self._cancels: dict[int, bytes] = {}  # request -> parent
         self._requests = 0
 
     # ---- saying ----------------------------------------------------------------------------
@@ -129,6 +137,8 @@ class Session:
         """Send a request; `answer` gives what comes back under the number returned."""
         self._requests += 1
         message: Any = make(self._requests)
+        if type(message) is wire.Cancel:
+            self._cancels[self._requests] = message.parent
         if getattr(message, "n", 0):
             self.keep(message)
         else:
@@ -149,8 +159,9 @@ class Session:
 
     def hello(self) -> wire.Hello:
         """Return who we are, what we hold, and what we wait for."""
+        until = self._unacknowledged_from()
         hosting = [
-            wire.Hosting(scope.task, scope.submitted(), scope.waits_for())
+            self._hosting(scope, until.get(scope.task, scope.submitted()))
             for scope in self.scopes.values()
             if scope.alive and self.is_recorded(scope)
         ]
@@ -158,6 +169,23 @@ class Session:
             wire.PROTOCOL_VERSION, self.session, self.role, self.host, os.getpid(), self.agent,
             hosting, self.holding(),
         )  # fmt: skip
+
+    def _unacknowledged_from(self) -> dict[bytes, int]:
+        """Return, by parent, the first ordinal of what is said again after `Welcome`.
+
+        The broker may have missed that; until it has compared it, what it has at these ordinals
+        may be other calls of an earlier run of the parent.
+        """
+        until: dict[bytes, int] = {}
+        for _, message, _, _ in self._unacknowledged:
+            if type(message) is wire.Submit:
+                until.setdefault(message.parent, message.first)
+        return until
+
+    @staticmethod
+    def _hosting(scope: Scope, until: int) -> wire.Hosting:
+        ranges = [(a, min(b, until)) for a, b in scope.waits_for() if a < until]
+        return wire.Hosting(scope.task, until, ranges)
 
     def is_recorded(self, scope: Scope) -> bool:
         """Does the broker know this parent?"""
@@ -182,7 +210,33 @@ class Session:
     def _on_welcome(self, m: wire.Welcome, frames: Frames) -> None:
         self.welcomed = True
         self.settings = m.settings
+        self._renumber()
         self.outbox = [(message, parts) for _, message, parts, _ in self._unacknowledged]
+
+    def _renumber(self) -> None:
+        """Put what must be said again in the order in which it happened.
+
+        A result that came from a broker that died may be in no journal: the new one gets it before
+        whatever was submitted after it came.
+        """
+        kept, self._unacknowledged = self._unacknowledged, deque()
+        unsynced, self._unsynced = self._unsynced, deque()
+        self._synced = 0
+        self.unacknowledged_bytes = 0
+        welcomed, self.welcomed = self.welcomed, False  # nothing is sent yet
+        while kept or unsynced:
+            if unsynced and (not kept or kept[0][0] > unsynced[0][0]):
+                _, deliver, frames = unsynced.popleft()
+                self.keep(_give_back(deliver, self.number()), frames)
+            else:
+                _, message, frames, _ = kept.popleft()
+                again = self.again(message)
+                self.keep(msgspec.structs.replace(again, n=self.number()), frames)
+        self.welcomed = welcomed
+
+    def again(self, message: Any) -> Any:
+        """Return a message as it is to be said to another broker."""
+        return message
 
     def _on_refused(self, m: wire.Refused, frames: Frames) -> None:
         self.ended = m.reason
@@ -196,7 +250,13 @@ class Session:
             self.unacknowledged_bytes -= kept.popleft()[3]
         self.on_event()
 
+    def _on_synced(self, m: wire.Synced, frames: Frames) -> None:
+        while self._unsynced and self._synced < m.delivered:
+            self._unsynced.popleft()
+            self._synced += 1
+
     def _on_deliver(self, m: wire.Deliver, frames: Frames) -> None:
+        self._unsynced.append((self._n, m, frames))
         scope = self.scopes.get(m.parent)
         if scope is None:
             return
@@ -217,6 +277,15 @@ class Session:
 
     def _on_cancelled(self, m: wire.Cancelled, frames: Frames) -> None:
         self._answers[m.request] = m.ranges
+        # Answered, it must not be said again: nobody would wait for the second answer.
+        kept, self._unacknowledged = self._unacknowledged, deque()
+        for each in kept:
+            if type(each[1]) is not wire.Cancel or each[1].request != m.request:
+                self._unacknowledged.append(each)
+        scope = self.scopes.get(self._cancels.pop(m.request, b""))
+        if scope is not None:
+            for start, stop in m.ranges:
+                scope.deliver(start, stop, _cancelled(stop - start), 0)
         self.on_event()
 
     def _on_answer(self, m: wire.Answer, frames: Frames) -> None:
@@ -229,6 +298,20 @@ class Session:
     def broken(self) -> BrokenRun:
         """Return the error for those who still wait."""
         return BrokenRun(f"the run has ended: {self.ended}; 'scoop-ft resume' goes on with it")
+
+
+def _cancelled(count: int) -> Chunk:
+    """Return the results of children that will not run."""
+    ends = memoryview(bytes(4 * count)).cast("I")
+    return Chunk(bytes((Status.CANCELLED,)) * count, ends, 0, b"", {})
+
+
+def _give_back(m: wire.Deliver, n: int) -> wire.Results:
+    """Return what a broker had passed on, as the results it was."""
+    ends = m.ends
+    if m.base:
+        ends = array("I", (end - m.base for end in memoryview(ends).cast("I"))).tobytes()
+    return wire.Results(n, m.batch, m.ranges, m.status, ends, m.buffers, 0, 0, True)
 
 
 def _positions(ranges: Sequence[tuple[int, int]]) -> Callable[[int], int]:
@@ -249,6 +332,7 @@ HANDLERS: dict[type, Callable[[Any, Any, Frames], None]] = {
     wire.Unknown: Session._on_unknown,
     wire.Ack: Session._on_ack,
     wire.Deliver: Session._on_deliver,
+    wire.Synced: Session._on_synced,
     wire.Const: Session._on_const,
     wire.Cancelled: Session._on_cancelled,
     wire.Answer: Session._on_answer,

@@ -32,6 +32,7 @@ class Options:
 
     workers: int | None = None
     seed: int | None = None
+    cwd: str | None = None
     max_attempts: int | None = None
     listen: str | None = None
     unsafe_filesystem: bool = False
@@ -98,9 +99,9 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
             return 0
         check_script(info.script)
-        if not os.path.isdir(info.cwd):
-            raise RunError(f"the folder in which the run was started is gone: {info.cwd}")
         changed = _changed(info, args, options)
+        if not os.path.isdir(changed.cwd):
+            raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
         if changed != info:
             directory.save_info(changed)
         if not options.quiet:
@@ -121,6 +122,8 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         value = getattr(options, name)
         if value is not None:
             setattr(changed, name, value)
+    if options.cwd is not None:
+        changed.cwd = os.path.abspath(options.cwd)
     changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
     return changed
 

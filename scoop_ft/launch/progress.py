@@ -133,11 +133,19 @@ class Progress:
 
     # ---- plain lines ----------------------------------------------------------------------------
 
-    def plain_due(self, now: float) -> str:
-        """Return the line that is due, if something changed; else nothing."""
-        if now < self._plain_at:
+    def plain_due(self, now: float, *, quiet: bool = False) -> str:
+        """Return the line that is due, if something changed; else nothing.
+
+        A new reason to wait is due at once.  ``quiet`` hears of waiting only, and only when it
+        lasts.
+        """
+        waiting = self.figures.waiting
+        said = self._plain_said.waiting if self._plain_said is not None else ""
+        if now < self._plain_at and (quiet or not waiting or waiting == said):
             return ""
         self._plain_at = now + PLAIN_S
+        if quiet and not waiting:
+            return ""
         return self.plain() if self.figures != self._plain_said else ""
 
     def plain(self) -> str:

@@ -6,6 +6,7 @@ loop over signals, pipes and the broker's messages) and carries out the end of a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -123,6 +124,7 @@ class Supervisor:
             self._start_broker()
             self._start_root()
             self.host.tick()
+            self._save_live()
             self.host.connect()
             while not self._over():
                 self._round(wakeup)
@@ -316,8 +318,8 @@ class Supervisor:
         self.progress.update(Figures.of(agent.stats, agent.wanted, self._waiting(now)), now)
         if self.progress.figures.submitted > before.submitted:
             self.screen.release_bar()  # whatever the script had asked, it has gone on
-        if not self._bar and not self._quiet and self._ending is None:
-            line = self.progress.plain_due(now)
+        if not self._bar and self._ending is None:
+            line = self.progress.plain_due(now, quiet=self._quiet)
             if line:
                 self.screen.say(line)
 
@@ -337,18 +339,17 @@ class Supervisor:
             self.screen.say(text)
 
     def _save_live(self) -> None:
-        self.host.spawned = self._live_changed = False
-        self._run.save_live(
-            Live(
-                host=socket.gethostname(),
-                launcher=self._process(os.getpid()),
-                root=self._process_of(self._root, self._root_upkeep.restarts),
-                broker=self._process_of(self._broker, self._broker_upkeep.restarts),
-                workers=[
-                    self._process(child.pid, id=child.key.hex()) for child in self.host.workers()
-                ],
-            )
+        live = Live(
+            host=socket.gethostname(),
+            launcher=self._process(os.getpid()),
+            root=self._process_of(self._root, self._root_upkeep.restarts),
+            broker=self._process_of(self._broker, self._broker_upkeep.restarts),
+            workers=[self._process(child.pid, id=child.key.hex()) for child in self.host.workers()],
         )
+        # A full disk is no reason to end: what the file says is old until there is room.
+        with contextlib.suppress(OSError):
+            self._run.save_live(live)
+            self.host.spawned = self._live_changed = False
 
     def _process_of(self, child: Child | None, restarts: int) -> LiveProcess | None:
         return self._process(child.pid, restarts=restarts) if child is not None else None

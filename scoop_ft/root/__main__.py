@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     args = sys.argv[1:] if argv is None else argv
     from ..client.connection import Connection
     from ..client.link import Link
-    from ..client.runtime import RootRuntime, install
+    from ..client.runtime import RootRuntime, current, install
     from ..client.session import Session
     from ..errors import BrokenRun, RunError
     from ..rundir import RunDir
@@ -50,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         code = _run_script(info)
         interrupts.off()
+        if current() is not runtime:
+            return code  # a child that the script has forked
         if code == INTERRUPTED and interrupts.seen:
             return code
         _end(runtime, link, code)

@@ -237,6 +237,7 @@ def _function(m: Function, frames: Sequence[Buffer]) -> None:
 
 
 def _deliver(m: Deliver, frames: Sequence[Buffer]) -> None:
+    _need(len(m.batch) == BATCH_ID_BYTES, "wrong id")
     count = _check_ranges(m.ranges, MAX_COUNT)
     _check_status(m.status, count)
     _check_frames(count, m.ends, m.base, m.buffers, frames, MAX_COUNT)

@@ -40,8 +40,9 @@ class Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
 
 
 class Hosting(msgspec.Struct, array_like=True, frozen=True):
-    """A parent that runs in this session: it has submitted the ordinals below ``next``, and still
-    waits for those in ``ranges``."""
+    """A parent that runs in this session: it has submitted the ordinals below ``next`` (what was
+    not acknowledged is left out: it is submitted again), and still waits for those in ``ranges``.
+    """
 
     parent: bytes
     next: int
@@ -251,16 +252,25 @@ class Function(Message, frozen=True, tag=37):
 class Deliver(Message, frozen=True, tag=38):
     """Results for a parent: the child of ordinal ``index + shift`` for each index in ``ranges``.
 
-    Frames: payload, buffers.  The payload frame begins at ``base`` of what ``ends`` counts.
+    ``batch`` is their batch.  Frames: payload, buffers.  The payload frame begins at ``base`` of
+    what ``ends`` counts.  The receiver keeps the message until `Synced`: a broker that died may
+    have passed on what it had not recorded, and then gets it back as `Results`.
     """
 
     parent: bytes
+    batch: bytes
     shift: int
     ranges: list[Range]
     status: bytes
     ends: bytes
     base: int
     buffers: list[tuple[int, int]]
+
+
+class Synced(Message, frozen=True, tag=46):
+    """The first ``delivered`` `Deliver` messages on this connection are committed and synced."""
+
+    delivered: int
 
 
 class Recall(Message, frozen=True, tag=39):
@@ -316,5 +326,5 @@ FromPeer = (
 )  # fmt: skip
 FromBroker = (
     Welcome | Refused | Unknown | Ack | Run | Function | Deliver | Recall | Drop | Const
-    | Cancelled | Answer | Stats | Stop
+    | Cancelled | Answer | Stats | Stop | Synced
 )  # fmt: skip

@@ -57,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     install(WorkerRuntime(session, link, crew))
     exit_ = _Exit(session, link, crew)
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: _in_child(crew))
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)
@@ -83,6 +85,13 @@ def _prepare_script(settings: dict[str, Any]) -> None:
 
     if settings.get("script"):
         script.prepare_worker(settings["script"], settings.get("args", []))
+
+
+def _in_child(crew: Crew) -> None:
+    """A task has forked: its child is an ordinary process, which signals end."""
+    crew.forked = True
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Exit:

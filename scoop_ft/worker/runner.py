@@ -10,6 +10,8 @@ All of it happens in the main thread.  The link's lock is never held while user 
 from __future__ import annotations
 
 import heapq
+import logging
+import os
 import sys
 import time
 import traceback
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterable
 
 import greenlet
 
+from .. import script
 from ..client.groups import Group
 from ..client.link import TICK_S, Link
 from ..client.scopes import Scope
@@ -55,7 +58,7 @@ class Runner(greenlet.greenlet):
         self.parked = False
         self.waited = False
         self.abandoned = False
-        self.callbacks: list[Callable[[], None]] = []
+        self.callbacks: deque[Callable[[], None]] = deque()
 
 
 class Crew:
@@ -78,9 +81,12 @@ class Crew:
         self._spare: list[Runner] = []
         self._yielded: deque[Runner] = deque()
         self._parked: set[Runner] = set()
+        self._parents: dict[bytes, Runner] = {}  # those whose tasks have submitted, by task
         self._deadlines: list[tuple[float, int, Runner]] = []
         self._tickets = 0
         self.leaving = False
+        self._imported = False
+        self.forked = False  # this is a child that a task has forked: it runs no tasks
         self._waiters: set[Runner] = set()
         session.on_abandon = self._abandon
         session.on_event = self.wake_waiters
@@ -97,9 +103,10 @@ class Crew:
                 self._resume(self.ready.popleft())
             elif len(session.queue):
                 session.idle = False
+                before = len(self._yielded)  # the runner may yield too, before all else has run
                 runner = self._spare.pop() if self._spare else Runner(self)
                 runner.switch()
-                while self._yielded:
+                for _ in range(before):
                     self._resume(self._yielded.popleft())
             elif self._yielded:
                 self._resume(self._yielded.popleft())
@@ -155,15 +162,25 @@ class Crew:
                 group.watchers.append(wake)
             if not watched:
                 self._waiters.add(runner)
+        others_ran = False
         try:
             while True:
+                self._run_callbacks(runner)
                 with self.link.state:
                     if ready():
                         return True
-                    if deadline is not None and time.monotonic() >= deadline:
+                    if runner.callbacks:
+                        continue
+                    late = deadline is not None and time.monotonic() >= deadline
+                    if late and others_ran:
                         return False
-                    self._park(runner, deadline)
-                self._switch_away(runner)
+                    if not late:
+                        self._park(runner, deadline)
+                if late:
+                    self.breathe()  # who asks again and again, without waiting, gets his answer
+                else:
+                    self._switch_away(runner)
+                others_ran = True
         finally:
             with self.link.state:
                 for group in watched:
@@ -225,6 +242,11 @@ class Crew:
     def current(self) -> Runner:
         """Return the runner of the task that calls."""
         runner = greenlet.getcurrent()
+        if self.forked:
+            raise RuntimeError(
+                "a process that a task has forked cannot use the task's futures: wait for them "
+                "in the task itself"
+            )
         if not isinstance(runner, Runner):
             raise RuntimeError(
                 "futures can be used in the thread that runs the task only, not in a thread "
@@ -244,6 +266,7 @@ class Crew:
             scope = Scope(task, lineage(span.lineage, ordinal), replayed=replayed)
             with self.link.state:
                 self.session.scopes[task] = scope
+                self._parents[task] = runner
             runner.scope = scope
         return runner.scope
 
@@ -296,6 +319,8 @@ class Crew:
         session.running[task] = (span, index)
         digest = span.function(index)
         try:
+            if not self._imported:
+                self._import_script()
             view, buffers = span.arguments(index)
             args = load(view, buffers)
             function = session.callable(digest)
@@ -306,23 +331,53 @@ class Crew:
         except Abandoned:
             payload, frames, status = b"", [], -1
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
+            if self.forked:
+                end_child(error)
             payload, frames = dump_exception(error, _trace(error))
             status = int(Status.RAISED)
+        if self.forked:
+            end_child(None)
         if runner.callbacks:
-            self._run_callbacks(runner)
+            self._end_callbacks(runner)
         with self.link.state:
             if runner.scope is not None:
                 session.end(runner.scope)
+                self._parents.pop(task, None)
                 runner.scope = None
             del session.running[task]
             if status >= 0:
                 session.finish(span, (index, status, payload, frames))
         runner.abandoned = False
 
+    # ---- callbacks -----------------------------------------------------------------------------
+
+    def call_back(self, scope: Scope, callback: Callable[[], None]) -> None:
+        """Let a parent call something when it next waits, or ends; wake it if it waits."""
+        runner = self._parents.get(scope.task)
+        if runner is not None and runner.scope is scope:
+            runner.callbacks.append(callback)
+            self.wake(runner)
+
+    def _import_script(self) -> None:
+        """Import the script before anything of a task is unpickled.
+
+        Pickles that make their classes anew (DEAP's do) must find them made by the script.
+        """
+        script.load_if_pending()
+        self._imported = True
+
     def _run_callbacks(self, runner: Runner) -> None:
-        callbacks, runner.callbacks = runner.callbacks, []
-        for callback in callbacks:
-            callback()
+        callbacks = runner.callbacks
+        while callbacks:
+            callbacks.popleft()()
+
+    def _end_callbacks(self, runner: Runner) -> None:
+        """Call what is left when the task has its result: nothing it does changes that."""
+        try:
+            self._run_callbacks(runner)
+        except BaseException:  # SystemExit and its like; the others were logged
+            logging.getLogger("scoop_ft").exception("a callback of a future failed")
+            runner.callbacks.clear()
 
 
 def _trace(error: BaseException) -> str:
@@ -332,6 +387,18 @@ def _trace(error: BaseException) -> str:
         trace = trace.tb_next
     text = traceback.format_exception(type(error), error, trace)
     return "".join(text)
+
+
+def end_child(error: BaseException | None) -> None:
+    """End a process that a task has forked, and that has come to the task's end, as Python does."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        code = 1
+    flush_output()
+    os._exit(code & 0xFF)
 
 
 def flush_output() -> None:

@@ -46,6 +46,6 @@ class WorkerRuntime(Runtime):
         self.flush()
         self._crew.breathe()
 
-    def after(self, callback: Callable[[], None]) -> None:
-        """Call something at the end of the task that is its parent."""
-        self._crew.current().callbacks.append(callback)
+    def after(self, scope: Scope, callback: Callable[[], None]) -> None:
+        """Call something when the parent next waits, or ends."""
+        self._crew.call_back(scope, callback)

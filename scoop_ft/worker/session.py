@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
+import msgspec
+
 from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
@@ -206,6 +208,14 @@ class WorkerSession(Session):
         ]
         held += [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
         return held
+
+    def again(self, message: Any) -> Any:
+        """Return a message as it is to be said to another broker."""
+        if type(message) is not wire.Submit or not message.claimed:
+            return message
+        # Some of it may have been handed back since, or has ended: its results follow.
+        held = sorted((a, z) for batch, a, z in self.holding() if batch == message.batch)
+        return msgspec.structs.replace(message, claimed=held)
 
     def leave(self) -> None:
         """Hand back what has not started, and say good-bye."""

@@ -82,6 +82,7 @@ class FakePeer:
         self.kept: deque[tuple[int, Any, Sequence[Buffer]]] = deque()
         self.n = 0
         self.batches = 0
+        self.defined = False
         self.stopped = ""
 
     # ---- connecting ------------------------------------------------------------------------
@@ -135,7 +136,8 @@ class FakePeer:
 
     def define(self) -> None:
         """Send the function, once."""
-        if self.n == 0:
+        if not self.defined:
+            self.defined = True
             self.keep(wire.Define(self.number(), FUNCTION, "f"), [BLOB])
 
     def submit_batch(

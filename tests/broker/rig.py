@@ -118,8 +118,10 @@ class Rig:
 
     def settle(self, *, commit: bool = True, work: bool = True) -> None:
         """Go on until nobody has anything to do."""
-        active = True
+        active, rounds = True, 0
         while active:
+            rounds += 1
+            assert rounds < 2_000, "they talk for ever"
             active = False
             self.dispatch()
             if commit and (self.journal.dirty or self.broker.acks_due()):

@@ -71,7 +71,9 @@ class Run(RunProcess):
         """Kill all processes of the run at once; return when they are gone."""
         live = self._live()
         assert live is not None, f"nobody there{self._told()}"
-        victims = [p.pid for name in ("launcher", "root", "broker", "worker") for p in _of(live, name)]
+        victims = [
+            p.pid for name in ("launcher", "root", "broker", "worker") for p in _of(live, name)
+        ]
         for victim in victims:
             signal_it(victim, signal.SIGKILL)
         self._commands[-1].wait(LIMIT_S)

@@ -23,9 +23,7 @@ def tasks_of(starts: list[Start]) -> list[Start]:
 def running(run: Run, young_s: float = 0.008) -> Start:
     """Wait for a task that has just begun."""
     return run.ledger.wait(
-        lambda starts: (
-            starts[-1].name != "before" and time.monotonic() - starts[-1].at < young_s
-        )
+        lambda starts: starts[-1].name != "before" and time.monotonic() - starts[-1].at < young_s
     )[-1]
 
 

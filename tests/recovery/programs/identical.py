@@ -21,4 +21,8 @@ def draw() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps([call.result() for call in [futures.submit(draw) for _ in range(int(sys.argv[1]))]]))
+    print(
+        json.dumps(
+            [call.result() for call in [futures.submit(draw) for _ in range(int(sys.argv[1]))]]
+        )
+    )

@@ -1,0 +1,116 @@
+"""What cannot travel: the error comes at once, at the user's line, and names the culprit."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import traceback
+from collections.abc import Callable
+
+from scoop_ft import futures, shared
+from scoop_ft.errors import RemoteError, UnpicklableError
+
+
+def work(value: object, *, more: object = None) -> object:
+    return value
+
+
+def makes_lock() -> object:
+    return {"inner": [threading.Lock()]}
+
+
+class Stubborn(Exception):
+    def __init__(self, lock: object) -> None:
+        super().__init__("stubborn", lock)
+
+
+def raises_stubborn() -> None:
+    raise Stubborn(threading.Lock())
+
+
+class Fussy:
+    """Arrives nowhere: unpickling it fails."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return fuss, ()
+
+
+def fuss() -> None:
+    raise RuntimeError("cannot be unpickled")
+
+
+def returns_fussy() -> Fussy:
+    return Fussy()
+
+
+def mistake(call: Callable[[], object], *words: str) -> None:
+    """Make it; the last line of the traceback outside of the package is in this file."""
+    try:
+        call()
+    except UnpicklableError as error:
+        assert isinstance(error, TypeError)
+        said = str(error)
+        assert "\n" not in said
+        assert all(word in said for word in words), said
+        frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        assert os.path.basename(frames[1]) == "mistakes.py", frames
+    else:
+        raise AssertionError(f"no error that says {words}")
+
+
+def check_arguments() -> None:
+    lock = threading.Lock()
+    mistake(lambda: futures.submit(work, lock), "argument 1 of mistakes.work", "lock")
+    mistake(lambda: futures.submit(work, 1, more=lock), "argument 'more' of mistakes.work", "lock")
+    mistake(lambda: futures.submit(work, {"a": [1, lock]}), "mistakes.work", "['a'][1]")
+    mistake(lambda: futures.map(work, [1, 2, lock, 4]), "argument 1 of mistakes.work", "lock")
+    mistake(lambda: futures.map(work, iter([1, lock])), "argument 1 of mistakes.work", "lock")
+    mistake(lambda: futures.submit(work, (k for k in "abc")), "generator")
+    mistake(lambda: futures.submit(lock.acquire), "function")
+    mistake(lambda: futures.submit(lambda: lock), "function", "lock")
+    mistake(lambda: shared.set_const(lock=lock), "constant 'lock'")
+    with socket.socket() as connection:
+        mistake(lambda: futures.submit(work, connection), "argument 1 of mistakes.work", "socket")
+
+
+def check_results() -> None:
+    mistake(futures.submit(makes_lock).result, "the result of mistakes.makes_lock", "['inner'][0]")
+    future = futures.submit(raises_stubborn)
+    error = future.exception()
+    assert isinstance(error, (Stubborn, RemoteError)), error
+    assert "raises_stubborn" in str(error.__cause__)
+
+
+def check_what_does_not_arrive() -> None:
+    error = futures.submit(work, Fussy()).exception()
+    assert isinstance(error, RuntimeError)
+    assert "cannot be unpickled" in str(error)
+    try:
+        futures.submit(returns_fussy).result()
+    except RuntimeError as failure:
+        assert "cannot be unpickled" in str(failure)
+    else:
+        raise AssertionError
+
+
+def check_neighbours() -> None:
+    before = [futures.submit(work, k) for k in range(5)]
+    mistake(lambda: futures.submit(work, threading.Lock()), "work")
+    after = [futures.submit(work, k) for k in range(5, 10)]
+    assert [future.result() for future in before + after] == list(range(10))
+    several = [futures.submit(makes_lock if k == 5 else abs, *([] if k == 5 else [k])) for k in range(9)]
+    assert [f.result() for k, f in enumerate(several) if k != 5] == [0, 1, 2, 3, 4, 6, 7, 8]
+
+
+def all_checks() -> None:
+    check_arguments()
+    check_results()
+    check_what_does_not_arrive()
+    check_neighbours()
+
+
+if __name__ == "__main__":
+    all_checks()
+    futures.submit(all_checks).result()
+    print("ok")

@@ -1,0 +1,296 @@
+"""A broker that is started again knows what was committed, and everybody goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scoop_ft.broker import timing
+from scoop_ft.broker.book import Book
+from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
+from scoop_ft.wire import messages as wire
+from scoop_journal import JournalBroken, JournalFull
+
+from .peers import expected
+from .rig import Rig
+
+
+def known(book: Book) -> dict[str, Any]:
+    """Return what a book says, as far as it is recorded."""
+    unfinished = {QUEUED: HELD, LEASED: HELD, CANCELLED: HELD}
+    return {
+        "batches": {
+            batch.id: (
+                batch.first, batch.intact, bytes(unfinished.get(s, s) for s in batch.state),
+                batch.results, batch.attempts, batch.families,
+            )
+            for batch in book.batches.values()
+        },
+        "segments": {
+            parent: [(s.first, s.count, s.batch.id, s.index) for s in family.segments]
+            for parent, family in book.families.items()
+            if family.segments
+        },
+        "functions": book.functions,
+        "consts": book.consts,
+        "members": book.members,
+        "counts": (book.failed, book.exit_code),  # of what is dropped the journal knows nothing
+    }  # fmt: skip
+
+
+def reread(rig: Rig) -> Book:
+    book = Book()
+    for seq, record in rig.journal.scan():
+        book.apply(seq, record.kind, record.header, len(record.payload))
+    return book
+
+
+def commit_and_compare(rig: Rig) -> None:
+    rig.commit()
+    assert known(reread(rig)) == known(rig.broker.book)
+
+
+def test_after_each_commit_the_journal_says_what_the_broker_knows() -> None:
+    rig = Rig(max_attempts=2)
+    root, agent = rig.root(), rig.agent()
+    workers = [rig.worker(agent) for _ in range(2)]
+    commit_and_compare(rig)
+    root.keep(wire.SetConst(root.number(), "key", [2]), [b"pickle", b"by"])
+    root.submit("leaf:a", "deep:2:b", "leaf:bad", "tree:2:c")
+    commit_and_compare(rig)
+    for step in range(60):
+        rig.dispatch()
+        for worker in workers:
+            worker.handle()
+            if worker.queue and worker.queue[0].argument == b"leaf:bad":
+                rig.vanish(worker)
+                agent.gone(worker, task=worker.queue[0].id)
+                workers[workers.index(worker)] = rig.worker(agent)
+            elif worker.queue:
+                worker.step()
+            worker.rest()
+        commit_and_compare(rig)
+        if step == 20:
+            root.keep(wire.SetConst(root.number(), "key", []), [b"other"])
+    root.handle()
+    assert not root.wrong()
+    again = rig.root()
+    again.submit("leaf:x", "leaf:a", "deep:2:b")
+    commit_and_compare(rig)
+    rig.settle()
+    commit_and_compare(rig)
+    again.end(0)
+    commit_and_compare(rig)
+
+
+def test_what_was_not_committed_is_said_again() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    rig.commit()
+    root.submit("leaf:a", "leaf:b")
+    rig.settle(commit=False)
+    assert not root.missing()
+    rig.restart()
+    assert rig.stats["submitted"] == 0
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    assert rig.broker.orphans
+    root.connect()
+    rig.settle()
+    assert not rig.broker.orphans
+    assert rig.stats["dropped_late"] == 0
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert sorted(rig.ran) == [b"leaf:a", b"leaf:b"], "results came before their batch, and waited"
+    assert rig.stats["done"] == 2
+    assert not root.kept
+    assert not worker.kept
+
+
+@pytest.mark.parametrize("root_first", [False, True])
+def test_running_tasks_stay_with_their_workers(root_first: bool) -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("tree:2:a", "leaf:b")
+    rig.dispatch()
+    worker.handle()
+    worker.step()
+    rig.settle(work=False)
+    rig.restart()
+    for peer in (root, worker) if root_first else (worker, root):
+        peer.connect()
+        rig.flush()
+        peer.handle()
+    rig.settle()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not root.missing()
+    assert len(rig.ran) == len(set(rig.ran)) == 4
+
+
+def test_nothing_is_given_out_before_those_of_before_are_back_or_the_time_is_over() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    first.awake = False
+    rig.restart()
+    root.connect()
+    second.connect()
+    rig.settle()
+    assert rig.ran == []
+    assert rig.broker.expected == {first.session}
+    first.awake = True
+    first.connect()
+    rig.tick(0.1)
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+
+
+def test_who_does_not_come_back_is_waited_for_no_longer() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    del rig.peers[first.session]
+    root.connect()
+    second.connect()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not root.missing()
+    assert set(rig.broker.book.members) == {second.session}
+
+
+def test_a_worker_too_busy_to_come_back_keeps_what_its_agent_sees_it_run() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    agent.connect()
+    rig.settle(work=False)
+    agent.heartbeat({first: ("busy", first.queue[0].id)})
+    second = rig.worker(agent)
+    root.connect()
+    for _ in range(10):
+        agent.heartbeat({first: ("busy", first.queue[0].id)})
+        rig.tick(1.0)
+        rig.settle(work=False)
+    assert not second.queue
+    first.connect()
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+    assert not root.missing()
+
+
+def test_a_worker_that_died_with_the_broker_is_blamed_all_the_same() -> None:
+    rig = Rig(max_attempts=1)
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    del rig.peers[first.session]
+    agent.gone(first, task=first.queue[0].id)
+    root.connect()
+    agent.connect()
+    rig.settle()
+    assert root.results[0][0] == wire.Status.LOST
+
+
+def test_children_whose_parent_nobody_knows_are_dropped_after_a_while() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    rig.commit()
+    root.submit("tree:2:a")
+    rig.dispatch()
+    worker.handle()
+    worker.step()
+    rig.peers.pop(root.session)
+    rig.restart()  # the parent's batch was never committed, and its root is gone
+    worker.connect()
+    rig.settle(work=False)
+    assert rig.broker.orphans
+    assert worker.kept
+    assert rig.broker.expected == set()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle(work=False)
+    assert not rig.broker.orphans
+    assert not worker.kept, "they are acknowledged: nobody will ever want them"
+    again = rig.root()
+    again.submit("tree:2:a")
+    rig.settle()
+    assert not again.missing()
+    assert not again.wrong()
+
+
+def test_a_resumed_run_has_no_members() -> None:
+    rig = Rig()
+    root, _worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle()
+    rig.peers.clear()
+    rig.restart(resume=True)
+    assert not rig.broker.book.members
+    assert not rig.broker.grace_until
+    assert not rig.broker.stopping
+    commit_and_compare(rig)
+
+
+def test_a_full_disk_loses_nothing() -> None:
+    rig = Rig()
+    root, _worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle(commit=False)
+    rig.journal.capacity = 0
+    with pytest.raises(JournalFull):
+        rig.journal.commit()
+    rig.settle(commit=False)
+    assert root.kept
+    rig.journal.capacity = None
+    rig.settle()
+    assert not root.kept
+    assert root.results == {0: (0, expected(b"leaf:a"))}
+
+
+def test_after_a_failed_sync_another_broker_goes_on() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle(commit=False)
+    rig.journal.break_next_commit()
+    with pytest.raises(JournalBroken):
+        rig.journal.commit()
+    rig.restart()
+    root.connect()
+    worker.connect()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not root.missing()
+    assert rig.ran == [b"leaf:a"]
+
+
+def test_the_end_survives() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    root.end(0)
+    rig.commit()
+    rig.restart()
+    agent.connect()
+    rig.settle()
+    root.connect()
+    rig.settle()
+    assert rig.broker.stats()["state"] == "done"
+    assert agent.stopped or rig.broker.stopping

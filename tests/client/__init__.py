@@ -1,0 +1,1 @@
+"""What root and workers have in common, without I/O."""

@@ -1,0 +1,74 @@
+"""A session's part in what must not go wrong: what it says when it comes back."""
+
+from __future__ import annotations
+
+from scoop_ft.client.groups import outcome
+from scoop_ft.errors import CancelledError
+
+from ..broker.rig import Rig
+from .joined import JoinedRoot
+
+
+def test_a_result_is_not_taken_for_that_of_another_call_that_was_lost_on_its_way() -> None:
+    rig = Rig()
+    before = JoinedRoot(rig)
+    before.submit("old")
+    before.send()
+    rig.worker()
+    rig.settle()
+    rig.vanish(before)  # type: ignore[arg-type]
+
+    root = JoinedRoot(rig)
+    group = root.submit("new")  # the script was edited
+    root.real.outbox.clear()  # the broker never hears of it
+    rig.cut(root)  # type: ignore[arg-type]
+    root.connect()
+    rig.flush()
+    root.handle()
+    rig.settle()
+    found = group.find(0)
+    assert found is not None
+    assert b"new" in bytes(found[0].data(found[1])[0])
+
+
+def cancelled(root: JoinedRoot, ordinal: int) -> int:
+    from scoop_ft.ids import ROOT_ID
+    from scoop_ft.wire import messages as wire
+
+    n = root.real.number()
+    return root.real.ask(lambda r: wire.Cancel(n, r, ROOT_ID, [(ordinal, ordinal + 1)]))
+
+
+def test_a_cancelled_child_has_ended_and_is_not_asked_for_again() -> None:
+    rig = Rig()
+    root = JoinedRoot(rig)
+    group = root.submit("a", "b")
+    request = cancelled(root, 1)
+    root.send()
+    rig.settle()
+    assert root.real.answer(request) == [(1, 2)]
+    found = group.find(1)
+    assert found is not None
+    assert isinstance(outcome(*found)[1], CancelledError)
+    rig.cut(root)  # type: ignore[arg-type]
+    root.connect()
+    rig.worker()
+    rig.settle()
+    assert len(rig.ran) == 1, "only the other one ran"
+
+
+def test_an_answered_cancel_is_not_said_again() -> None:
+    rig = Rig()
+    root = JoinedRoot(rig)
+    root.submit("a")
+    worker = rig.worker()
+    rig.dispatch()
+    worker.handle()
+    worker.queue.clear()  # it runs
+    root.send()
+    rig.settle(commit=False, work=False)
+    cancelled(root, 0)
+    root.send()
+    rig.settle(commit=False, work=False)
+    kinds = [type(message).__name__ for _, message, _, _ in root.real._unacknowledged]
+    assert "Cancel" not in kinds

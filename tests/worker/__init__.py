@@ -1,0 +1,1 @@
+"""A worker's bookkeeping, without I/O."""
