@@ -257,7 +257,7 @@ class Broker:
         self._take_back_dropped()
         for start, stop in fresh:
             for index in [i for i in batch.families if start <= i < stop]:
-                self.orphan_family(task_id(batch.id, index))  # it failed: nobody waits for these
+                self.dispatcher.take_family(task_id(batch.id, index))  # else it is no more
         return fresh
 
     def _take_back_dropped(self) -> None:

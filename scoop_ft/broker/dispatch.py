@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..ids import task_id
 from ..wire.codec import decode_header
 from ..wire.messages import Drop, Function, Recall, Run, SpanRef, Submit
 from .peers import Peer
 from .policy import PREFETCH_S
 from .ports import Ref
-from .tasks import LEASED, QUEUED, Batch
+from .tasks import HELD, LEASED, QUEUED, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -58,6 +59,20 @@ class Dispatcher:
             self.release(peer, batch, a, b)
         if spans and peer.connected:
             self._broker.send(peer.session, Drop(0, spans))
+
+    def take_family(self, parent: bytes) -> None:
+        """A parent has failed: nobody need run its descendants, and nobody asks for them."""
+        broker = self._broker
+        parents = [parent]
+        while parents:
+            name = parents.pop()
+            broker.orphan_family(name)
+            family = broker.book.families.get(name)
+            for batch in family.batches.values() if family is not None else ():
+                for session in list(batch.holders):
+                    self.take_away(broker.peers[session], batch, 0, batch.count)
+                batch.move_all(0, batch.count, LEASED, HELD)
+                parents += [task_id(batch.id, index) for index in batch.families]
 
     def take_all(self, peer: Peer, *, but: bytes = b"") -> None:
         """The worker is gone or silent: all it held (but one task) is queued again, at the front.

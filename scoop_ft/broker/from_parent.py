@@ -56,6 +56,7 @@ def _admit(b: Broker, m: wire.Hello) -> Peer:
         peer.acked = peer.seen = 0
         peer.report = old.report
         b.dispatcher.not_idle(old)
+        _forget_orphans(b, m.session)
     b.peers[m.session] = peer
     if m.role == "root":
         _replace_root(b, m.session)
@@ -64,6 +65,14 @@ def _admit(b: Broker, m: wire.Hello) -> Peer:
         if m.session not in b.book.members:
             b.record_member(m.session, m.agent, m.host, alive=True)
     return peer
+
+
+def _forget_orphans(b: Broker, session: bytes) -> None:
+    """What waited for its batch will be said again, on the new connection."""
+    for name, messages in list(b.orphans.items()):
+        b.orphans[name] = [message for message in messages if message[0] != session]
+        if not b.orphans[name]:
+            del b.orphans[name]
 
 
 def _replace_root(b: Broker, session: bytes) -> None:
@@ -187,6 +196,7 @@ def on_submit(
         for a, z, state in list(batch.runs(start, stop)):
             if state == HELD:
                 batch.move(a, z, LEASED)
+                b.dispatcher.not_idle(peer)  # until it says so again
                 b.dispatcher.lease(peer, batch, a, z)
     b.want(batch, 0, batch.count)
     for session, message, head, rest in b.orphans.pop(m.batch, ()):

@@ -165,6 +165,7 @@ class Server:
         return old or self._broker.hurry or self._journal.staged_bytes >= COMMIT_BYTES
 
     def _commit(self) -> bool:
+        self._send_all()  # it may refer to records that nothing needs any more
         self._broker.drop_records()
         try:
             self._journal.commit()

@@ -205,7 +205,7 @@ class Runtime(ABC):
         if not self.wait(lambda: key in consts, (), timeout_s):
             raise TimeoutError(f"nobody has set the constant {key!r} within {timeout_s} s")
         payload, buffers = consts[key]
-        return load(payload, buffers)
+        return load(payload, [memoryview(buffer).toreadonly() for buffer in buffers])  # a copy
 
 
 class RootRuntime(Runtime):
@@ -225,10 +225,11 @@ class RootRuntime(Runtime):
 
     def close(self, scope: Scope) -> None:
         """Send the open batch."""
-        closed = scope.close()
-        if closed is not None:
-            with self.link.state:
+        with self.link.state:  # a `Hello` in between would count what nobody has sent
+            closed = scope.close()
+            if closed is not None:
                 self.session.submit(closed, self.session.new_batch())
+        if closed is not None:
             self.link.wake()
 
     def flush_open(self) -> None:

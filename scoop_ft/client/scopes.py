@@ -247,4 +247,4 @@ class Scope:
 
     def submitted(self) -> int:
         """Return the first ordinal that is not in a closed batch."""
-        return self._group.first if self._group.count else self.next
+        return self._group.first

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _exit_code(stop: SystemExit) -> int:
 
 def _show(error: BaseException) -> None:
     """Print an exception as Python does; what is no fault of the code behind it in one line."""
-    from ..errors import BrokenRun, MissingMainGuard
+    from ..errors import BrokenRun, MissingMainGuard, RemoteTraceback, UnpicklableError
 
     if isinstance(error, (MissingMainGuard, BrokenRun)):
         print(f"scoop-ft: error: {error}", file=sys.stderr)
@@ -100,7 +101,20 @@ def _show(error: BaseException) -> None:
     trace = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
+    if isinstance(error, UnpicklableError) or isinstance(error.__cause__, RemoteTraceback):
+        _end_at_users_line(trace)
     traceback.print_exception(type(error), error.with_traceback(trace), trace)
+
+
+def _end_at_users_line(trace: TracebackType | None) -> None:
+    """Cut off our frames at the end: what went wrong there is in the script, or the remote text."""
+    last = None
+    while trace is not None:
+        if not _is_ours(trace.tb_frame.f_code.co_filename):
+            last = trace
+        trace = trace.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 def _is_ours(path: str) -> bool:

@@ -57,8 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     install(WorkerRuntime(session, link, crew))
     exit_ = _Exit(session, link, crew)
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: _in_child(crew))
+    _mind_forks(crew)
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)
@@ -87,11 +86,26 @@ def _prepare_script(settings: dict[str, Any]) -> None:
         script.prepare_worker(settings["script"], settings.get("args", []))
 
 
-def _in_child(crew: Crew) -> None:
-    """A task has forked: its child is an ordinary process, which signals end."""
-    crew.forked = True
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _mind_forks(crew: Crew) -> None:
+    """What a task forks is an ordinary process, which signals end, and runs no tasks.
+
+    Signals wait while it is made: it must not meet one with our handlers.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+    signals = {signal.SIGTERM, signal.SIGINT}
+
+    def in_child() -> None:
+        crew.forked = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signals),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, signals),
+        after_in_child=in_child,
+    )
 
 
 class _Exit:
@@ -122,6 +136,7 @@ class _Exit:
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
         from .runner import flush_output
 
+        self._link.after_pump = None  # our own looks at the socket come here no more
         deadline = time.monotonic() + LEAVE_S
         if not self._session.ended:
             with self._link.state:

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import greenlet
 
@@ -30,6 +31,9 @@ from ..slate import DONE, INDEX, Slate
 from ..wire.messages import SpanRef, Status
 from .session import WorkerSession
 from .spans import Piece, Span
+
+
+PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
 
 
 class Abandoned(BaseException):
@@ -51,6 +55,7 @@ class Runner(greenlet.greenlet):
 
     def __init__(self, crew: Crew) -> None:
         super().__init__(crew.run_pieces, crew.hub)
+        crew.runners.append(self)
         self.span: Span | None = None
         self.index = 0
         self.scope: Scope | None = None
@@ -78,6 +83,7 @@ class Crew:
         self.ready: deque[Runner] = deque()
         self._slate = slate
         self._words = slate.words
+        self.runners: list[Runner] = []  # all there are: one more only when a task waits
         self._spare: list[Runner] = []
         self._yielded: deque[Runner] = deque()
         self._parked: set[Runner] = set()
@@ -171,6 +177,8 @@ class Crew:
                         return True
                     if runner.callbacks:
                         continue
+                    if runner.abandoned:
+                        raise Abandoned
                     late = deadline is not None and time.monotonic() >= deadline
                     if late and others_ran:
                         return False
@@ -234,9 +242,9 @@ class Crew:
                     self._abandon_task(span, index)
 
     def _abandon_task(self, span: Span, index: int) -> None:
-        for runner in list(self._parked):
+        for runner in self.runners:
             if runner.span is span and runner.index == index:
-                runner.abandoned = True
+                runner.abandoned = True  # one that runs now sees it when it next waits
                 self.wake(runner)
 
     def current(self) -> Runner:
@@ -304,8 +312,9 @@ class Crew:
             self._run_task(runner, span, index)
             words[DONE] += 1
             tasks += 1
-            if self.ready and piece.next < piece.stop:
-                with self.link.state:
+            late = time.perf_counter_ns() - began > PIECE_NS
+            if (self.ready or late) and piece.next < piece.stop:
+                with self.link.state:  # where it can be recalled
                     self.session.queue.give_back(piece)
         if not runner.waited:
             with self.link.state:
@@ -341,13 +350,15 @@ class Crew:
             self._end_callbacks(runner)
         with self.link.state:
             if runner.scope is not None:
-                session.end(runner.scope)
-                self._parents.pop(task, None)
+                session.end(runner.scope, abandoned=status < 0)
+                if self._parents.get(task) is runner:
+                    del self._parents[task]
                 runner.scope = None
-            del session.running[task]
+            if session.running.get(task) == (span, index):  # else it has begun here once more
+                del session.running[task]
             if status >= 0:
                 session.finish(span, (index, status, payload, frames))
-        runner.abandoned = False
+            runner.abandoned = False
 
     # ---- callbacks -----------------------------------------------------------------------------
 

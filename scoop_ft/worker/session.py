@@ -105,13 +105,21 @@ class WorkerSession(Session):
             if span.group.missing == 0 and span.scope is not None:
                 span.scope.settle(span.group)
 
-    def end(self, scope: Scope) -> None:
-        """A parent has ended: nobody wants its other children."""
+    def end(self, scope: Scope, *, abandoned: bool = False) -> None:
+        """A parent has ended: nobody wants its other children.
+
+        One that was abandoned is run elsewhere: there they are wanted.
+        """
         scope.alive = False
-        self.scopes.pop(scope.task, None)
-        self._open.pop(scope.task, None)
+        scope.abandoned = abandoned
+        for known in (self.scopes, self._open):
+            if known.get(scope.task) is scope:  # else it is run here again
+                del known[scope.task]
         if scope.waits_for():
-            self.queue.drop_unwanted()
+            dropped = self.queue.drop_unwanted()
+            back = [(s.batch, a, b) for s, a, b in dropped if s.scope is scope and s.closed is None]
+            if abandoned and back:
+                self.say(wire.Returned(0, back))
 
     # ---- flushing --------------------------------------------------------------------------
 
@@ -129,7 +137,7 @@ class WorkerSession(Session):
             self._tell(span)
         finished, self._finished = self._finished, {}
         for span in finished.values():
-            if span.done and span.wanted():
+            if span.done and span.is_reported():
                 self._send_results(span)
             else:
                 span.done.clear()
@@ -139,8 +147,10 @@ class WorkerSession(Session):
 
     def _tell(self, span: Span) -> None:
         """Tell the broker of a batch that this worker runs itself."""
-        closed, span.closed = span.closed, None
+        closed = span.closed
         if closed is not None and span.wanted():
+            span.closed = None
+            self._idle_said = False  # the broker takes who claims tasks to be busy
             self.submit(closed, span.batch, [(0, closed.group.count)])
 
     def _send_results(self, span: Span) -> None:
@@ -182,7 +192,7 @@ class WorkerSession(Session):
         span.elapsed_ns -= elapsed
         message = wire.Results(
             self.number(), span.batch, ranges, status if any(status) else b"", ends.tobytes(),
-            buffers, timed, elapsed, span.group is not None,
+            buffers, timed, elapsed, span.scope is not None and span.scope.alive,
         )  # fmt: skip
         self.keep(message, frames)
 
@@ -200,13 +210,28 @@ class WorkerSession(Session):
         return found is not None and found[0].closed is None
 
     def holding(self) -> list[wire.SpanRef]:
-        """Return the tasks that have not ended, those nobody was told of left out."""
+        """Return the tasks that nobody else need run, those nobody was told of left out.
+
+        They have not ended, or their results may not have come.
+        """
         held = [
             (span.batch, index, index + 1)
-            for span, index in self.running.values()
+            for span, index in list(self.running.values())  # the main thread goes on
             if span.closed is None
         ]
         held += [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
+        held += [
+            (span.batch, index, index + 1)
+            for span in self._finished.values()
+            if span.closed is None
+            for index, _, _, _ in span.done
+        ]
+        held += [
+            (message.batch, start, stop)
+            for _, message, _, _ in self._unacknowledged
+            if type(message) is wire.Results
+            for start, stop in message.ranges
+        ]
         return held
 
     def again(self, message: Any) -> Any:
@@ -214,8 +239,8 @@ class WorkerSession(Session):
         if type(message) is not wire.Submit or not message.claimed:
             return message
         # Some of it may have been handed back since, or has ended: its results follow.
-        held = sorted((a, z) for batch, a, z in self.holding() if batch == message.batch)
-        return msgspec.structs.replace(message, claimed=held)
+        held = [(a, z) for batch, a, z in self.holding() if batch == message.batch]
+        return msgspec.structs.replace(message, claimed=_merged(held))
 
     def leave(self) -> None:
         """Hand back what has not started, and say good-bye."""
@@ -224,6 +249,11 @@ class WorkerSession(Session):
         self.queue = Queue()
         self.say(wire.Returned(0, spans))
         self.say(wire.Leaving())
+
+    def ask(self, make: Callable[[int], wire.Message]) -> int:
+        """Send a request, after the batches it may be about."""
+        self.flush()
+        return super().ask(make)
 
     # ---- hearing ---------------------------------------------------------------------------
 
@@ -253,6 +283,17 @@ class WorkerSession(Session):
         self.say(wire.Returned(m.recall, taken))
         if not m.recall:
             self.on_abandon(m.spans)
+
+
+def _merged(ranges: list[wire.Range]) -> list[wire.Range]:
+    """Return the same indices as growing ranges."""
+    merged: list[wire.Range] = []
+    for start, stop in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
 
 
 WORKER_HANDLERS: dict[type, Callable[[Any, Any, Sequence[Buffer]], None]] = {

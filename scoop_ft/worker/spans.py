@@ -132,8 +132,13 @@ class Span:
         return view, self.buffers.get(index, ())
 
     def wanted(self) -> bool:
-        """Does anybody still want these results?"""
+        """Does anybody here, or the broker, still want these tasks run here?"""
         return self.scope is None or self.scope.alive
+
+    def is_reported(self) -> bool:
+        """Does the broker want results?  Also of children whose parent is run elsewhere now."""
+        scope = self.scope
+        return scope is None or scope.alive or (scope.abandoned and self.closed is None)
 
 
 class Piece:
@@ -152,6 +157,7 @@ class Queue:
 
     def __init__(self) -> None:
         self._pieces: deque[Piece] = deque()
+        self._claimed: Piece | None = None  # by the runner that runs: others have given theirs back
         self._costs: dict[bytes, float] = {}
 
     def __len__(self) -> int:
@@ -182,9 +188,11 @@ class Queue:
         else:
             count = max(1, int(PIECE_S / max(cost, 1e-7)))
         if first.next + count >= first.stop:
-            return self._pieces.popleft()
-        piece = Piece(first.span, first.next, first.next + count)
-        first.next += count
+            piece = self._pieces.popleft()
+        else:
+            piece = Piece(first.span, first.next, first.next + count)
+            first.next += count
+        self._claimed = piece
         return piece
 
     def timed(self, span: Span, tasks: int, elapsed_ns: int) -> None:
@@ -227,12 +235,17 @@ class Queue:
         self._pieces = kept
         return taken
 
-    def drop_unwanted(self) -> None:
+    def drop_unwanted(self) -> list[tuple[Span, int, int]]:
         """Take out the children of parents that have ended."""
-        if any(not piece.span.wanted() for piece in self._pieces):
+        dropped = [(p.span, p.next, p.stop) for p in self._pieces if not p.span.wanted()]
+        if dropped:
             self._pieces = deque(piece for piece in self._pieces if piece.span.wanted())
+        return dropped
 
     def spans(self) -> Iterator[tuple[Span, int, int]]:
-        """Yield what is queued."""
+        """Yield what has not begun: what is queued, and what a runner has claimed."""
         for piece in self._pieces:
             yield piece.span, piece.next, piece.stop
+        claimed = self._claimed
+        if claimed is not None and claimed.next < claimed.stop:
+            yield claimed.span, claimed.next, claimed.stop

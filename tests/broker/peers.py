@@ -322,6 +322,7 @@ class FakeWorker(FakePeer):
         claimed = [(0, len(calls))] if own else []
         name = self.submit_batch(item.id, item.place, 0, calls, claimed)
         if own:
+            self.idle_said = False
             places = [lineage(item.place, ordinal) for ordinal in range(len(calls))]
             items = [Item(name, i, call, places[i], False, scope) for i, call in enumerate(calls)]
             self.queue.extendleft(reversed(items))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from scoop_ft.broker import timing
+from scoop_ft.broker.tasks import DONE, LEASED
 from scoop_ft.ids import ROOT_ID
 from scoop_ft.wire import messages as wire
 
@@ -287,7 +288,8 @@ class Fate(RuleBasedStateMachine):
         live = {task for worker in self.workers() for task in worker.scopes}
         for parent in broker.book.families:
             found = None if parent == ROOT_ID else broker.book.task(parent)
-            assert found is None or parent in live or not found[0].is_claimed(found[1])
+            ended = found is not None and found[0].state[found[1]] in (DONE, LEASED)
+            assert not ended or parent in live
 
     def why(self) -> dict[str, Any]:
         missing = {o: self.root.arguments[o] for o in self.root.missing()}

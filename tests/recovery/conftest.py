@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scoop_ft.rundir import Live, RunDir, find_runs
+from scoop_ft.rundir import Live, LiveProcess, RunDir, find_runs
 
 from ..harness import LIMIT_S, RunProcess
 from .ledger import POLL_S, Ledger
@@ -92,7 +92,7 @@ class Run(RunProcess):
         self._commands[-1].send_signal(number)
 
 
-def _of(live: Live | None, name: str) -> list:
+def _of(live: Live | None, name: str) -> list[LiveProcess]:
     if live is None:
         return []
     if name == "worker":

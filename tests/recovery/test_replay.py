@@ -6,12 +6,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 from ..harness import COMMAND
 from .conftest import PROGRAMS, Run
+from .ledger import Start
 
 
-def root_starts(times: int):  # noqa: ANN201
+def root_starts(times: int) -> Callable[[list[Start]], bool]:
     return lambda starts: [start.name for start in starts].count("before") >= times
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 import time
 
+import numpy as np
+
 from scoop_ft import futures, shared
 
 
@@ -22,6 +24,12 @@ def read_late(name: str) -> str:
 
 def tell(name: str, value: object) -> None:
     shared.set_const(**{name: value})
+
+
+def spoil(name: str) -> float:
+    matrix = shared.get_const(name)
+    matrix += 1
+    return float(matrix.max())
 
 
 def call(name: str, *args: object) -> object:
@@ -69,6 +77,9 @@ if __name__ == "__main__":
     assert "'number'" in str(raises(TypeError, shared.set_const, number=43))
     assert "'twice'" in futures.submit(set_twice, "twice").result()
     raises(TypeError, futures.submit(tell, "number", 44).result)
-    raises(TypeError, shared.set_const, by_task=3)
+    shared.set_const(matrix=np.zeros(50_000))
+    for name in ("matrix", "matrix"):
+        assert spoil(name) == 1.0
+        assert list(futures.map(spoil, [name] * 4)) == [1.0] * 4  # each reader has its own
     assert list(futures.map(read, ["number", "by_task"])) == [42, (1, 2)]
     print("ok")

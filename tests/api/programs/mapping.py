@@ -84,15 +84,20 @@ def check_time_is_over() -> None:
     raises(futures.TimeoutError, next, results)
     results = futures.map_as_completed(gates.pass_through, [gate + "y"], timeout=0.05)
     raises(futures.TimeoutError, next, results)
-    raises(futures.TimeoutError, futures.map_scan, gates.pass_through, operator.add, [gate + "z"], timeout=0.05)
+    raises(
+        futures.TimeoutError,
+        futures.map_scan,
+        gates.pass_through,
+        operator.add,
+        [gate + "z"],
+        timeout=0.05,
+    )
     assert list(futures.map(abs, [-1], timeout=30)) == [1]
 
 
 def check_as_they_come() -> None:
     gate = gates.new_gate()
-    results = futures.map_as_completed(
-        pick, [gate, "", "", ""], range(4)
-    )
+    results = futures.map_as_completed(pick, [gate, "", "", ""], range(4))
     early = {next(results) for _ in range(3)}
     assert early == {1, 2, 3}
     gates.open_gate(gate)

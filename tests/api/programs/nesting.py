@@ -88,7 +88,7 @@ def check_three_levels() -> None:
         shown = "".join(traceback.format_exception(error))
         for name in ("in passes_on_twice", "in passes_on", "in fails", "ValueError: deep"):
             assert name in shown, shown
-        assert shown.count('raise ValueError(text)') == 1, shown
+        assert shown.count("raise ValueError(text)") == 1, shown
     else:
         raise AssertionError("no exception")
 

@@ -11,6 +11,7 @@ import sys
 import time
 
 from noting import note, wait_for_file
+
 from scoop_ft import futures
 from scoop_ft.errors import TaskLost
 

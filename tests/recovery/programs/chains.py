@@ -10,6 +10,7 @@ import sys
 import time
 
 from noting import note, wait_for_file
+
 from scoop_ft import futures
 
 DICE = random.Random()  # not the run's: seeded by the system

@@ -6,6 +6,7 @@ import os
 import sys
 
 from noting import note
+
 from scoop_ft import futures
 
 

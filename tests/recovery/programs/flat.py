@@ -1,11 +1,12 @@
-"""Squares, summed: ``flat.py TASKS SECONDS [FILE]``.  With a file, the end waits until it exists."""
+"""Squares, summed: ``flat.py TASKS SECONDS``."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from noting import note, wait_for_file
+from noting import note
+
 from scoop_ft import futures
 
 SECONDS = float(sys.argv[2])
@@ -19,7 +20,4 @@ def square(n: int) -> int:
 
 if __name__ == "__main__":
     note("before")
-    total = sum(futures.map(square, range(int(sys.argv[1]))))
-    if len(sys.argv) > 3:
-        wait_for_file(sys.argv[3])
-    print(total)
+    print(sum(futures.map(square, range(int(sys.argv[1])))))

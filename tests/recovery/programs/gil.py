@@ -9,6 +9,7 @@ import threading
 import time
 
 from noting import note
+
 from scoop_ft import futures
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 from noting import note
+
 from scoop_ft import futures
 
 DICE = random.Random()

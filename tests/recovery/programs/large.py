@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from noting import note
+
 from scoop_ft import futures
 
 BYTES = int(sys.argv[2])

@@ -9,6 +9,7 @@ import sys
 import time
 
 from noting import note
+
 from scoop_ft import futures
 from scoop_ft.errors import TaskLost
 

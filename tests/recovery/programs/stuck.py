@@ -12,6 +12,7 @@ import sys
 import time
 
 from noting import note
+
 from scoop_ft import futures
 
 

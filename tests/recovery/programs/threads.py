@@ -7,6 +7,7 @@ import threading
 import time
 
 from noting import note, wait_for_file
+
 from scoop_ft import futures
 
 SECONDS = float(sys.argv[3])

@@ -1,4 +1,4 @@
-"""A tree of tasks that submit tasks: ``tree.py FAN SECONDS``.  Three levels, `map` and `submit`."""
+"""Tasks that submit tasks, three levels of them, mixed: ``tree.py FAN SECONDS``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import time
 
 from noting import note
+
 from scoop_ft import futures
 
 FAN, SECONDS = int(sys.argv[1]), float(sys.argv[2])

@@ -6,6 +6,7 @@ import sys
 import time
 
 from noting import note, wait_for_file
+
 from scoop_ft import futures
 
 SECONDS = float(sys.argv[2])

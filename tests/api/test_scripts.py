@@ -1,0 +1,64 @@
+"""The script: its surroundings, its threads, its end, its mistakes; and without a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Run, is_ok
+
+
+def test_surroundings(run: Run) -> None:
+    arguments = ("--flag", "-n", "two words", "")
+    done = run("elsewhere/script.py", *arguments, stdin="Ada\nmore\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "name? ok\n"
+
+
+def test_threads_of_the_root_and_what_nobody_waits_for(run: Run) -> None:
+    assert is_ok(run("root_threads.py"))
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_exit_code(run: Run, code: int) -> None:
+    done = run("ends.py", str(code))
+    assert (done.returncode, done.stdout, done.stderr) == (code, "ok\n", "")
+
+
+def test_end_in_words(run: Run) -> None:
+    done = run("ends.py", "text")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "in words\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "line", "error"),
+    [
+        ("exception", 'raise LookupError("of the script")', "LookupError: of the script"),
+        ("task", "futures.submit(fails).result()", "ValueError: in the task"),
+        ("unpicklable", "futures.submit(work, (k", "scoop_ft.errors.UnpicklableError: argument 1"),
+    ],
+)
+def test_exceptions_end_at_the_users_line(run: Run, how: str, line: str, error: str) -> None:
+    done = run("ends.py", how)
+    assert (done.returncode, done.stdout) == (1, "")
+    shown = done.stderr.splitlines()
+    last = max(k for k, text in enumerate(shown) if text.startswith("  File "))
+    assert shown[last].endswith(", in <module>")
+    assert "ends.py" in shown[last]
+    assert line in shown[last + 1]
+    assert shown[-1].startswith(error)
+
+
+def test_forgotten_main_guard(run: Run) -> None:
+    done = run("no_guard.py")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "no_guard.py" in done.stderr
+    assert 'if __name__ == "__main__":' in done.stderr.replace("'", '"')
+
+
+def test_plain_python(serially: Run) -> None:
+    """It works, one after the other, with exactly one warning."""
+    done = serially("elsewhere/serial.py")
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+    assert done.stderr.count("Warning") == 1
+    assert "scoop-ft run serial.py" in done.stderr

@@ -1,0 +1,27 @@
+"""What tasks may be and do, how they nest, and what cannot be sent."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .conftest import Run, is_ok
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_nesting(run: Run, workers: int) -> None:
+    assert is_ok(run("nesting.py", str(workers), workers=workers))
+
+
+def test_what_tasks_are_and_do(run: Run) -> None:
+    done = run("tasks.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("ok\n")
+    lines = re.findall(r"^begin (\d+) x{200} end \1$", done.stdout, re.MULTILINE)
+    assert sorted(map(int, lines)) == list(range(50))  # whole lines
+    assert done.stderr == "a task has logged\n"
+
+
+def test_what_cannot_travel(run: Run) -> None:
+    assert is_ok(run("mistakes.py"))

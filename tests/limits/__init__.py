@@ -1,0 +1,1 @@
+"""How much a run may hold: many tasks, large ones."""

@@ -1,0 +1,41 @@
+"""A worker that leaves while its main thread computes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from scoop_ft.worker.__main__ import LEAVE_S
+
+PROGRAM = """
+import sys, threading, time
+from scoop_ft.client.connection import Connection
+from scoop_ft.client.link import Link
+from scoop_ft.wire.messages import SetConst
+from scoop_ft.worker.__main__ import _Exit
+
+class Crew:
+    leaving = True
+
+from scoop_ft.worker.session import WorkerSession
+session = WorkerSession(b"12345678", "host", b"")
+session.keep(SetConst(session.number(), "nobody acknowledges it", []), [b""])
+link = Link(session, Connection(lambda: "ipc://" + sys.argv[1], lambda: None), session.flush)
+exit_ = _Exit(session, link, Crew())
+link.after_pump = exit_.look
+link.start()
+print("leaving", flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_has_left_when_its_time_is_over(tmp_path: object) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, f"{tmp_path}/nobody"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        began = time.monotonic()
+        assert process.wait(30) == 0
+        assert time.monotonic() - began < 2 * LEAVE_S

@@ -1,0 +1,97 @@
+"""A worker's runners, with tasks that come and go while others run."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from array import array
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+from scoop_ft.client.connection import Connection
+from scoop_ft.client.link import Link
+from scoop_ft.client.scopes import define
+from scoop_ft.slate import Slate
+from scoop_ft.wire import messages as wire
+from scoop_ft.worker.runner import Crew
+from scoop_ft.worker.session import WorkerSession
+
+BATCH = bytes(16)
+CREWS: list[Crew] = []
+SEEN: list[str] = []
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Crew]:
+    """Return a crew whose broker is not there."""
+    session = WorkerSession(b"12345678", "host", b"")
+    link = Link(session, Connection(lambda: f"ipc://{tmp_path}/nobody", lambda: None), lambda: None)
+    link.start()
+    CREWS[:] = [Crew(session, link, Slate.create(tmp_path / "slate"))]
+    SEEN.clear()
+    yield CREWS[0]
+    link.close()
+
+
+def give(crew: Crew, *arguments: str, start: int = 0) -> None:
+    """Give a worker calls of `task`."""
+    function = define(task)
+    parts = [pickle.dumps((argument,)) for argument in arguments]
+    run = wire.Run(
+        BATCH, start, start + len(parts), bytes(16), 0, [function.digest], b"",
+        array("I", accumulate(map(len, parts))).tobytes(), 0, [], [],
+    )  # fmt: skip
+    with crew.link.state:
+        crew.session.on_message(wire.Function(function.digest, "task"), [function.blob])
+        crew.session.on_message(run, [b"".join(parts)])
+
+
+def drop(crew: Crew, index: int) -> None:
+    """The broker does not want a task from this worker any more."""
+    with crew.link.state:
+        crew.session.on_message(wire.Drop(0, [(BATCH, index, index + 1)]), [])
+
+
+def task(what: str) -> str:
+    """Do what a test wants."""
+    crew = CREWS[0]
+    SEEN.append(what)
+    if what == "dropped while it runs":
+        drop(crew, 0)
+        crew.wait(lambda: False, (), None)
+    if what == "slow":
+        time.sleep(0.02)
+    if what == "free":
+        SEEN.append(f"{len(crew.session.queue)} can be recalled")
+    if what == "the end":
+        crew.leaving = True
+    return what
+
+
+def test_a_task_that_is_dropped_while_it_runs_ends_when_it_waits(crew: Crew) -> None:
+    give(crew, "dropped while it runs", "the end")
+    crew.run()
+    assert SEEN == ["dropped while it runs", "the end"]
+    assert not crew.session.running, "it has ended"
+    assert [status for _, _, status in done(crew)] == [0], "without a result"
+
+
+def test_tasks_that_take_longer_than_others_before_do_not_wait_behind_one_another(
+    crew: Crew,
+) -> None:
+    crew.session.queue._costs[define(task).digest] = 1e-6
+    give(crew, "slow", "free", "the end")
+    crew.run()
+    assert SEEN == ["slow", "free", "1 can be recalled", "the end"]
+
+
+def done(crew: Crew) -> list[tuple[bytes, int, int]]:
+    """Return the results that wait to be sent."""
+    return [
+        (span.batch, index, status)
+        for span in crew.session._finished.values()
+        for index, status, _, _ in span.done
+    ]

@@ -1,0 +1,179 @@
+"""A worker's session at the broker's rig: what it holds, hands back and forgets."""
+
+from __future__ import annotations
+
+from scoop_ft.broker import timing
+from scoop_ft.broker.tasks import HELD, LEASED
+from scoop_ft.ids import task_id
+from scoop_ft.wire import messages as wire
+
+from ..broker.rig import Rig
+from ..client.joined import JoinedRoot, JoinedWorker, tasks
+
+
+def started(rig: Rig, *arguments: str) -> tuple[JoinedRoot, JoinedWorker]:
+    """Return a root that has submitted, and a worker that has all of it."""
+    root = JoinedRoot(rig)
+    group = root.submit(*arguments)
+    root.send()
+    worker = JoinedWorker(rig)
+    rig.commit()
+    for _ in range(group.count):
+        worker.real.say(wire.Idle(worker.real._runs))
+        worker.send()
+        rig.dispatch()
+        worker.handle()
+    assert len(tasks(worker)) == group.count
+    return root, worker
+
+
+def come_back(rig: Rig, worker: JoinedWorker) -> None:
+    """A worker connects again."""
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    rig.flush()
+    worker.handle()
+
+
+def test_a_parent_that_was_given_away_meanwhile_takes_no_child_with_it() -> None:
+    rig = Rig()
+    _, first = started(rig, "parent")
+    parent = first.begin()
+    scope = first.parent(parent)
+    first.submit(scope, "a", "b")
+    first.send()
+    rig.commit()
+    child = first.begin()
+    rig.cut(first)  # type: ignore[arg-type]
+    rig.tick(timing.LOST_S + 1)
+
+    second = JoinedWorker(rig)
+    rig.dispatch()
+    second.handle()
+    again = second.begin()
+    there = second.parent(again)
+    second.submit(there, "a", "b")
+    second.send()
+
+    come_back(rig, first)
+    assert task_id(parent[0].batch, parent[1]) in first.abandoned
+    first.real.end(scope, abandoned=True)  # what a runner does
+    del first.real.running[task_id(parent[0].batch, parent[1])]
+    first.finish(child, b"a's")
+    first.send()
+    second.real.idle = True
+    rig.settle()
+    assert b"a's" in {bytes(payload) for payload in results(second)}
+    assert [span.wanted() for span, _, _ in second.real.queue.spans()] == [True], "b is here"
+
+
+def results(worker: JoinedWorker) -> list[bytes]:
+    """Return the results that the parents of a worker have."""
+    return [
+        bytes(chunk.data(position)[0])
+        for scope in worker.real.scopes.values()
+        for group in scope._groups
+        for _, _, chunk, position in group.arrivals
+    ]
+
+
+def test_what_a_runner_has_claimed_and_what_is_on_its_way_is_held() -> None:
+    rig = Rig()
+    _, worker = started(rig, "a", "b", "c", "d")
+    queue = worker.real.queue
+    queue._costs[worker.begin()[0].functions[0]] = 1e-6
+    worker.finish(next(iter(worker.real.running.values())), b"a's")
+    assert len(tasks(worker)) == 4, "the result was not sent"
+    worker.send()
+    assert len(tasks(worker)) == 4, "the result was not acknowledged"
+    piece = queue.take()
+    assert piece is not None
+    assert len(tasks(worker)) == 4, "a runner has them"
+    rig.commit()
+    worker.handle()
+    assert len(tasks(worker)) == 3
+
+
+def test_a_result_on_its_way_when_the_connection_breaks_is_not_computed_twice() -> None:
+    rig = Rig()
+    _, worker = started(rig, "a")
+    other = rig.worker()
+    worker.finish(worker.begin(), b"a's")
+    worker.real.flush()
+    worker.real.outbox.clear()  # lost
+    rig.cut(worker)  # type: ignore[arg-type]
+    worker.connect()
+    rig.dispatch()
+    other.handle()
+    assert not other.queue
+
+
+def test_claims_said_again_leave_out_what_was_handed_back() -> None:
+    rig = Rig()
+    root, worker = started(rig, "parent")
+    rig.commit()
+    worker.handle()
+    scope = worker.parent(worker.begin())
+    worker.submit(scope, "a", "b", "c", "d")
+    worker.send()
+    worker.inbox.append((wire.Recall(1), []))
+    worker.handle()
+    rig.restart()
+    root.connect()
+    come_back(rig, worker)
+    batch = next(b for b in rig.broker.book.batches.values() if b.count == 4)
+    assert [batch.state[i] == LEASED for i in range(4)].count(True) == 2
+
+
+def test_a_worker_that_claims_its_tasks_children_is_not_idle() -> None:
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    scope = worker.parent(worker.begin())
+    worker.real.idle = True  # it waits for something else
+    worker.send()
+    assert rig.broker.dispatcher.idle_sessions() == [worker.session]
+    worker.real.idle = False
+    worker.submit(scope, "a", "b", "c", "d")
+    worker.send()
+    assert not rig.broker.dispatcher.any_idle()
+    rig.tick(0.1)
+    other = rig.worker()
+    rig.settle()
+    assert other.all_of(wire.Run), "half of it was recalled, for the other one is idle"
+    while worker.real.queue:
+        worker.finish(worker.begin(), b"done")
+    worker.real.idle = True
+    worker.send()
+    assert worker.session in rig.broker.dispatcher.idle_sessions(), "it says so again"
+
+
+def test_nobody_holds_the_children_of_a_parent_that_failed() -> None:
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    parent = worker.begin()
+    scope = worker.parent(parent)
+    worker.submit(scope, "a", "b")
+    worker.send()
+    child = worker.begin()
+    below = worker.parent(child)
+    worker.submit(below, "c")
+    worker.send()
+    worker.finish(parent, b"an error", wire.Status.RAISED)
+    worker.send()
+    rig.check()
+    assert rig.broker.book.tally.of(LEASED) == 0
+    assert rig.broker.book.tally.of(HELD) == 3
+    assert rig.broker.peers[worker.session].load == 0
+
+
+def test_a_cancel_comes_after_the_batch_it_is_about() -> None:
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    scope = worker.parent(worker.begin())
+    worker.submit(scope, "a", "b")
+    n = worker.real.number()
+    request = worker.real.ask(lambda r: wire.Cancel(n, r, scope.task, [(1, 2)]))
+    worker.send()
+    rig.settle()
+    assert worker.real.answer(request) == [(1, 2)]
