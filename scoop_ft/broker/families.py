@@ -86,8 +86,7 @@ class Family:
         at = bisect_left(self._firsts, segment.first)
         self.segments.insert(at, segment)
         self._firsts.insert(at, segment.first)
-        if segment.index + segment.batch.first != segment.first:
-            segment.batch.intact = False
+        segment.batch.put(segment.index, range(segment.first, segment.stop), segment.count)
 
     def bind(self, segment: Segment) -> None:
         """Make recorded tasks the children of these ordinals, and of no others any more."""
@@ -106,21 +105,26 @@ class Family:
             return
         kept = []
         for old in self.segments[low:high]:
-            old.batch.intact = False
+            gone = old.part(start, stop)
+            old.batch.put(gone.index, None, gone.count)
             kept += [old.part(a, b) for a, b in ((old.first, start), (stop, old.stop)) if a < b]
         self.segments[low:high] = kept
         self._firsts[low:high] = [segment.first for segment in kept]
 
     def ordinals(self, batch: Batch, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield ``(start, stop, shift)``: these indices are the children ``index + shift``."""
-        if batch.intact:
+        places = batch.places
+        if places is None:
             yield start, stop, batch.first
             return
-        for segment in self.segments:
-            if segment.batch is batch:
-                a, b = max(start, segment.index), min(stop, segment.index + segment.count)
-                if a < b:
-                    yield a, b, segment.first - segment.index
+        while start < stop:
+            ordinal, begin = places[start], start
+            start += 1
+            if ordinal < 0:
+                continue
+            while start < stop and places[start] == ordinal + start - begin:
+                start += 1
+            yield begin, start, ordinal - begin
 
     def unclaim(self) -> None:
         """The parent will be run again, or somewhere else."""

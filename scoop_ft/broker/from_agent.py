@@ -36,7 +36,7 @@ def on_heartbeat(
         if stopped and not worker.suspended:
             b.dispatcher.take_all(worker)
             worker.suspended = True
-        elif not stopped and worker.suspended:
+        elif not stopped and worker.suspended and not worker.leaving:
             worker.suspended = False
             if worker.idle:
                 b.dispatcher.now_idle(worker)

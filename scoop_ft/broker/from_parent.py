@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID, digest, task_id
+from ..ids import ROOT_ID, digest, split_task_id, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import replay
@@ -236,6 +236,9 @@ def _may_submit(
             kept = [bytes(frame) for frame in frames]
             b.orphans.setdefault(m.parent[:16], []).append((peer.session, m, header, kept))
             peer.unsettled.add(m.n)
+        else:  # it would wait for ever
+            index = split_task_id(m.parent)[1]
+            b.send(peer.session, wire.Drop(0, [(m.parent[:16], index, index + 1)]))
         return False
     batch, index = found
     if not peer.holds(batch, index):

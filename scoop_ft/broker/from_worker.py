@@ -114,4 +114,4 @@ def on_leaving(
 ) -> None:
     """A worker goes away of its own will: what it has left is nobody's fault."""
     b.dispatcher.take_all(peer)
-    peer.suspended = True
+    peer.suspended = peer.leaving = True

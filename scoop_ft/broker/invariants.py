@@ -91,6 +91,11 @@ def _segments(family: Family) -> Iterator[str]:
                 yield f"{segment!r}: task {index} is the child of two ordinals"
             seen.add((segment.batch.id, index))
     for batch in family.batches.values():
+        for index, ordinal in enumerate(batch.places or ()):
+            if ordinal >= 0 and family.find(ordinal) != (batch, index):
+                yield f"{batch!r}: task {index} is not found at its place"
+            if ordinal < 0 and (batch.id, index) in seen:
+                yield f"{batch!r}: task {index} has a place and does not know it"
         places = [s for s in family.segments if s.batch is batch]
         whole = [(s.first, s.index) for s in places] and all(
             s.first - s.index == batch.first for s in places

@@ -33,11 +33,13 @@ class Peer:
         The worker has said that it has nothing it could run.
     suspended : bool
         Stopped or silent: it gets nothing, and what it held was given to others.
+    leaving : bool
+        It goes away: it is suspended for good.
     """
 
     __slots__ = (
         "acked", "agent", "backlog_s", "connected", "delivered", "functions", "heard_at", "host",
-        "idle", "isolated", "leases", "load", "lost_at", "pid", "recall", "recall_at",
+        "idle", "isolated", "leases", "leaving", "load", "lost_at", "pid", "recall", "recall_at",
         "recall_sent", "recall_wait", "report", "role", "runs", "seen", "session", "suspended",
         "tasks_done", "unsettled",
     )  # fmt: skip
@@ -57,6 +59,7 @@ class Peer:
         self.backlog_s = 0.0
         self.idle = False
         self.suspended = False
+        self.leaving = False
         self.isolated = False
         self.runs = 0
         self.delivered = 0  # `Deliver` messages on this connection

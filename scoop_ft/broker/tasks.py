@@ -14,6 +14,7 @@ No I/O, no clock; it knows nothing of workers or messages.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 
 from ..errors import InvalidTransition
@@ -67,15 +68,15 @@ class Batch:
         Where its results are recorded, in order of indices.
     attempts : dict
         Crashes of workers while a task was running, by index.
-    intact : bool
-        Each index is the child of ordinal ``first + index``.
+    places : array of int, or None
+        The ordinal of each index (-1: it has none); None: ``first + index`` for all.
     holders : set of bytes
         Sessions that hold leases on it.
     """
 
     __slots__ = (
         "attempts", "claimed", "count", "families", "first", "functions", "holders", "id",
-        "intact", "lineage", "parent", "payload_bytes", "records", "results", "seq", "state",
+        "lineage", "parent", "payload_bytes", "places", "records", "results", "seq", "state",
         "tally",
     )  # fmt: skip
 
@@ -108,12 +109,25 @@ class Batch:
         self.results: list[tuple[int, int, int, int]] = []
         self.attempts: dict[int, int] = {}
         self.families: set[int] = set()
-        self.intact = True
+        self.places: array[int] | None = None
         self.holders: set[bytes] = set()
         tally.counts[HELD] += count
 
     def __repr__(self) -> str:
         return f"<Batch {short(self.id)} of {self.count} tasks from ordinal {self.first}>"
+
+    @property
+    def intact(self) -> bool:
+        """Is each index the child of ordinal ``first + index``?"""
+        return self.places is None
+
+    def put(self, index: int, ordinals: range | None, count: int) -> None:
+        """These indices are the children of these ordinals now (None: of none)."""
+        if self.places is None:
+            if ordinals is not None and ordinals.start == self.first + index:
+                return
+            self.places = array("q", range(self.first, self.first + self.count))
+        self.places[index : index + count] = array("q", ordinals or (-1,) * count)
 
     def move(self, start: int, stop: int, to: int) -> None:
         """Move tasks that are all in one state to another one.

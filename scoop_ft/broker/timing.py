@@ -37,7 +37,7 @@ def on_tick(b: Broker, now: float) -> None:
     for peer in list(b.peers.values()):
         if peer.role == "worker":
             _look_at_worker(b, peer, now)
-        elif peer.role == "agent" and peer.connected:
+        elif peer.role == "agent":
             _look_at_agent(b, peer, now)
     for number, request in list(b.cancels.items()):
         if now >= request.deadline:
@@ -85,6 +85,8 @@ def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:
         if peer.agent == agent.session and peer.role == "worker" and not peer.suspended:
             b.dispatcher.take_all(peer)
             peer.suspended = True
+    if not agent.connected:
+        del b.peers[agent.session]
 
 
 def waiting(b: Broker) -> str:

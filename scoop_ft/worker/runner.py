@@ -32,7 +32,6 @@ from ..wire.messages import SpanRef, Status
 from .session import WorkerSession
 from .spans import Piece, Span
 
-
 PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
 
 

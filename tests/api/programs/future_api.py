@@ -120,7 +120,8 @@ def check_cancelling() -> None:
             raises(concurrent.futures.CancelledError, future.exception, 0)
         else:
             assert future.result() == str(k)
-    ran = open(log).read().split()[1:]
+    with open(log) as file:
+        ran = file.read().split()[1:]
     assert sorted(ran) == sorted(str(k) for k, f in enumerate(several) if f not in given_up)
     assert set(futures.as_completed(several)) == set(several)
 

@@ -1,0 +1,44 @@
+"""Those who say nothing more, and those who are not asked any more."""
+
+from __future__ import annotations
+
+from scoop_ft.broker import timing
+from scoop_ft.broker.tasks import QUEUED
+from scoop_ft.ids import task_id
+from scoop_ft.wire import messages as wire
+
+from .rig import Rig
+
+
+def test_a_host_that_goes_with_its_agents_connection_loses_what_it_held() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    rig.cut(agent)  # seen, for an answer could not be sent
+    worker.awake = False  # not seen: nobody sends it anything
+    rig.tick(timing.SILENT_AGENT_S + 1)
+    assert rig.broker.book.tally.of(QUEUED) == 1
+    assert agent.session not in rig.broker.peers
+
+
+def test_a_worker_that_leaves_gets_nothing_though_its_agent_sees_it_alive() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    worker.leave()
+    agent.heartbeat({worker: ("idle", b"")})
+    root.submit("leaf:a")
+    rig.dispatch()
+    assert not [m for m, _ in worker.inbox if type(m) is wire.Run]
+
+
+def test_a_parent_that_nobody_knows_is_told_so() -> None:
+    rig = Rig()
+    rig.root()
+    worker = rig.worker()
+    worker.submit_batch(task_id(bytes(range(16)), 3), bytes(16), 0, [b"leaf:a"])
+    rig.flush()
+    drops = [m for m, _ in worker.inbox if type(m) is wire.Drop]
+    assert [m.spans for m in drops] == [[(bytes(range(16)), 3, 4)]]

@@ -1,0 +1,42 @@
+"""Which task is the n-th child, after any number of moves."""
+
+from __future__ import annotations
+
+import random
+
+from scoop_ft.broker.families import Family, Segment
+from scoop_ft.broker.tasks import Batch, Tally
+from scoop_ft.ids import ROOT_ID
+
+
+def a_batch(number: int, first: int, count: int) -> Batch:
+    return Batch(
+        Tally(), id=bytes((number,)) * 16, seq=number, records=1, parent=ROOT_ID,
+        lineage=bytes(16), first=first, count=count, functions=[bytes(16)], payload_bytes=0,
+    )  # fmt: skip
+
+
+def test_a_task_and_its_ordinal_find_each_other() -> None:
+    drawn = random.Random(7)
+    for _ in range(50):
+        family = Family(ROOT_ID)
+        batches = [a_batch(number, 10 * number, 10) for number in range(4)]
+        known: dict[int, tuple[Batch, int]] = {}
+        for batch in batches:
+            family.place(Segment(batch.first, 10, batch, 0))
+            known.update({batch.first + index: (batch, index) for index in range(10)})
+        for _ in range(40):
+            batch, index, ordinal = drawn.choice(batches), drawn.randrange(8), drawn.randrange(45)
+            count = drawn.randrange(1, 3)
+            family.bind(Segment(ordinal, count, batch, index))
+            moved = [(batch, index + k) for k in range(count)]
+            known = {o: task for o, task in known.items() if task not in moved}
+            known.update({ordinal + k: task for k, task in enumerate(moved)})
+        assert {o: family.find(o) for o in range(50) if family.find(o)} == known
+        places = {
+            index + shift: (batch, index)
+            for batch in batches
+            for a, b, shift in family.ordinals(batch, 0, 10)
+            for index in range(a, b)
+        }
+        assert places == known
