@@ -14,6 +14,7 @@ from typing import Any
 
 from .client import serial
 from .client.runtime import current
+from .errors import TimeoutError  # the built-in one only since Python 3.11
 
 __all__ = ["getConst", "get_const", "setConst", "set_const"]
 

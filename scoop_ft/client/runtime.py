@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from typing import Any, Final
 
+from ..errors import TimeoutError  # the built-in one only since Python 3.11
 from ..ids import ROOT_ID, ROOT_LINEAGE
 from ..payload import Packer, load
 from ..wire import messages as wire

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scoop_journal import MemoryJournal
+
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.ports import Ref
 from scoop_ft.ids import digest
 from scoop_ft.wire.codec import Buffer, decode_from_broker, decode_from_peer, encode
 from scoop_ft.wire.messages import Message
-from scoop_journal import MemoryJournal
 
 from .peers import FakeAgent, FakePeer, FakeRoot, FakeWorker
 

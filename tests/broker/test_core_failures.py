@@ -1,4 +1,4 @@
-"""What the broker does when somebody dies, stops, leaves or is cut off; and when the disk is full."""
+"""What the broker does when somebody dies, stops, leaves or is cut off, or the disk is full."""
 
 from __future__ import annotations
 

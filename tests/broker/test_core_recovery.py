@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scoop_journal import JournalBroken, JournalFull
 
 from scoop_ft.broker import timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
 from scoop_ft.wire import messages as wire
-from scoop_journal import JournalBroken, JournalFull
 
 from .peers import expected
 from .rig import Rig

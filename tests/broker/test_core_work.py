@@ -1,4 +1,4 @@
-"""From submission to result: what is run, what is acknowledged when, and what leaves the journal."""
+"""From submission to result: what runs, what is acknowledged when, what leaves the journal."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def mistake(call: Callable[[], object], *words: str) -> None:
 def raised(call: Callable[[], object]) -> BaseException | None:
     try:
         call()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - any of them shall be of the right kind
         return error
     return None
 
