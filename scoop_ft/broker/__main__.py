@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .server import Server
     from .sockets import Sockets
 
+INCARNATION = b"incarnation"
 log = logging.getLogger("scoop_ft.broker")
 
 
@@ -72,7 +73,13 @@ def _open(options: argparse.Namespace) -> tuple[Server, Journal]:
     new = not run.journal.exists()
     journal = _journal(run, info, new=new)
     try:
-        broker = Broker(journal, info.run, _settings(info), max_attempts=options.max_attempts)
+        broker = Broker(
+            journal,
+            info.run,
+            _settings(info),
+            max_attempts=options.max_attempts,
+            incarnation=_next_incarnation(journal),
+        )
         broker.recover(journal.scan(), resume=options.resume and not new, now=time.monotonic())
         journal.commit()
         sockets = _sockets(run, info)
@@ -91,6 +98,13 @@ def _journal(run: RunDir, info: RunInfo, *, new: bool) -> Journal:
     if new:
         return Journal.create(run.journal, info.run, unsafe_filesystem=info.unsafe_filesystem)
     return Journal.open(run.journal, unsafe_filesystem=info.unsafe_filesystem)
+
+
+def _next_incarnation(journal: Journal) -> int:
+    """Count this broker in the journal; return which of the run's it is."""
+    number = int(journal.blob(INCARNATION) or b"0") + 1
+    journal.put_blob(INCARNATION, str(number).encode())
+    return number
 
 
 def _settings(info: RunInfo) -> dict[str, Any]:

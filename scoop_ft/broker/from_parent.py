@@ -359,8 +359,9 @@ def _cancel_segment(
 ) -> None:
     batch, shift = segment.batch, segment.first - segment.index
     for a, z, state in list(batch.runs(segment.index, segment.index + segment.count)):
-        if state in (QUEUED, HELD):
-            batch.move(a, z, CANCELLED)
+        if state in (QUEUED, HELD, CANCELLED):
+            if state != CANCELLED:  # else the answer was lost with its connection
+                batch.move(a, z, CANCELLED)
             request.done.append((a + shift, z + shift))
         elif state == LEASED:
             for index in range(a, z):

@@ -82,7 +82,7 @@ def on_returned(
             ordinal = cancel.asked.pop((name, index), None) if cancel is not None else None
             if batch.state[index] != LEASED or _held_by_other(b, batch, index):
                 continue
-            if cancel is not None and ordinal is not None:
+            if cancel is not None and ordinal is not None and _hosts(b, cancel.session, batch):
                 batch.move(index, index + 1, CANCELLED)
                 cancel.done.append((ordinal, ordinal + 1))
             else:
@@ -97,6 +97,12 @@ def on_returned(
         wait = max(RECALL_FIRST_S, peer.recall_wait * 2)
         peer.recall_wait = 0.0 if found else min(RECALL_MOST_S, wait)
         peer.recall_at = b.now + peer.recall_wait
+
+
+def _hosts(b: Broker, session: bytes, batch: Batch) -> bool:
+    """Does the parent still run in the session that gave its child up?"""
+    family = b.book.families.get(batch.parent)
+    return family is not None and family.host == session
 
 
 def _held_by_other(b: Broker, batch: Batch, index: int) -> bool:

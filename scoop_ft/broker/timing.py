@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..ids import short
 from ..wire.codec import decode_header
-from ..wire.messages import Submit
+from ..wire.messages import Submit, Unknown
 from .from_parent import drop_orphans, finish_cancel
 from .peers import Peer
 from .tasks import LEASED, QUEUED
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 0.02  # the driver calls on_tick about this often while something may be due
 GRACE_S: Final = 2.0  # after a restart, workers of before have this long to come back
+REUNION_S: Final = 0.1  # when all are back: for what they say again
 LOST_S: Final = 5.0  # a worker that cannot be reached keeps its work this long
 SILENT_AGENT_S: Final = 5.0  # an agent that says nothing this long: its host is gone or asleep
+SILENT_OBSERVER_S: Final = 5.0  # an observer asks again and again, or has gone
 UNANSWERED_S: Final = 2.0  # a worker that does not answer a recall is busy without a pause
 JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
 
@@ -32,11 +34,17 @@ def on_tick(b: Broker, now: float) -> None:
     if slept > JUMP_S:
         _renew(b, now, slept)
         return
-    if b.grace_until and (now >= b.grace_until or not b.expected):
-        _end_grace(b)
+    if b.grace_until:
+        if not b.expected and b.root:
+            b.grace_until = min(b.grace_until, now + REUNION_S)
+        if now >= b.grace_until:
+            _end_grace(b)
     for peer in list(b.peers.values()):
         if peer.role == "worker":
             _look_at_worker(b, peer, now)
+        elif peer.role == "observer" and now - peer.heard_at > SILENT_OBSERVER_S:
+            del b.peers[peer.session]
+            b.send(peer.session, Unknown())  # its connection is forgotten when that fails
         elif peer.role == "agent":
             _look_at_agent(b, peer, now)
     for number, request in list(b.cancels.items()):

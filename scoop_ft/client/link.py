@@ -150,6 +150,8 @@ class Link:
 
     def _pump(self, seconds: float) -> None:
         self._pumper = threading.get_ident()
+        # From here on a wake-up ends the poll to come: what is submitted now is not in this send.
+        self.pumping = seconds > 0
         try:
             self._exchange(seconds)
         finally:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec import structs
+
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id, digest, lineage, task_id
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import Buffer
@@ -66,6 +68,12 @@ def unpack_results(m: wire.Deliver, frames: Sequence[Buffer]) -> dict[int, tuple
     return found
 
 
+def give_back(m: wire.Deliver, n: int) -> wire.Results:
+    """Return what a broker had passed on, as the results it was."""
+    ends = array("I", (end - m.base for end in memoryview(m.ends).cast("I"))).tobytes()
+    return wire.Results(n, m.batch, m.ranges, m.status, ends, m.buffers, 0, 0, True)
+
+
 class FakePeer:
     """A session: what it keeps until it is acknowledged, and what it has heard."""
 
@@ -80,6 +88,8 @@ class FakePeer:
         self.inbox: deque[tuple[Any, list[bytes]]] = deque()
         self.heard: list[Any] = []
         self.kept: deque[tuple[int, Any, Sequence[Buffer]]] = deque()
+        self.unsynced: deque[tuple[int, wire.Deliver, Sequence[Buffer]]] = deque()
+        self.synced = 0
         self.n = 0
         self.batches = 0
         self.defined = False
@@ -169,8 +179,26 @@ class FakePeer:
 
     def on_welcome(self, m: wire.Welcome, frames: list[bytes]) -> None:
         self.welcomed = True
-        for _, message, parts in list(self.kept):
-            self.rig.say(self.session, message, parts)
+        kept, self.kept = self.kept, deque()
+        unsynced, self.unsynced = self.unsynced, deque()
+        self.synced = 0
+        while kept or unsynced:  # in the order in which it happened, under new numbers
+            if unsynced and (not kept or kept[0][0] > unsynced[0][0]):
+                _, deliver, parts = unsynced.popleft()
+                self.keep(give_back(deliver, self.number()), parts)
+            else:
+                _, message, parts = kept.popleft()
+                message = structs.replace(self.again(message), n=self.number())
+                self.keep(message, parts)
+
+    def again(self, message: Any) -> Any:
+        """Return a message as it is to be said once more."""
+        return message
+
+    def on_synced(self, m: wire.Synced, frames: list[bytes]) -> None:
+        while self.unsynced and self.synced < m.delivered:
+            self.unsynced.popleft()
+            self.synced += 1
 
     def on_unknown(self, m: wire.Unknown, frames: list[bytes]) -> None:
         if self.welcomed:
@@ -225,6 +253,7 @@ class FakeRoot(FakePeer):
         return [wire.Hosting(ROOT_ID, until, waits)]
 
     def on_deliver(self, m: wire.Deliver, frames: list[bytes]) -> None:
+        self.unsynced.append((self.n, m, frames))
         for ordinal, result in unpack_results(m, frames).items():
             if ordinal < len(self.arguments):
                 self.results.setdefault(ordinal, result)
@@ -271,6 +300,7 @@ class Scope:
     def __init__(self, item: Item) -> None:
         self.item = item
         self.alive = True
+        self.abandoned = False
         self.arguments = children(item.argument)
         self.results: dict[int, bytes] = {}
 
@@ -308,6 +338,12 @@ class FakeWorker(FakePeer):
         items = [scope.item for scope in self.scopes.values()] + list(self.queue)
         return [(item.batch, item.index, item.index + 1) for item in items]
 
+    def again(self, message: Any) -> Any:
+        if type(message) is not wire.Submit or not message.claimed:
+            return message
+        held = sorted((a, z) for batch, a, z in self.holding() if batch == message.batch)
+        return structs.replace(message, claimed=held)
+
     # ---- running ---------------------------------------------------------------------------
 
     def step(self) -> None:
@@ -330,12 +366,12 @@ class FakeWorker(FakePeer):
     def finish(self, item: Item, payload: bytes, status: int = 0) -> None:
         """A task has ended."""
         scope = item.scope
-        if scope is None or scope.alive:
+        if scope is None or scope.alive or scope.abandoned:
             self.keep(
                 wire.Results(
                     self.number(), item.batch, [(item.index, item.index + 1)],
                     bytes((status,)) if status else b"", packed_ends([payload]), [], 1, 1_000_000,
-                    scope is not None,
+                    scope is not None and scope.alive,
                 ),
                 [payload],
             )  # fmt: skip
@@ -353,7 +389,8 @@ class FakeWorker(FakePeer):
     def end_scope(self, scope: Scope) -> None:
         """A parent has ended: nobody wants its other children."""
         scope.alive = False
-        del self.scopes[scope.item.id]
+        if self.scopes.get(scope.item.id) is scope:  # else it is run here again
+            del self.scopes[scope.item.id]
         self.queue = deque(item for item in self.queue if item.scope is not scope)
 
     def rest(self) -> None:
@@ -378,6 +415,7 @@ class FakeWorker(FakePeer):
             begin = end
 
     def on_deliver(self, m: wire.Deliver, frames: list[bytes]) -> None:
+        self.unsynced.append((self.n, m, frames))
         scope = self.scopes.get(m.parent)
         if scope is None:
             return
@@ -405,11 +443,15 @@ class FakeWorker(FakePeer):
                     self.abandon(scope)
 
     def abandon(self, scope: Scope) -> None:
-        """A parent that waits is not wanted here any more."""
-        for below in list(self.scopes.values()):
-            if below.item.scope is scope:
-                self.abandon(below)
+        """A parent that waits is not wanted here any more: it is run elsewhere.
+
+        Its children that have not begun are handed back; those that have are run to their end.
+        """
+        scope.abandoned = True
+        spans = [(i.batch, i.index, i.index + 1) for i in self.queue if i.scope is scope]
         self.end_scope(scope)
+        if spans:
+            self.say(wire.Returned(0, spans))
 
     def leave(self) -> None:
         """Hand back what has not started, and go."""

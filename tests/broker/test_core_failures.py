@@ -358,6 +358,30 @@ def test_cancelled_in_the_hands_of_several_workers() -> None:
     assert len(rig.ran) == 1
 
 
+def test_cancelling_again_when_the_answer_was_lost() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a")
+    root.cancel(0)
+    rig.cut(root)
+    root.connect()
+    rig.settle()
+    assert root.given_up == {0}
+
+
+def test_what_a_dead_root_gave_up_the_next_one_still_wants() -> None:
+    rig = Rig()
+    first, worker = rig.root(), rig.worker()
+    first.submit("leaf:a")
+    taken(rig, worker, 1)
+    first.cancel(0)
+    rig.flush()
+    second = rig.root()
+    second.submit("leaf:a")
+    rig.settle()
+    assert not second.missing()
+
+
 def test_cancelling_what_runs_is_answered_without_it() -> None:
     rig = Rig()
     root, worker = rig.root(), rig.worker()

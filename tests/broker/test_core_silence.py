@@ -42,3 +42,29 @@ def test_a_parent_that_nobody_knows_is_told_so() -> None:
     rig.flush()
     drops = [m for m, _ in worker.inbox if type(m) is wire.Drop]
     assert [m.spans for m in drops] == [[(bytes(range(16)), 3, 4)]]
+
+
+def test_a_task_of_a_batch_that_was_lost_is_not_run_twice() -> None:
+    rig = Rig()
+    root, worker, other = rig.root(), rig.worker(), rig.worker()
+    rig.commit()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    assert worker.queue
+    rig.restart()  # the batch was not recorded
+    for each in (worker, other):
+        each.connect()
+        rig.flush()
+        each.handle()
+        each.rest()
+    rig.tick(timing.TICK_S, step=timing.TICK_S)
+    root.connect()
+    rig.flush()
+    rig.tick(timing.TICK_S, step=timing.TICK_S)
+    root.handle()
+    rig.tick(timing.GRACE_S)
+    rig.dispatch()
+    assert not [m for m, _ in other.inbox if type(m) is wire.Run]
+    rig.settle()
+    assert (rig.ran, root.missing()) == ([b"leaf:a"], [])

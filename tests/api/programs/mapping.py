@@ -69,6 +69,26 @@ def check_items_that_come_from_tasks() -> None:
     assert list(chain) == list(range(10))
 
 
+class Lazy:
+    """Asks a task for its value when it is sent."""
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.k % 3 == 0:
+            futures.submit(abs, 1)
+        return int, (str(futures.submit(operator.neg, self.k).result()),)
+
+
+def check_items_that_use_futures_when_they_are_sent() -> None:
+    items = [Lazy(k) if k % 2 else k for k in range(12)]
+    values = [-k if k % 2 else k for k in range(12)]
+    assert list(futures.map(int, items)) == values
+    assert list(futures.map(int, iter(items))) == values
+    assert [futures.submit(int, item).result() for item in items] == values
+
+
 def check_exception_in_its_place() -> None:
     results = futures.map(inverse, [1, 2, 0, 4])
     assert next(results) == 1
