@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HEADERS = 64  # decoded batch headers kept at hand
 ALONE_S = 0.02  # a worker with one task has this long to begin it before a recall
+SETTLE_S = 0.02  # a worker that was just given something is not asked to give it back
 BUSY_LOOKS = 8  # workers looked at for prefetching in one step
 
 
@@ -190,6 +191,8 @@ class Dispatcher:
         frames = [Ref(batch.seq, base, ends[stop - 1])]
         frames += [Ref(batch.seq, buffer=k) for k, _ in chosen]
         peer.runs += 1
+        # Recalled before it could begin, a task might be sent to and fro for ever.
+        peer.recall_at = max(peer.recall_at, broker.now + SETTLE_S)
         broker.send(
             peer.session,
             Run(

@@ -264,7 +264,8 @@ class Session:
         if m.buffers:
             position_of = _positions(m.ranges)
             for (index, _), frame in zip(m.buffers, frames[1:], strict=True):
-                buffers.setdefault(position_of(index), []).append(frame)
+                # Read-only: whoever loads it gets a copy, since what is kept here must not change.
+                buffers.setdefault(position_of(index), []).append(memoryview(frame).toreadonly())
         chunk = Chunk(m.status, memoryview(m.ends).cast("I"), m.base, frames[0], buffers)
         position = 0
         for start, stop in m.ranges:

@@ -90,7 +90,7 @@ _headers: dict[type[Message], msgspec.msgpack.Decoder[Any]] = {
 def _decode(decoder: Any, header: Buffer, frames: Sequence[Buffer]) -> Any:
     try:
         message = decoder.decode(header)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a message: {error}") from None
     check = _CHECKS.get(type(message))
     if check is not None:
@@ -169,6 +169,7 @@ def _submit(m: Submit, frames: Sequence[Buffer]) -> None:
         _need(len(m.which) == 2 * m.count, "functions do not fit the tasks")
         _need(max(_u16(m.which)) < functions, "a function is missing")
     _check_frames(m.count, m.ends, 0, m.buffers, frames, m.count)
+    _check_growth(m.ends)
     _check_ranges(m.claimed, m.count)
 
 
@@ -180,6 +181,24 @@ def _results(m: Results, frames: Sequence[Buffer]) -> None:
     _need(0 <= m.timed <= count and m.elapsed_ns >= 0, "wrong times")
     _check_status(m.status, count)
     _check_frames(count, m.ends, 0, m.buffers, frames, MAX_COUNT)
+    _check_growth(m.ends)
+    _check_owners(m.buffers, m.ranges)
+
+
+def _check_growth(ends: bytes) -> None:
+    """Check that no task ends before the one before it: payloads are cut at these places."""
+    places = memoryview(ends).cast("I").tolist()
+    _need(places == sorted(places), "ends do not grow")
+
+
+def _check_owners(buffers: Sequence[tuple[int, int]], ranges: Sequence[Range]) -> None:
+    """Check that buffers, whose indices grow, belong to tasks in these ranges."""
+    rest = iter(ranges)
+    start, stop = next(rest)
+    for index, _ in buffers:
+        while index >= stop:
+            start, stop = next(rest, (MAX_COUNT, MAX_COUNT + 1))
+        _need(start <= index, "a buffer of no task")
 
 
 def _check_status(status: bytes, count: int) -> None:

@@ -6,6 +6,7 @@ wrong; and at the end, when all faults are over, everything that was submitted g
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,7 @@ from .peers import FakeAgent, FakeRoot, FakeWorker, children, expected
 from .rig import Rig
 
 MOST_WORKERS = 4
+MORE = int(os.environ.get("SCOOP_FT_FATES", "0"))  # so many, others each time: to look for more
 CALLS = ["leaf:a", "leaf:b", "leaf:b", "tree:2:c", "tree:3:d", "deep:2:e"]
 calls = st.lists(st.sampled_from(CALLS), min_size=1, max_size=4)
 which = st.integers(0, 7)
@@ -303,7 +305,8 @@ def test_arguments_say_what_comes_out() -> None:
 
 TestFate = Fate.TestCase
 TestFate.settings = settings(
-    max_examples=150,
+    max_examples=MORE or 150,
+    derandomize=not MORE,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=list(HealthCheck),

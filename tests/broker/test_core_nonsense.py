@@ -65,7 +65,8 @@ def results(draw: Any) -> tuple[wire.Results, list[bytes]]:
     status = draw(st.one_of(st.just(b""), st.binary(min_size=count, max_size=count)))
     message = wire.Results(
         draw(numbers), draw(batches), found, bytes(s % 4 for s in status),
-        packed_ends([b"r"] * count), [], draw(st.integers(0, count)), draw(small), draw(st.booleans()),
+        packed_ends([b"r"] * count), [], draw(st.integers(0, count)), draw(small),
+        draw(st.booleans()),
     )  # fmt: skip
     return message, [b"r" * count]
 
@@ -156,6 +157,6 @@ def test_a_buffer_of_no_task_is_refused() -> None:
 def test_a_header_nested_too_deep_is_no_message() -> None:
     deep = b"\x91" * 200_000 + b"\x90"
     hosting = b"\x94" + msgspec.msgpack.encode(ROOT_ID) + b"\x00\x90" + deep
-    hello = b"\x99\x01\x01\xc4\x08" + bytes(8) + b"\xa4root\xa1h\x01\xc4\x00\x91" + hosting + b"\x90"
+    begin = b"\x99\x01\x01\xc4\x08" + bytes(8) + b"\xa4root\xa1h\x01\xc4\x00\x91"
     with pytest.raises(ProtocolError):
-        decode_from_peer(hello, [])
+        decode_from_peer(begin + hosting + b"\x90", [])

@@ -119,6 +119,7 @@ def garbage(seed: int, session: bytes) -> Iterator[list[bytes]]:
     yield [good]
     yield [b"\xdd\xff\xff\xff\xff" + bytes(50)]  # an array of four billion
     yield [b"\xc6\xff\xff\xff\xff" + bytes(50)]
+    yield [hello(session)[:-2] + b"\x91\x94\xc4\0\0\x90" + b"\x91" * 100_000]  # nested too deep
     for _ in range(300):
         data = bytearray(draw.choice([good, hello(session), encode(wire.Idle(0))]))
         for _ in range(draw.randint(1, 4)):

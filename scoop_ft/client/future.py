@@ -1,0 +1,168 @@
+"""The Future of PEP 3148: where a result lies, and how to wait for it.
+
+What it knows of the result is its group and index; how to wait is the runtime's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import CancelledError, TimeoutError
+from .groups import Group, outcome
+from .runtime import Runtime, current
+from .scopes import Scope
+
+
+class Future:
+    """What `submit` returns: a result that will be there, as in PEP 3148.
+
+    It belongs to the task (or script) that submitted it and cannot be sent to another one.
+    """
+
+    __slots__ = ("_callbacks", "_cancelled", "_group", "_index", "_outcome", "_runtime", "_scope")
+
+    def __init__(
+        self, runtime: Runtime | None, scope: Scope | None, group: Group, index: int
+    ) -> None:
+        self._runtime = runtime
+        self._scope = scope
+        self._group = group
+        self._index = index
+        self._cancelled = False
+        self._outcome: tuple[Any, BaseException | None] | None = None
+        self._callbacks: list[Callable[[Future], Any]] | None = None
+
+    def __repr__(self) -> str:
+        state = "finished" if self._group.done(self._index) else "pending"
+        return f"<Future of child {self._group.first + self._index}, {state}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Future cannot be sent to another process: send its result()")
+
+    def done(self) -> bool:
+        """Is there a result or an exception, or was it cancelled?"""
+        if self._cancelled or self._group.done(self._index):
+            return True
+        if self._runtime is not None:
+            mine(self._runtime).breathe()
+        return self._group.done(self._index)
+
+    def running(self) -> bool:
+        """Is the call with a worker?"""
+        if self.done() or self._runtime is None or self._scope is None:
+            return False
+        return self._runtime.running(self._scope, self._group.first + self._index)
+
+    def cancelled(self) -> bool:
+        """Was the call cancelled before it began?"""
+        if not self._cancelled and self._group.done(self._index):
+            # A replayed run may find that the child had been cancelled.
+            self._cancelled = isinstance(self._load()[1], CancelledError)
+        return self._cancelled
+
+    def cancel(self) -> bool:
+        """Try to cancel the call; False when it runs or has ended.
+
+        Waits for the answer of the worker that has it.
+        """
+        if self._cancelled:
+            return True
+        if self.done() or self._runtime is None or self._scope is None:
+            return False
+        if not self._runtime.cancel(self._scope, self._group.first + self._index):
+            return False
+        self._cancelled = True
+        self._outcome = (None, CancelledError())
+        self._call_back()
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the result, waiting for it.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Raises
+        ------
+        TimeoutError
+            It was not there in time.
+        CancelledError
+            The call was cancelled.
+        Exception
+            What the call raised, with the remote traceback as its cause.
+        """
+        value, error = self._wait(timeout)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame
+        return value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the call raised, or None; waits and raises as `result` does."""
+        error = self._wait(timeout)[1]
+        if isinstance(error, CancelledError):
+            raise error
+        return error
+
+    def add_done_callback(self, fn: Callable[[Future], Any]) -> None:
+        """Call ``fn(self)`` when there is a result; at once when there is one.
+
+        Its exceptions are logged and go no further.
+        """
+        runtime, scope = self._runtime, self._scope
+        if runtime is not None and scope is not None:
+            with runtime.link.state:  # nothing arrives between the look and the entry
+                if not (self._cancelled or self._group.done(self._index)):
+                    if self._callbacks is None:
+                        self._callbacks = []
+                        self._group.watchers.append(self._arrived)
+                    self._callbacks.append(fn)
+                    return
+        _call(fn, self)
+
+    def _arrived(self) -> None:
+        if self._callbacks and self._group.done(self._index):
+            assert self._runtime is not None
+            assert self._scope is not None
+            self._runtime.after(self._scope, self._call_back)
+
+    def _call_back(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for fn in callbacks or ():
+            _call(fn, self)
+
+    def _wait(self, timeout: float | None) -> tuple[Any, BaseException | None]:
+        group, index = self._group, self._index
+        if self._outcome is None and not group.done(index):
+            runtime = mine(self._runtime)
+            if not runtime.wait(lambda: group.done(index), (group,), timeout):
+                raise TimeoutError(f"no result within {timeout} s")
+        return self._load()
+
+    def _load(self) -> tuple[Any, BaseException | None]:
+        if self._outcome is None:
+            found = self._group.find(self._index)
+            assert found is not None
+            self._outcome = outcome(*found)
+        return self._outcome
+
+
+def _call(fn: Callable[[Future], Any], future: Future) -> None:
+    try:
+        fn(future)
+    except Exception:
+        import logging
+
+        logging.getLogger("scoop_ft").exception("a callback of %r failed", future)
+
+
+def mine(runtime: Runtime | None) -> Runtime:
+    """Return the runtime a future waits in."""
+    if runtime is None or runtime is not current():
+        raise RuntimeError("this future belongs to another process: wait for it where it was made")
+    return runtime
