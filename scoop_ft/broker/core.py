@@ -77,6 +77,7 @@ class Broker:
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
         self.grace_until = 0.0
         self.expected: set[bytes] = set()  # workers of before a restart that are not back yet
+        self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
         self.cancels: dict[int, from_parent.CancelRequest] = {}
         self.requests = 0
@@ -116,7 +117,8 @@ class Broker:
             family.unclaim()
         self.now = now
         self.expected = set(self.book.members)
-        if self.expected:
+        # What was not committed may hold the joining of workers too: their agents name them.
+        if self.incarnation > 1 and not resume:
             self.grace_until = now + timing.GRACE_S
 
     def on_message(

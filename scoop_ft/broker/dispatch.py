@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .core import Broker
 
 HEADERS = 64  # decoded batch headers kept at hand
-ALONE_S = 0.02  # a worker with one task has this long to begin it before a recall
 SETTLE_S = 0.02  # a worker that was just given something is not asked to give it back
 BUSY_LOOKS = 8  # workers looked at for prefetching in one step
 
@@ -177,8 +176,6 @@ class Dispatcher:
         batch.move(start, stop, LEASED)
         self.not_idle(peer)
         self.lease(peer, batch, start, stop)
-        if peer.load == 1:  # a recall in the same breath would make the task go round for ever
-            peer.recall_at = max(peer.recall_at, broker.now + ALONE_S)
         header = self._header(batch)
         for function in header.functions:
             if function not in peer.functions:

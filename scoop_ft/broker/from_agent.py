@@ -25,6 +25,8 @@ def on_heartbeat(
     for report in m.workers:
         worker = b.peers.get(report.session)
         if worker is None:
+            if b.now < b.grace_until:
+                b.expected.add(report.session)
             if report.session in b.expected and report.task:
                 _await_busy_worker(b, peer, report)
             continue
@@ -40,6 +42,7 @@ def on_heartbeat(
             worker.suspended = False
             if worker.idle:
                 b.dispatcher.now_idle(worker)
+    b.agents_heard = True
     b.send(peer.session, wire.Stats(b.stats()))
 
 

@@ -35,7 +35,7 @@ def on_tick(b: Broker, now: float) -> None:
         _renew(b, now, slept)
         return
     if b.grace_until:
-        if not b.expected and b.root:
+        if not b.expected and b.root and b.agents_heard:
             b.grace_until = min(b.grace_until, now + REUNION_S)
         if now >= b.grace_until:
             _end_grace(b)
