@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..ids import short
+from ..ids import short, task_id
 from ..wire import messages as wire
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
@@ -73,11 +73,24 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
         b.dispatcher.not_idle(worker)
     crashed = m.signal != 0 or m.code != 0
     if crashed and m.task and known:
+        if b.book.task(m.task) is None and worker is not None:
+            _watch_parents(b, worker)
         _blame(b, worker, peer, m)
     if worker is not None:
         b.dispatcher.take_all(worker)
         del b.peers[m.session]
         b.refused.discard(m.session)
+
+
+def _watch_parents(b: Broker, worker: Peer) -> None:
+    """A task died that nobody had told us of: a child of something this worker held.
+
+    As parents with a family these tasks are run again with all that they submit told to us, so
+    that a child that kills its worker is known the next time, and its attempts are counted.
+    """
+    for name, start, stop in worker.held():
+        for index in range(start, stop):
+            b.book.family(task_id(name, index))
 
 
 def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:

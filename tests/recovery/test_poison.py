@@ -32,6 +32,12 @@ def test_a_poison_task_fails_alone(run: Run, attempts: int) -> None:
     assert (tasks["done"], tasks["failed"]) == (TASKS - 1, 1)
 
 
+def test_a_child_that_kills_at_once_is_found_too(run: Run) -> None:
+    run.program("poison_child")
+    assert json.loads(run.finish()) == ["0", "1", "2", "lost after 3", "4", "5"]
+    assert run.ledger.times()["poison"] <= 3 + 2  # before it was told, nobody could count it
+
+
 def test_a_resumed_run_tries_a_lost_task_again(run: Run) -> None:
     run.program("blocked", 40, 20, options=("--max-attempts", 1))
     run.touch("begin")
