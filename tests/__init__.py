@@ -1,1 +1,1 @@
-"""The tests; `harness` starts and kills whole runs, `bench` measures."""
+"""The tests; `bench` measures.  Whole runs are started and killed with `scoop_chaos.runs`."""

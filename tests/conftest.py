@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from .harness import RunProcess, left_in
+from scoop_chaos.runs import RunProcess, left_in
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+from scoop_chaos.runs import COMMAND
 
 from scoop_ft import futures, shared
-
-from ..harness import COMMAND
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from ..harness import RunProcess
+from scoop_chaos.runs import RunProcess
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 OPTIONS = ("-n", "2", "--seed", "7")

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
+from scoop_chaos.runs import LIMIT_S, RunProcess
 
 from scoop_ft.rundir import Live, LiveProcess, RunDir, find_runs
 
-from ..harness import LIMIT_S, RunProcess
 from .ledger import POLL_S, Ledger
 
 PROGRAMS = Path(__file__).parent / "programs"

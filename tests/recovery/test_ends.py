@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scoop_chaos.runs import COMMAND, left_in
 
-from ..harness import COMMAND, left_in
 from .conftest import PROGRAMS, Run
 
 TASKS = 200

@@ -8,10 +8,11 @@ from __future__ import annotations
 import signal
 import time
 
+from scoop_chaos.runs import left_in
+
 from scoop_ft.broker import offline
 from scoop_ft.broker.tasks import DONE
 
-from ..harness import left_in
 from .conftest import Run, signal_it
 
 TASKS = 200

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from ..harness import COMMAND
+from scoop_chaos.runs import COMMAND
+
 from .conftest import PROGRAMS, Run
 from .ledger import Start
 

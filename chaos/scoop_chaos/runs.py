@@ -2,7 +2,8 @@
 
 All that is known of a run is what `scoop-ft status --json` says of it.  Nothing here sleeps for an
 amount of time that has to be enough: what is waited for is a condition, and not meeting it within
-its limit fails the test with what the run had said by then.
+its limit raises `RunFailed` with what the run had said by then.  Nothing here decides which fault
+comes when.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ POLL_S = 0.02
 FAMILY = ("launcher", "root", "broker", "workers")
 
 Status = dict[str, Any]
+
+
+class RunFailed(AssertionError):
+    """A run did not do what it had to."""
+
+
+def require(fact: object, why: Callable[[], str]) -> None:
+    """Raise `RunFailed` unless something is so."""
+    if not fact:
+        raise RunFailed(why())
 
 
 class RunProcess:
@@ -60,7 +71,8 @@ class RunProcess:
         return self._type("resume", *self._run_dir, *(os.fspath(word) for word in words))
 
     def _type(self, *words: str) -> RunProcess:
-        assert not self._commands or self._commands[-1].poll() is not None, "it runs still"
+        idle = not self._commands or self._commands[-1].poll() is not None
+        require(idle, lambda: "it runs still")
         self._commands.append(self._popen(len(self._commands) + 1, words))
         return self
 
@@ -92,7 +104,7 @@ class RunProcess:
     def status(self) -> Status:
         """Return what ``scoop-ft status --json`` says now."""
         done = self._ask()
-        assert done.returncode == 0, f"status failed: {done.stderr}{self._told()}"
+        require(done.returncode == 0, lambda: f"status failed: {done.stderr}{self._told()}")
         found: Status = json.loads(done.stdout)
         return found
 
@@ -108,7 +120,7 @@ class RunProcess:
     def wait_until(self, predicate: Callable[[Status], Any], limit: float = LIMIT_S) -> Status:
         """Ask for the status until the predicate is true of it; return that status.
 
-        A run that ends before, or a limit that passes, fails the test.
+        A run that ends before, or a limit that passes, raises `RunFailed`.
         """
         deadline = time.monotonic() + limit
         found: Status = {}
@@ -119,10 +131,10 @@ class RunProcess:
                 found = json.loads(done.stdout)
                 if predicate(found):
                     return found
-            assert ended is None, f"the run ended before ({ended}){self._told(found)}"
-            assert time.monotonic() < deadline, (
-                f"not within {limit} s: {done.stderr}{self._told(found)}"
-            )
+            if ended is not None:
+                raise RunFailed(f"the run ended before ({ended}){self._told(found)}")
+            if time.monotonic() > deadline:
+                raise RunFailed(f"not within {limit} s: {done.stderr}{self._told(found)}")
             time.sleep(POLL_S)
 
     def wait_for_tasks(self, done: int, limit: float = LIMIT_S) -> Status:
@@ -149,7 +161,7 @@ class RunProcess:
         """
         found = self.status()
         victims = [pid for name in names for pid in pids(found, name)]
-        assert victims, f"nobody there of {names}{self._told(found)}"
+        require(victims, lambda: f"nobody there of {names}{self._told(found)}")
         for pid in victims:
             _signal(pid, number)
         return victims
@@ -165,7 +177,8 @@ class RunProcess:
         """Wait until processes have ended."""
         deadline = time.monotonic() + limit
         while left := [pid for pid in victims if not _is_gone(pid)]:
-            assert time.monotonic() < deadline, f"{left} live still{self._told()}"
+            if time.monotonic() > deadline:
+                raise RunFailed(f"{left} live still{self._told()}")
             time.sleep(POLL_S)
 
     # ---- the end --------------------------------------------------------------------------------
@@ -176,12 +189,12 @@ class RunProcess:
             return self._commands[-1].wait(limit)
         except subprocess.TimeoutExpired:
             shown = self.status()
-            raise AssertionError(f"it did not end within {limit} s{self._told(shown)}") from None
+            raise RunFailed(f"it did not end within {limit} s{self._told(shown)}") from None
 
     def finish(self, limit: float = LIMIT_S) -> str:
         """Wait for a good end; return the output."""
         code = self.wait(limit)
-        assert code == 0, f"exit code {code}{self._told()}"
+        require(code == 0, lambda: f"exit code {code}{self._told()}")
         return self.output
 
     def end(self) -> None:
