@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scoop_journal import Journal
 
     from ..rundir import RunDir, RunInfo
-    from .server import Server
+    from .loop import Loop
     from .sockets import Sockets
 
 INCARNATION = b"incarnation"
@@ -34,12 +34,12 @@ def main(argv: list[str] | None = None) -> int:
     from ..errors import RunError
 
     try:
-        server, journal = _open(options)
+        loop, journal = _open(options)
     except (JournalError, RunError) as error:
         print(f"scoop-ft: error: {error}", file=sys.stderr)
         return 2
     try:
-        server.run()
+        loop.run()
     except JournalBroken as error:
         print(f"scoop-ft: the broker stops: {error}", file=sys.stderr)
         return 1
@@ -59,10 +59,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _open(options: argparse.Namespace) -> tuple[Server, Journal]:
+def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     """Open the run's journal, or make it, and recover; return what serves it."""
     from ..rundir import RunDir
     from .core import Broker
+    from .loop import Loop
     from .server import Server
 
     run = RunDir(options.run_dir)
@@ -86,10 +87,10 @@ def _open(options: argparse.Namespace) -> tuple[Server, Journal]:
     except BaseException:
         journal.close()
         raise
-    server = Server(broker, journal, sockets)
-    server.stop_on_signals()
+    loop = Loop(Server(broker, journal, sockets), sockets)
+    loop.stop_on_signals()
     log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
-    return server, journal
+    return loop, journal
 
 
 def _journal(run: RunDir, info: RunInfo, *, new: bool) -> Journal:

@@ -1,4 +1,4 @@
-"""What the core sees of the world: a journal it appends to, and sends it asks for."""
+"""What the broker sees of the world: a journal it appends to, sends it asks for, and sockets."""
 
 from __future__ import annotations
 
@@ -40,3 +40,15 @@ class JournalPort(Protocol):
 
     def reading(self) -> AbstractContextManager[Any]:
         """Open a view with ``record(seq)`` and ``header(seq)``, valid inside the ``with``."""
+
+
+class SocketsPort(Protocol):
+    """The sockets as the `Server` uses them; nothing here blocks."""
+
+    bad_messages: int
+
+    def receive(self) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
+        """Return the next message: session, message, header, frames; None when there is none."""
+
+    def send(self, session: bytes, message: Message, frames: Sequence[Buffer]) -> bool:
+        """Send to a session; False when it cannot be reached."""

@@ -1,25 +1,24 @@
-"""The broker's real driver: poll, step, send, commit, and only then acknowledge.
+"""The broker's driver: step, send, commit, and only then acknowledge.
 
 This is the one place that orders the journal's commit against acknowledgements.  A commit is
 never awaited by a message on its way: it happens when the records staged are old enough, so that
 many share one sync.  A failed sync stops the broker; a full disk stops only what is new.
+
+Sockets, journal and clock are given to it: `loop` gives it real ones, the simulator its own.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
-import socket
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
-import zmq
 from scoop_journal import Journal, JournalFull
 
 from ..errors import ProtocolError
 from .core import Broker
-from .ports import Ref, Send
-from .sockets import Sockets
+from .ports import Ref, Send, SocketsPort
 from .timing import TICK_S
 
 log = logging.getLogger("scoop_ft.broker")
@@ -36,71 +35,44 @@ REAP_S: Final = 30.0
 
 
 class Server:
-    """Runs a `Broker` on real sockets, clock and journal.
+    """Steps a `Broker` that has sockets, a journal and a clock.
 
     Parameters
     ----------
     broker : Broker
     journal : Journal
-    sockets : Sockets
+    sockets : SocketsPort
+    clock : callable
+        The time in seconds, from some moment on.
     """
 
-    def __init__(self, broker: Broker, journal: Journal, sockets: Sockets) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        journal: Journal,
+        sockets: SocketsPort,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._broker = broker
         self._journal = journal
         self._sockets = sockets
+        self._clock = clock
         self._dirty_since = 0.0
         self._room_at = 0.0
         self._stuck = False  # the last commit found no room
         self._tick_at = 0.0
         self._reap_at = 0.0
-        self._synced_at = time.monotonic()
-        self._stop = False
-        self._poller = zmq.Poller()
-        for router in sockets.routers:
-            self._poller.register(router, zmq.POLLIN)
-        if sockets.zap is not None:
-            self._poller.register(sockets.zap, zmq.POLLIN)
-        self._wake, wake = socket.socketpair()
-        for end in (self._wake, wake):
-            end.setblocking(False)
-        self._waker = wake
-        self._poller.register(self._wake.fileno(), zmq.POLLIN)
-
-    def stop_on_signals(self) -> None:
-        """Commit and end on SIGTERM and SIGINT (main thread only)."""
-        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: Any) -> None:
-        self._stop = True
-
-    def run(self) -> None:
-        """Serve until told to stop.
-
-        Raises
-        ------
-        JournalBroken
-            The disk failed: what was not acknowledged may be lost, and nothing else.
-        """
-        while not self._stop:
-            self._poller.poll(int(self._patience_s() * 1000) + 1)
-            self.step(time.monotonic())
-        self._commit()
-        self._sockets.close()
+        self._synced_at = clock()
 
     def step(self, now: float) -> None:
         """Take what has come, decide, send, and commit when it is time."""
-        if self._sockets.zap is not None:
-            self._sockets.answer_zap()
         self._take_messages(now)
         if now >= self._tick_at:
             self._tick(now)
         self._broker.dispatch()
         self._send_all()
         if self._commit_due(now):
-            self._commit()
+            self.commit()
             self._send_all()
 
     def _take_messages(self, now: float) -> None:
@@ -131,7 +103,7 @@ class Server:
             self._journal.reap_readers()
 
     def _look_for_room(self) -> None:
-        if self._stuck and not self._commit():
+        if self._stuck and not self.commit():
             return
         if not self._journal.has_room(ROOM_BYTES):
             self._say_full()
@@ -164,7 +136,14 @@ class Server:
         old = now - self._dirty_since >= self._window_s()
         return old or self._broker.hurry or self._journal.staged_bytes >= COMMIT_BYTES
 
-    def _commit(self) -> bool:
+    def commit(self) -> bool:
+        """Send, commit, and acknowledge what that has made safe; False when the disk is full.
+
+        Raises
+        ------
+        JournalBroken
+            The disk failed: what was not acknowledged may be lost, and nothing else.
+        """
         self._send_all()  # it may refer to records that nothing needs any more
         self._broker.drop_records()
         try:
@@ -176,11 +155,12 @@ class Server:
         self._stuck = False
         self._dirty_since = 0.0
         self._broker.hurry = False
-        self._synced_at = time.monotonic()
+        self._synced_at = self._clock()
         self._broker.on_committed()
         return True
 
-    def _patience_s(self) -> float:
+    def patience_s(self) -> float:
+        """Return after how many seconds the next step is due though nothing has come."""
         if self._dirty_since and not self._stuck:
             return min(self._window_s(), TICK_S)
         return TICK_S if self._broker.needs_ticks() else IDLE_S
@@ -196,7 +176,7 @@ class Server:
     def _send(self, view: Any, send: Send) -> None:
         frames = [_resolve(view, f) if isinstance(f, Ref) else f for f in send.frames]
         if not self._sockets.send(send.session, send.message, frames):
-            self._broker.on_disconnect(send.session, time.monotonic())
+            self._broker.on_disconnect(send.session, self._clock())
 
 
 def _resolve(view: Any, ref: Ref) -> Any:

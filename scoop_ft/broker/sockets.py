@@ -18,6 +18,7 @@ from ..rundir import Keys
 from ..wire import messages as wire
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
+from .routes import Routes
 
 HEARTBEAT_MS = 500
 HEARTBEAT_TIMEOUT_MS = 2_000
@@ -44,8 +45,7 @@ class Sockets:
         self._client_public = client_public.encode()
         self.zap: zmq.Socket[bytes] | None = None
         self.routers: list[zmq.Socket[bytes]] = []
-        self._sessions: dict[tuple[int, bytes], bytes] = {}  # (router, routing id) -> session
-        self._routes: dict[bytes, tuple[int, bytes]] = {}
+        self._routes: Routes[tuple[int, bytes]] = Routes()  # of (router, routing id)
         self.bad_messages = 0
         self.endpoints: list[str] = []
         for endpoint in endpoints:
@@ -125,29 +125,21 @@ class Sockets:
             self.bad_messages += 1
             return None
         if type(message) is wire.Hello:
-            self._meet(route, message.session)
-        session = self._sessions.get(route)
+            self._routes.meet(route, message.session)
+        session = self._routes.session(route)
         if session is None:
             self._send_to(route, [encode(wire.Unknown())])
             return None
         return session, message, header, frames
 
-    def _meet(self, route: tuple[int, bytes], session: bytes) -> None:
-        old = self._routes.get(session)
-        if old is not None:
-            self._sessions.pop(old, None)
-        self._routes[session] = route
-        self._sessions[route] = session
-
     def send(self, session: bytes, message: wire.Message, frames: Sequence[Buffer]) -> bool:
         """Send to a session; False when it cannot be reached."""
-        route = self._routes.get(session)
+        route = self._routes.route(session)
         if route is None:
             return False
         if self._send_to(route, [encode(message), *frames]):
             return True
-        self._sessions.pop(route, None)
-        del self._routes[session]
+        self._routes.lose(session)
         return False
 
     def _send_to(self, route: tuple[int, bytes], frames: list[Buffer]) -> bool:

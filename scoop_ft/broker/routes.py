@@ -1,0 +1,38 @@
+"""Which connection a session is on: that of its last `Hello`.
+
+A connection is anything hashable; no socket is touched here.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+Route = TypeVar("Route")
+
+
+class Routes(Generic[Route]):
+    """Sessions and their connections, one to one."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[Route, bytes] = {}
+        self._routes: dict[bytes, Route] = {}
+
+    def meet(self, route: Route, session: bytes) -> None:
+        """A session has said hello on a connection."""
+        old = self._routes.get(session)
+        if old is not None:
+            self._sessions.pop(old, None)
+        self._routes[session] = route
+        self._sessions[route] = session
+
+    def session(self, route: Route) -> bytes | None:
+        """Return who speaks on a connection."""
+        return self._sessions.get(route)
+
+    def route(self, session: bytes) -> Route | None:
+        """Return where a session is reached."""
+        return self._routes.get(session)
+
+    def lose(self, session: bytes) -> None:
+        """A session is reached nowhere any more."""
+        self._sessions.pop(self._routes.pop(session), None)
