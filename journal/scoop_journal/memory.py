@@ -47,6 +47,7 @@ class MemoryJournal(BaseJournal):
 
     def __init__(self, run: str = "", capacity: int | None = None) -> None:
         super().__init__(run, FIRST_SEQ)
+        self.path = "memory"
         self.capacity = capacity
         self._stored = _Stored()
         self._break_next = False
@@ -71,6 +72,11 @@ class MemoryJournal(BaseJournal):
     def free_bytes(self) -> int:
         """How many bytes can still be stored."""
         return (1 << 62) if self.capacity is None else max(0, self.capacity - self.size_bytes)
+
+    def reap_readers(self) -> int:
+        """Nobody else reads it: there is nothing to free."""
+        self._require_usable()
+        return 0
 
     def has_room(self, wanted: int) -> bool:
         """Whether new work of this size may be taken in."""

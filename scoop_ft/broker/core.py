@@ -192,8 +192,13 @@ class Broker:
         if self.book.exit_code is not None and not self.stopping:
             self.stopping = True
             for peer in self.peers.values():
-                if peer.role == "agent":  # it ends its workers
-                    self.send(peer.session, wire.Stop("the run is over"))
+                if peer.role == "agent":
+                    self.say_over(peer.session)
+
+    def say_over(self, agent: bytes) -> None:
+        """The run is over: the agent ends its workers, and knows the exit code."""
+        self.send(agent, wire.Stats(self.stats()))
+        self.send(agent, wire.Stop("the run is over"))
 
     def on_room(self) -> None:
         """There is room on the disk again: let those we turned away say it again."""

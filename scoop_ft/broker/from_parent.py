@@ -46,6 +46,8 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
         _take_holdings(b, peer, m.holding)
     for hosting in m.hosting:
         _take_hosting(b, peer, hosting)
+    if m.role == "agent" and b.stopping:
+        b.say_over(m.session)  # it was not connected when the others were told
 
 
 def _admit(b: Broker, m: wire.Hello) -> Peer:

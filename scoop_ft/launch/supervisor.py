@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ..rundir import Live, LiveProcess, RunDir, RunInfo
 from . import commands
-from .agent import STDERR_LINES
+from .agent import STDERR_LINES, Finished
 from .host import Host
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, Wakeup
@@ -27,6 +27,7 @@ LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 0.9  # for workers and root to end by themselves
 BROKER_PATIENCE_S: Final = 0.9
 LAST_FIGURES_S: Final = 0.2
+ROOT_PATIENCE_S: Final = 2.0  # for the root to end once the broker says that the run is over
 SILENCE_WORTH_SAYING_S: Final = 1.5
 
 
@@ -106,6 +107,7 @@ class Supervisor:
             self.screen,
         )
         self._ending: _Ending | None = None
+        self._over_since: float | None = None  # when the broker said that the run is over
         self._live_changed = True
         self.gave_up: GiveUp | None = None
         self.interrupted_by = 0
@@ -156,10 +158,21 @@ class Supervisor:
         self._show()
         if self.host.spawned or self._live_changed:
             self._save_live()
-        if self.host.finished is not None and self.host.finished.refused:
-            self._give_up(GiveUp(f"the broker refused: {self.host.finished.reason}", 1))
+        if self.host.finished is not None:
+            self._finished(self.host.finished)
         if self._ending is not None:
             self._ending.step()
+
+    def _finished(self, told: Finished) -> None:
+        """The broker wants no workers any more: it refused them, or the run is over."""
+        now = time.monotonic()
+        recorded = self.host.agent.stats.get("exit_code")
+        if told.refused:
+            self._give_up(GiveUp(f"the broker refused: {told.reason}", 1))
+        elif self._over_since is None:
+            self._over_since = now
+        elif now - self._over_since > ROOT_PATIENCE_S and self._ending is None:
+            self._end(recorded or 0)  # a root that was killed at its very end has begun again
 
     def _poll(self, wakeup: Wakeup) -> list[int]:
         import zmq

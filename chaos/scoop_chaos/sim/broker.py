@@ -1,0 +1,164 @@
+"""The broker's process: the product's core and driver on a simulated journal and network."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from scoop_journal import JournalBroken
+
+from scoop_ft.broker.core import Broker
+from scoop_ft.broker.routes import Routes
+from scoop_ft.broker.server import Server
+from scoop_ft.errors import ProtocolError
+from scoop_ft.wire import messages as wire
+from scoop_ft.wire.codec import decode_from_peer, encode
+
+from .network import Conn, Parcel
+
+if TYPE_CHECKING:
+    from .world import World
+
+INCARNATION = b"incarnation"
+
+
+class SimSockets:
+    """What `scoop_ft.broker.sockets.Sockets` is to a real broker."""
+
+    def __init__(self, world: World, owner: SimBroker) -> None:
+        self.bad_messages = 0
+        self.inbox: deque[tuple[Conn, Parcel]] = deque()
+        self._world = world
+        self._owner = owner
+        self._routes: Routes[Conn] = Routes()
+
+    def receive(self) -> tuple[bytes, Any, bytes, list[bytes]] | None:
+        """Return the next message: session, message, header, frames; None when there is none."""
+        checks = self._world.checks
+        checks.handled()
+        while self.inbox:
+            conn, (header, frames) = self.inbox.popleft()
+            try:
+                message = decode_from_peer(header, frames)
+            except ProtocolError:
+                self.bad_messages += 1
+                continue
+            if type(message) is wire.Hello:
+                self._routes.meet(conn, message.session)
+            session = self._routes.session(conn)
+            if session is None:
+                self._send(conn, wire.Unknown(), ())
+                continue
+            if self._world.tracing:
+                self._world.trace_message(session, "broker", message, conn)
+            checks.received(session, message)
+            return session, message, header, frames
+        return None
+
+    def send(self, session: bytes, message: wire.Message, frames: Sequence[Any]) -> bool:
+        """Send to a session; False when it cannot be reached."""
+        conn = self._routes.route(session)
+        if conn is None:
+            return False
+        self._world.checks.sends(session, message)
+        if self._world.tracing:
+            self._world.trace_message(b"broker", self._world.name_of(session), message, conn)
+        if self._send(conn, message, frames):
+            return True
+        self._routes.lose(session)
+        return False
+
+    def _send(self, conn: Conn, message: wire.Message, frames: Sequence[Any]) -> bool:
+        parcel = encode(message), [bytes(frame) for frame in frames]
+        return self._world.network.send_down(conn, parcel, self._owner.busy_until)
+
+
+class SimBroker:
+    """One broker's process.
+
+    Attributes
+    ----------
+    busy_until : float
+        The end of the sync that it waits for: nothing leaves before, and nothing is looked at.
+    """
+
+    def __init__(self, world: World, *, resume: bool) -> None:
+        self.world = world
+        self.alive = True
+        self.frozen = False
+        self.busy_until = 0.0
+        self.pace = 1.0  # how much rarer than needed it looks at the time
+        self._missed = False
+        self._due = -1.0
+        journal = world.journal
+        number = int(journal.blob(INCARNATION) or b"0") + 1
+        journal.put_blob(INCARNATION, str(number).encode())
+        self.core = Broker(
+            journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number
+        )
+        self.core.recover(journal.scan(), resume=resume and number > 1, now=world.broker_time())
+        journal.commit()
+        self.sockets = SimSockets(world, self)
+        self.server = Server(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
+        world.network.listen(self)
+        self._at(world.clock.now)
+
+    def arrived(self, conn: Conn, parcel: Parcel) -> None:
+        """Take in a message; it is looked at when there is time."""
+        self.sockets.inbox.append((conn, parcel))
+        self._at(max(self.world.clock.now + 0.00005, self.busy_until))
+
+    def _at(self, when: float) -> None:
+        if self._due < 0 or when < self._due:
+            self._due = when
+            self.world.clock.at(when, lambda: self._step(when))
+
+    def _step(self, when: float) -> None:
+        if not self.alive or when != self._due:
+            return
+        self._due = -1.0
+        if self.frozen:
+            self._missed = True
+            return
+        world = self.world
+        now = world.clock.now
+        self.busy_until = now
+        commits = world.journal.commits
+        try:
+            self.server.step(world.broker_time())
+        except JournalBroken as error:
+            world.broker_failed(error)
+            return
+        if world.journal.commits != commits:
+            self.busy_until = now + world.journal.last_commit_seconds
+        world.checks.stepped()
+        self._at(max(now + self.server.patience_s() * self.pace, self.busy_until))
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self.frozen = True
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.frozen = False
+        if self._missed:
+            self._missed = False
+            self._at(self.world.clock.now)
+
+    def end(self) -> None:
+        """SIGTERM: it commits, and ends."""
+        try:
+            self.server.commit()
+        except JournalBroken as error:
+            self.world.trace("broker", "fails", str(error))
+        self.busy_until = self.world.clock.now
+
+    def kill(self) -> None:
+        """It is gone at once; so is what was not synced."""
+        self.alive = False
+        world = self.world
+        if world.clock.now < self.busy_until and world.flip():
+            world.journal.undo()
+        world.journal.crash()
+        world.network.broker_died()

@@ -1,0 +1,204 @@
+"""What is looked at while a world runs, each broken invariant by its number in the docs.
+
+Reads the broker, its journal and the messages that pass; changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from scoop_ft.broker.book import Book
+from scoop_ft.broker.core import Broker
+from scoop_ft.broker.invariants import violations
+from scoop_ft.broker.tasks import DONE, FAILED, Batch
+from scoop_ft.ids import ROOT_ID, task_id
+from scoop_ft.payload import load
+from scoop_ft.wire import messages as wire
+from scoop_ft.wire.codec import decode_header
+
+if TYPE_CHECKING:
+    from .world import World
+
+HEADERS = 64  # as many decoded headers as a broker keeps
+SLACK = 64  # messages and requests that may wait for something in so small a world
+
+
+class Checks:
+    """Watches one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._steps = 0
+        self._at_hand: tuple[bytes, int] | None = None
+        self._needs: dict[bytes, list[tuple[int, int]]] = {}  # session -> (n, journal number)
+        self._passed_on: dict[bytes, list[int]] = {}  # session -> journal number of each Deliver
+        self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
+        self.deaths: Counter[bytes] = Counter()
+        self.executed: Counter[str] = Counter()
+
+    # ---- acknowledged is synced ------------------------------------------------------------
+
+    def new_broker(self) -> None:
+        """Nobody has told this one anything."""
+        self._at_hand = None
+        self._needs.clear()
+        self._passed_on.clear()
+
+    def received(self, session: bytes, message: Any) -> None:
+        """The broker is about to handle a message."""
+        if type(message) is wire.Hello:
+            self._needs.pop(session, None)
+            self._passed_on.pop(session, None)
+        n = getattr(message, "n", 0)
+        self._at_hand = (session, n) if n else None
+
+    def handled(self) -> None:
+        """It has handled it: all that it recorded must be synced before it is acknowledged."""
+        if self._at_hand is not None:
+            session, n = self._at_hand
+            self._needs.setdefault(session, []).append((n, self._world.journal.last_seq))
+            self._at_hand = None
+
+    def sends(self, session: bytes, message: Any) -> None:
+        """The broker sends something."""
+        self.handled()
+        kind = type(message)
+        if kind is wire.Ack:
+            waiting = self._needs.get(session, [])
+            self._synced([seq for n, seq in waiting if n <= message.n], session, message)
+            self._needs[session] = [each for each in waiting if each[0] > message.n]
+        elif kind is wire.Deliver:
+            self._passed_on.setdefault(session, []).append(self._world.journal.last_seq)
+        elif kind is wire.Synced:
+            self._synced(self._passed_on.get(session, [])[: message.delivered], session, message)
+        elif kind is wire.Welcome:
+            self._passed_on.pop(session, None)
+
+    def _synced(self, needed: list[int], session: bytes, message: Any) -> None:
+        durable = self._world.journal.synced_seq
+        if any(seq >= durable for seq in needed):
+            name = self._world.name_of(session)
+            self._world.violated(8, f"{message} to {name} before record {max(needed)} was synced")
+
+    # ---- the whole state -------------------------------------------------------------------
+
+    def stepped(self) -> None:
+        """The broker has taken a step."""
+        self.handled()
+        self._steps += 1
+        if self._steps % self._world.plan.look_every == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Look at everything the broker has."""
+        broker = self._world.broker
+        if broker is None or not broker.alive:
+            return
+        for text in violations(broker.core):
+            self._world.violated(_number(text), text)
+        self._within_limits(broker.core)
+        self._blamed(broker.core)
+
+    def _within_limits(self, core: Broker) -> None:
+        sizes = {
+            "messages wait for their batch": sum(map(len, core.orphans.values())),
+            "cancellations wait": len(core.cancels),
+            "headers are kept": max(0, len(core.dispatcher._headers) - HEADERS),
+            "sessions were turned away": len(core.refused),
+        }
+        for what, size in sizes.items():
+            if size > SLACK:
+                self._world.violated(28, f"{size} {what}")
+
+    def _blamed(self, core: Broker) -> None:
+        for batch in core.book.batches.values():
+            for index, attempts in batch.attempts.items():
+                deaths = self.deaths[task_id(batch.id, index)]
+                if attempts > deaths:
+                    text = f"{batch!r}: task {index} is blamed {attempts} times, died {deaths}"
+                    self._world.violated(20, text)
+
+    # ---- over the death of a broker --------------------------------------------------------
+
+    def compare(self, before: Book, synced: int, after: Broker, *, resume: bool) -> None:
+        """What was recorded and synced is recorded still, and is the same."""
+        self.look()
+        for batch in before.batches.values():
+            for start, stop, seq, _ in batch.results:
+                if seq < synced:
+                    self._compare(before, batch, start, stop, seq, after.book, resume=resume)
+
+    def _compare(
+        self, before: Book, batch: Batch, start: int, stop: int, seq: int, after: Book,
+        *, resume: bool,
+    ) -> None:  # fmt: skip
+        again = after.batches.get(batch.id)
+        if again is None:
+            if not _stood_for(before, after, batch):
+                self._world.violated(10, f"{batch!r} with synced results is in no book any more")
+            return
+        for index in range(start, stop):
+            if resume and batch.state[index] == FAILED:
+                continue  # it is tried again
+            if again.state[index] != batch.state[index]:
+                text = f"{batch!r}: task {index} was ended and synced, and is not any more"
+                self._world.violated(6, text)
+            elif not any(a <= index < b and s == seq for a, b, s, _ in again.results):
+                self._world.violated(6, f"{batch!r}: the result of task {index} was replaced")
+
+    def resumed(self, core: Broker) -> None:
+        """Everybody of before is gone: what is recorded now is never to be computed again."""
+        self.recorded = set(_done_keys(core))
+
+    def began(self, key: str) -> None:
+        """A task has begun somewhere."""
+        self.executed[key] += 1
+        if key in self.recorded and self._world.keys_are_unique:
+            self._world.violated(29, f"{key} was recorded before the resume, and begins again")
+
+    def died(self, task: bytes) -> None:
+        """A worker died running a task."""
+        self.deaths[task] += 1
+
+
+def _stood_for(before: Book, after: Book, batch: Batch) -> bool:
+    """Has an ancestor completed, so that its result stands for this batch?"""
+    parent = batch.parent
+    while parent != ROOT_ID:
+        found = after.task(parent)
+        if found is not None:
+            return found[0].state[found[1]] == DONE
+        older = before.task(parent)
+        if older is None:
+            return True
+        parent = older[0].parent
+    return False
+
+
+def _done_keys(core: Broker) -> list[str]:
+    """Return the keys of the calls whose results are recorded."""
+    keys = []
+    with core.journal.reading() as view:
+        for batch in core.book.batches.values():
+            if DONE not in batch.state:
+                continue
+            record = view.record(batch.seq)
+            ends = memoryview(decode_header(record.header, wire.Submit).ends).cast("I")
+            for index, state in enumerate(batch.state):
+                if state == DONE:
+                    begin = ends[index - 1] if index else 0
+                    keys.append(load(record.payload[begin : ends[index]])[0][0])
+    return keys
+
+
+_NUMBERS = {
+    "is leased to": 15, "is held and": 15, "are queued and in no queue": 15, "results": 16,
+    "record": 16, "runs nowhere": 18, "nobody asks for": 18, "hosted where": 18, "outlived": 11,
+    "of two ordinals": 3, "overlaps": 1,
+}  # fmt: skip
+
+
+def _number(text: str) -> int:
+    """Return which invariant a line of `scoop_ft.broker.invariants` is about."""
+    return next((number for words, number in _NUMBERS.items() if words in text), 14)

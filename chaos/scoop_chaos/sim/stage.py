@@ -1,0 +1,54 @@
+"""What made-up tasks do to the world they run in; in a serial run, nothing.
+
+The tasks are pickled by name and know no world: the one that runs now is here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from scoop_ft.client.runtime import current
+
+world: Any = None
+
+
+class Died(Exception):
+    """In a serial run: this task would have killed its process."""
+
+
+def begin(key: str) -> None:
+    """A task begins."""
+    runtime: Any = current()
+    if runtime is not None:
+        world.began(runtime.link.process, key)
+
+
+def work(seconds: float) -> None:
+    """Compute."""
+    runtime: Any = current()
+    if runtime is not None:
+        runtime.link.help_soon()
+        runtime.link.process.work(seconds)
+
+
+def die(key: str, *, for_ever: bool) -> None:
+    """Kill the process that runs this, always or the first time only."""
+    runtime: Any = current()
+    if runtime is None:
+        if for_ever:
+            raise Died(key)
+        return
+    if for_ever or world.first_death(key):
+        world.dies(runtime.link.process)
+        _wait_for_the_end(runtime.link.process)
+
+
+def _wait_for_the_end(process: Any) -> NoReturn:
+    while True:
+        process.block(None)
+
+
+def wrong(text: str) -> None:
+    """A task has seen what must not be."""
+    if world is not None:
+        world.wrong(text)

@@ -1,0 +1,260 @@
+"""Made-up programs: trees of tasks that use the library as people do, and can be run serially.
+
+A call is a plain tuple, so that it is its own description: a key, milliseconds of work, how it goes
+about its children, and these.  The functions are ordinary tasks; run without a run they give the
+serial answer.  What they do to the world (begin, work, die) goes through `stage`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from scoop_ft import futures, shared
+from scoop_ft.errors import TaskLost
+
+from . import stage
+
+Call = tuple[str, float, str, tuple[Any, ...]]  # key, milliseconds, how, children
+Program = tuple[Call, ...]
+
+CONST = "a-constant"
+
+
+class Boom(Exception):
+    """What a task raises that is meant to."""
+
+
+# ---- what tasks do -----------------------------------------------------------------------------
+
+
+def node(call: Call) -> tuple[str, Any]:
+    """Do what a call says; return its key and a value made of its children's results."""
+    key, millis, how, children = call
+    stage.begin(key)
+    stage.work(millis / 1000)
+    return key, HOW[how](key, children)
+
+
+def edited_node(call: Call) -> tuple[str, Any]:
+    """The same task after somebody has edited it."""
+    return node(call)
+
+
+def leaf(key: str, children: tuple[Call, ...]) -> Any:
+    """It has a value of its own."""
+    return zlib.crc32(key.encode())
+
+
+def raises(key: str, children: tuple[Call, ...]) -> Any:
+    """It fails, as the program expects."""
+    raise Boom(key)
+
+
+def poison(key: str, children: tuple[Call, ...]) -> Any:
+    """It kills whoever runs it."""
+    stage.die(key, for_ever=True)
+
+
+def poison_once(key: str, children: tuple[Call, ...]) -> Any:
+    """It kills the first who runs it."""
+    stage.die(key, for_ever=False)
+    return zlib.crc32(key.encode())
+
+
+def constant(key: str, children: tuple[Call, ...]) -> Any:
+    """It needs what the script has shared."""
+    return shared.get_const(CONST)
+
+
+def mapped(key: str, children: tuple[Call, ...]) -> Any:
+    """One map."""
+    return combined(expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True))
+
+
+def submitted(key: str, children: tuple[Call, ...]) -> Any:
+    """One submit each, results in order."""
+    each = [futures.submit(function_of(child), child) for child in children]
+    return combined(gather(child, future) for child, future in zip(children, each, strict=True))
+
+
+def completed(key: str, children: tuple[Call, ...]) -> Any:
+    """As they end; each brings another call about, so that submissions follow completions."""
+    calls = {futures.submit(node, child): child for child in children}
+    found, more = [], []
+    for future in futures.as_completed(calls):
+        child = calls[future]
+        found.append(gather(child, future))
+        follow = (child[0] + ".f", 0.5, "leaf", ())
+        more.append((follow, futures.submit(node, follow)))
+    found += [gather(follow, future) for follow, future in more]
+    return combined(found)
+
+
+def first(key: str, children: tuple[Call, ...]) -> Any:
+    """Wait for the first, ask the others whether they are done, then take all."""
+    calls = {futures.submit(node, child): child for child in children}
+    _, others = futures.wait(calls, return_when=futures.FIRST_COMPLETED)
+    for future in sorted(others, key=lambda f: calls[f][0]):
+        while not future.done():
+            stage.work(0.003)
+    return combined(gather(child, future) for future, child in calls.items())
+
+
+def impatient(key: str, children: tuple[Call, ...]) -> Any:
+    """Wait with a limit, and be called back."""
+    called: list[Any] = []
+    found = []
+    for child in children:
+        future = futures.submit(node, child)
+        future.add_done_callback(called.append)
+        try:
+            future.exception(timeout=0.004)
+        except (TimeoutError, futures.TimeoutError):
+            future.running()
+        found.append(gather(child, future))
+    return combined(found)
+
+
+def cancelled(key: str, children: tuple[Call, ...]) -> Any:
+    """Give every second child up; whether that came in time is nobody's business."""
+    each = [(child, futures.submit(node, child)) for child in children]
+    for child, future in each[::2]:
+        if future.cancel():
+            if not future.cancelled():
+                stage.wrong(f"{child[0]} was cancelled and does not say so")
+        else:
+            gather(child, future)
+    return combined(gather(child, future) for child, future in each[1::2])
+
+
+def generations(key: str, children: tuple[Call, ...]) -> Any:
+    """Two maps, the second made of the first's results."""
+    found = [expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)]
+    after = tuple((f"{k}.g", 0.3, "leaf", ()) for k, _ in found)
+    return combined([*found, *futures.map(node, after)])
+
+
+HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
+    "leaf": leaf, "raises": raises, "poison": poison, "poison-once": poison_once,
+    "constant": constant, "mapped": mapped, "submitted": submitted, "completed": completed,
+    "first": first, "impatient": impatient, "cancelled": cancelled, "generations": generations,
+}  # fmt: skip
+PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
+STRICT = ("mapped", "generations")  # their children must not fail
+
+
+def function_of(child: Call) -> Callable[[Call], Any]:
+    """Return the function of a call: the edited one where somebody has edited it."""
+    return edited_node if child[0].endswith("!") else node
+
+
+def gather(child: Call, future: Any) -> Any:
+    """Return a child's result, its exception or its loss, as a value."""
+    try:
+        return expect(child, future.result())
+    except Boom as error:
+        return "raised", str(error)
+    except (TaskLost, stage.Died):
+        return "lost", child[0]
+    except futures.CancelledError:
+        stage.wrong(f"{child[0]} was cancelled by nobody")
+        return "cancelled", child[0]
+
+
+def expect(child: Call, got: Any) -> Any:
+    """Check that a result is that of its task."""
+    if got[0] != child[0]:
+        stage.wrong(f"{child[0]} was given the result of {got[0]}")
+    return got
+
+
+def combined(found: Iterable[Any]) -> int:
+    """Make one value of many, whatever their order."""
+    return zlib.crc32(repr(sorted(map(repr, found))).encode())
+
+
+def script(program: Program) -> Any:
+    """What the root runs."""
+    shared.set_const(**{CONST: 17})
+    found = []
+    for key, millis, how, children in program:
+        stage.work(millis / 1000)
+        found.append((key, HOW[how](key, children)))
+    return sorted(found)
+
+
+# ---- making them up ----------------------------------------------------------------------------
+
+
+class Author:
+    """Writes programs of about so many tasks."""
+
+    def __init__(self, rng: Random, tasks: int, *, poison: bool, millis: float) -> None:
+        self._rng = rng
+        self._left = tasks
+        self._poison = poison
+        self._millis = millis
+        self.keys = 0
+
+    def program(self) -> Program:
+        """Return a program of some phases."""
+        rng, phases = self._rng, []
+        while self._left > 0 and len(phases) < 4:
+            how = rng.choice(PARENTS)
+            phases.append((self._key(), self._time() / 4, how, self._children(how, 2)))
+        return tuple(phases)
+
+    def _children(self, how: str, depth: int) -> tuple[Call, ...]:
+        rng = self._rng
+        children: list[Call] = []
+        for _ in range(rng.choice((1, 2, 3, 3, 4, 8))):
+            if self._left <= 0 and children:
+                break
+            self._left -= 1
+            children.append(self._call(depth, strict=how in STRICT))
+        if len(children) > 1 and rng.random() < 0.1 and how not in ("completed", "cancelled"):
+            children.append(children[0])  # the same call again is another task
+        return tuple(children)
+
+    def _call(self, depth: int, *, strict: bool) -> Call:
+        rng = self._rng
+        key, millis = self._key(), self._time()
+        dice = rng.random()
+        if depth and self._left > 0 and dice < 0.3:
+            how = rng.choice(PARENTS)
+            return key, millis, how, self._children(how, depth - 1)
+        if self._poison and not strict and dice < 0.4:
+            return key, millis, rng.choice(("poison", "poison-once")), ()
+        if not strict and dice < 0.5:
+            return key, millis, "raises", ()
+        return key, millis, "constant" if dice > 0.9 else "leaf", ()
+
+    def _key(self) -> str:
+        self.keys += 1
+        return f"k{self.keys}"
+
+    def _time(self) -> float:
+        return self._millis * self._rng.choice((0.0, 0.1, 0.5, 1.0, 1.0, 4.0))
+
+
+def edit(program: Program, rng: Random) -> Program:
+    """Change one call, or the code it calls: somebody has edited the script."""
+    phases = list(program)
+    at = rng.randrange(len(phases))
+    key, millis, how, children = phases[at]
+    place = rng.randrange(len(children))
+    old = children[place]
+    new = (old[0] + "!", *old[1:])
+    phases[at] = (key, millis, how, (*children[:place], new, *children[place + 1 :]))
+    return tuple(phases)
+
+
+def reorder(program: Program, rng: Random) -> Program:
+    """Do the same in another order: a set's, or that of a dictionary's keys."""
+    phases = [(k, m, how, tuple(rng.sample(c, len(c)))) for k, m, how, c in program]
+    if rng.random() < 0.5:
+        rng.shuffle(phases)
+    return tuple(phases)

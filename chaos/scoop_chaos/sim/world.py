@@ -1,0 +1,469 @@
+"""One world: the processes of a run, what happens to them, and whether all went as it must.
+
+`run` is the whole simulator: a plan in, an outcome out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from scoop_ft import futures, shared
+from scoop_ft.client import runtime as runtime_of
+from scoop_ft.client import serial
+from scoop_ft.worker import runner as runner_of
+
+from ..violations import LIVENESS, Violation
+from . import inject, stage
+from .broker import SimBroker
+from .checks import Checks
+from .clock import Clock, virtual_time
+from .disk import SimJournal
+from .network import Conn, Network
+from .peers import SimAgent, SimRoot, SimWorker
+from .plan import Plan
+from .process import Process
+from .workload import Program, script
+
+PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
+MOST_EVENTS: Final = 100_000
+ROOT_PATIENCE_S: Final = 2.0  # as long as the launcher's
+
+
+@dataclass
+class Outcome:
+    """How a world went.
+
+    Attributes
+    ----------
+    trace : list of str
+        What happened, where that was asked for.
+    """
+
+    seed: int
+    violations: list[Violation]
+    events: int
+    seconds: float
+    strikes: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+
+class World:
+    """Everything there is.
+
+    Parameters
+    ----------
+    plan : Plan
+    tracing : bool
+        Write down what happens.
+    """
+
+    def __init__(self, plan: Plan, *, tracing: bool = False) -> None:
+        self.plan = plan
+        self.tracing = tracing
+        self.lines: list[str] = []
+        self.clock = virtual_time.clock = Clock()
+        self.rng = Random(plan.seed ^ 0x5C00)
+        self.program: Program = plan.program
+        self.network = Network(self.clock, self.rng, plan.latency_s)
+        self.sync_s = plan.sync_s
+        self.journal = SimJournal("a-run", lambda: self.sync_s * (0.5 + self.rng.random()))
+        self.clock_offset = 0.0
+        self.clock_rate = 1.0
+        self.violations: list[Violation] = []
+        self.checks = Checks(self)
+        self.broker: SimBroker | None = None
+        self.root: SimRoot | None = None
+        self.home: SimAgent | None = None
+        self.remote: SimAgent | None = None
+        self.processes: list[Process] = []
+        self.keys_are_unique = True
+        self._names: dict[bytes, str] = {b"broker": "broker"}
+        self._sessions = 0
+        self._roots = 0
+        self._answers: dict[str, Any] = {}
+        self._dead_once: set[str] = set()
+        self._pending = 0  # faults that have not ended
+        self._calm_since = 0.0
+        self._over = False
+        self._struck: list[str] = []
+        self._repeated = _has_twins(plan.program)
+
+    # ---- small things ----------------------------------------------------------------------
+
+    def new_session(self) -> bytes:
+        """Return a session that nobody else has."""
+        self._sessions += 1
+        return self._sessions.to_bytes(8, "big")
+
+    def name_of(self, session: bytes) -> str:
+        """Return what a session is called in traces."""
+        found = self._names.get(session)
+        return found if found is not None else f"s{int.from_bytes(session, 'big')}"
+
+    def draw_start(self) -> float:
+        """Return how long a process takes to start."""
+        return self.plan.start_s * (0.5 + self.rng.random())
+
+    def flip(self) -> bool:
+        """Toss a coin."""
+        return self.rng.random() < 0.5
+
+    def broker_time(self) -> float:
+        """Return what the broker's clock shows."""
+        return 100.0 + self.clock.now * self.clock_rate + self.clock_offset
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """End a fault after some time; until then it is not calm."""
+        self._pending += 1
+
+        def end() -> None:
+            self._pending -= 1
+            self._calm_since = self.clock.now
+            call()
+
+        self.clock.after(seconds, end)
+
+    def agents(self) -> list[SimAgent]:
+        """Return the agents that live."""
+        return [agent for agent in (self.home, self.remote) if agent is not None]
+
+    # ---- processes come and go -------------------------------------------------------------
+
+    def start_broker(self, *, resume: bool = False) -> None:
+        """Start a broker on the journal there is."""
+        before = self.broker.core.book if self.broker is not None else None
+        synced = self.journal.synced_seq
+        self.checks.new_broker()
+        self.broker = SimBroker(self, resume=resume)
+        self.trace("broker", "starts", f"incarnation {self.broker.core.incarnation}")
+        self.broker.pace = self.plan.pace
+        if before is not None:
+            self.checks.compare(before, synced, self.broker.core, resume=resume)
+        if resume:
+            self.checks.resumed(self.broker.core)
+            self.keys_are_unique = not self._repeated
+
+    def start_root(self) -> None:
+        """Start the script, once more."""
+        self._roots += 1
+        program = self.program
+        self.root = SimRoot(self, self._roots, lambda: script(program))
+        self.root.program = program
+        self._names[self.root.session.session] = self.root.name
+        self.processes.append(self.root.process)
+
+    def start_home(self) -> None:
+        """Start what a launcher starts."""
+        self.home = SimAgent(self, "home", self.plan.workers)
+        self._names[self.home.agent.session] = self.home.name
+
+    def start_remote(self) -> None:
+        """Start an agent on another machine."""
+        if self.remote is None:
+            self.remote = SimAgent(self, "afar", self.plan.remote_workers)
+            self._names[self.remote.agent.session] = self.remote.name
+
+    def kill_broker(self, *, down: float) -> None:
+        """SIGKILL; its supervisor starts another after some time."""
+        broker = self.broker
+        if broker is None or not broker.alive:
+            return
+        broker.kill()
+        self.trace("broker", "dies", "")
+        self.later(down, self._broker_again)
+
+    def _broker_again(self) -> None:
+        if self.home is not None and self.broker is not None and not self.broker.alive:
+            self.start_broker()
+
+    def broker_failed(self, error: Exception) -> None:
+        """Its disk failed: it has ended by itself."""
+        self.trace("broker", "fails", str(error))
+        self.kill_broker(down=0.3)
+
+    def kill_root(self, *, down: float) -> None:
+        """SIGKILL; its supervisor starts another after some time."""
+        root, self.root = self.root, None
+        if root is None:
+            return
+        root.kill()
+        self.trace(root.name, "dies", "")
+        self.later(down, self._root_again)
+
+    def _root_again(self) -> None:
+        if self.root is None and self.home is not None:
+            self.start_root()
+
+    def kill_home(self, *, down: float) -> None:
+        """The launcher dies, and all that it started; somebody resumes the run after a while."""
+        home, self.home = self.home, None
+        if home is None:
+            return
+        self.trace("launcher", "dies", "")
+        if self.root is not None:
+            self.root.kill()
+            self.root = None
+        if self.broker is not None and self.broker.alive:
+            self.broker.kill()
+        home.kill()
+        self.later(down, self._resume)
+
+    def _resume(self) -> None:
+        self.start_broker(resume=True)
+        self.start_home()
+        self.start_root()
+
+    def root_ended(self, root: SimRoot, answer: Any) -> None:
+        """The script's process has ended without an answer: a defect, or it was told to."""
+        if root is not self.root:
+            return
+        if root.process.failure is not None:
+            self.violated(27, f"{root.name} failed: {root.process.failure!r}")
+        self.root = None
+        self.later(0.1, self._root_again)
+
+    def worker_ended(self, worker: SimWorker, task: bytes, *, crashed: bool) -> None:
+        """A worker's process has ended."""
+        if worker.process.failure is not None:
+            self.violated(27, f"{worker.name} failed: {worker.process.failure!r}")
+        if crashed and task:
+            self.checks.died(task)
+        self.trace(worker.name, "dies" if crashed else "leaves", task.hex()[-12:])
+
+    # ---- what tasks do ---------------------------------------------------------------------
+
+    def began(self, process: Process, key: str) -> None:
+        """A task begins."""
+        if self.tracing:
+            self.trace(process.name, "begins", key)
+        self.checks.began(key)
+
+    def first_death(self, key: str) -> bool:
+        """Is this the first time that it kills its worker?"""
+        fresh = key not in self._dead_once
+        self._dead_once.add(key)
+        return fresh
+
+    def dies(self, process: Process) -> None:
+        """A task kills its worker, at once."""
+        for agent in self.agents():
+            for worker in agent.workers.values():
+                if worker.process is process:
+                    self.clock.after(0.0, lambda w=worker: w.agent.lose(w, code=0, by=11))  # type: ignore[misc]
+
+    def may_blame(self, task: bytes) -> bool:
+        """May a worker be killed that runs this task, without the task being given up?"""
+        return not task or self.checks.deaths[task] + 2 < self.plan.max_attempts
+
+    def may_blame_all(self, agent: SimAgent) -> bool:
+        """The same for all workers of an agent."""
+        return all(self.may_blame(worker.task()) for worker in agent.workers.values())
+
+    def wrong(self, text: str) -> None:
+        """A task has seen what must not be."""
+        self.violated(2, text)
+
+    # ---- the end ---------------------------------------------------------------------------
+
+    def answered(self, root: SimRoot, answer: Any) -> None:
+        """The script has its answer."""
+        if self.root is not root:
+            return
+        expected = serially(root.program)
+        if answer != expected:
+            self.violated(30, f"{root.name} answers {answer}, serially it is {expected}")
+
+    def ended(self, root: SimRoot) -> None:
+        """The end of the run is acknowledged."""
+        self.trace(root.name, "ends", "")
+        if self.root is root:
+            self.checks.look()
+            self._over = True
+
+    def finished(self, agent: SimAgent, reason: str) -> None:
+        """An agent was told that the run is over: its launcher waits for the root no longer."""
+        self.trace(agent.name, "finished", reason)
+        if agent is self.home:
+            self.clock.after(ROOT_PATIENCE_S, lambda: self._let_go(agent))
+
+    def _let_go(self, agent: SimAgent) -> None:
+        if agent is self.home:
+            self.checks.look()
+            self._over = True
+
+    def violated(self, invariant: int, text: str) -> None:
+        """Something did not hold."""
+        violation = Violation(invariant, text)
+        if violation not in self.violations:
+            self.violations.append(violation)
+            self.trace("VIOLATION", "", str(violation))
+        self._over = True
+
+    # ---- the trace -------------------------------------------------------------------------
+
+    def trace(self, who: str, does: str, what: str) -> None:
+        """Write down that somebody does something."""
+        if self.tracing:
+            self.lines.append(f"{self.clock.now:11.6f} {who:12} {does} {what}".rstrip())
+
+    def trace_message(self, source: bytes, target: str, message: Any, conn: Conn) -> None:
+        """Write down a message, without what it carries."""
+        fields = {
+            name: _short(getattr(message, name))
+            for name in message.__struct_fields__
+            if name not in _UNTRACED
+        }
+        text = " ".join(f"{name}={value}" for name, value in fields.items())
+        self.trace(
+            self.name_of(source), f"-> {target} [{conn}]", f"{type(message).__name__} {text}"
+        )
+
+    # ---- running ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Let everything happen."""
+        self.start_broker()
+        self.start_home()
+        if self.plan.remote_workers:
+            self.start_remote()
+        self.start_root()
+        by_event = sorted((s for s in self.plan.strikes if s.event), key=lambda s: s.event)
+        for each in self.plan.strikes:
+            if not each.event:
+                self._pending += 1
+                self.clock.at(each.time, lambda each=each: self._strike_in_time(each))  # type: ignore[misc]
+        clock = self.clock
+        while not self._over and clock.step():
+            while by_event and clock.events >= by_event[0].event:
+                self._strike(by_event.pop(0))
+            if self._pending == 0 and clock.now - self._calm_since > PATIENCE_S:
+                if by_event:
+                    self._strike(by_event.pop(0))
+                    continue
+                self.violated(LIVENESS, self.why())
+            if clock.events > MOST_EVENTS:
+                self.violated(LIVENESS, f"{MOST_EVENTS} events: {self.why()}")
+
+    def _strike_in_time(self, each: inject.Strike) -> None:
+        self._pending -= 1
+        self._strike(each)
+
+    def _strike(self, each: inject.Strike) -> None:
+        self._calm_since = self.clock.now
+        self._struck.append(str(each))
+        self.trace("FAULT", "", str(each))
+        inject.strike(self, each)
+
+    def why(self) -> str:
+        """Say what waits for what."""
+        parts = []
+        if self.broker is None or not self.broker.alive:
+            parts.append("no broker lives")
+        else:
+            stats = self.broker.core.stats()
+            parts.append(f"broker: {stats['waiting'] or 'waits for nothing'}, {stats['tasks']}")
+        if self.root is not None:
+            session = self.root.session
+            waits = [scope.waits_for() for scope in session.scopes.values()]
+            kept = [type(m).__name__ for _, m, _, _ in session._unacknowledged]
+            parts.append(f"root: waits for ordinals {waits}, unacknowledged {kept}")
+        for agent in self.agents():
+            for worker in agent.workers.values():
+                running = [task.hex()[-12:] for task in worker.session.running]
+                kept = [type(m).__name__ for _, m, _, _ in worker.session._unacknowledged]
+                parts.append(f"{worker.name}: runs {running}, unacknowledged {kept}")
+        return "; ".join(parts)
+
+    def outcome(self) -> Outcome:
+        """Return how it went."""
+        return Outcome(
+            self.plan.seed, self.violations, self.clock.events, self.clock.now, self._struck,
+            self.lines,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Free what the processes hold."""
+        for process in self.processes:
+            if process.alive:
+                process.kill()
+        for agent in self.agents():
+            for worker in agent.workers.values():
+                worker.leave_no_code()
+        for process in self.processes:
+            process.unwind()
+
+
+_UNTRACED = {"pid", "ends", "stats", "settings", "lineage", "functions", "digest", "elapsed_ns"}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()[-8:] or "-"
+    if isinstance(value, (list, tuple)):
+        return [_short(each) for each in value]
+    if isinstance(value, str):
+        return value
+    return getattr(value, "__struct_fields__", None) and repr(value) or value
+
+
+def _has_twins(program: Program) -> bool:
+    """Is a call there more than once, so that its key says nothing about how often it runs?"""
+    seen: set[str] = set()
+
+    def visit(calls: Iterable[Any]) -> bool:
+        for key, _, _, children in calls:
+            if key in seen:
+                return True
+            seen.add(key)
+            if visit(children):
+                return True
+        return False
+
+    return visit(program)
+
+
+_serial: dict[Program, Any] = {}
+
+
+def serially(program: Program) -> Any:
+    """Return the answer that the program has without a run."""
+    if program not in _serial:
+        _serial.clear()
+        before, runtime_of._current = runtime_of._current, None
+        shared._here.clear()
+        try:
+            _serial[program] = script(program)
+        finally:
+            runtime_of._current = before
+    return _serial[program]
+
+
+def run(plan: Plan, *, tracing: bool = False) -> Outcome:
+    """Run the world of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    tracing : bool
+        Keep a line for each thing that happens.
+
+    Examples
+    --------
+    >>> from scoop_chaos.sim.plan import draw
+    >>> run(draw(1)).violations
+    []
+    """
+    serial._warned = True
+    for module in (runner_of, runtime_of, futures):
+        module.time = virtual_time  # type: ignore[attr-defined]
+    world = stage.world = World(plan, tracing=tracing)
+    try:
+        world.run()
+    finally:
+        world.close()
+        runtime_of._current = None
+        stage.world = None
+    return world.outcome()
