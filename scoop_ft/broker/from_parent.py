@@ -59,6 +59,8 @@ def _admit(b: Broker, m: wire.Hello) -> Peer:
         peer.report = old.report
         b.dispatcher.not_idle(old)
         _forget_orphans(b, m.session)
+        for number in [k for k, asked in b.cancels.items() if asked.session == m.session]:
+            del b.cancels[number]  # it asks again; two answers might be two different ones
     b.peers[m.session] = peer
     if m.role == "root":
         _replace_root(b, m.session)

@@ -24,6 +24,7 @@ from .link import TICK_S, Link
 from .scopes import Definition, Part, Scope
 from .session import Session
 
+ANSWER_S: Final = 5.0  # nobody hears so long whether a child runs: it does not
 WINDOW_BYTES: Final = 64 << 20  # no more payload than this waits for the broker's sync
 
 _current: Runtime | None = None
@@ -141,11 +142,9 @@ class Runtime(ABC):
             self.close(scope)
         session = self.session
         with self.link.state:
-            number = session.number()
-            request = session.ask(
-                lambda r: wire.Cancel(number, r, scope.task, [(ordinal, ordinal + 1)])
-            )
-        return bool(self._answer(request))
+            request = session.ask(lambda r: wire.Cancel(r, scope.task, [(ordinal, ordinal + 1)]))
+        # Without a limit: a child said to run that is cancelled after all would be a wrong answer.
+        return bool(self._answer(request, None))
 
     def running(self, scope: Scope, ordinal: int) -> bool:
         """Is a child with a worker?"""
@@ -153,9 +152,9 @@ class Runtime(ABC):
             self.close(scope)
         with self.link.state:
             request = self.session.ask(lambda r: wire.Query(r, scope.task, ordinal))
-        return bool(self._answer(request))
+        return bool(self._answer(request, ANSWER_S))
 
-    def _answer(self, request: int) -> Any:
+    def _answer(self, request: int, timeout_s: float | None) -> Any:
         found: list[Any] = []
 
         def came() -> bool:
@@ -166,7 +165,7 @@ class Runtime(ABC):
             return bool(found)
 
         self.link.pump(0.0)
-        self.wait(came, (), 5.0)
+        self.wait(came, (), timeout_s)
         return found[0] if found else None
 
     # ---- constants -------------------------------------------------------------------------

@@ -72,7 +72,7 @@ class Session:
         self._synced = 0
         self._defined: set[bytes] = set()
         self._answers: dict[int, Any] = {}
-        self._cancels: dict[int, bytes] = {}  # request -> parent
+        self._asked: dict[int, Any] = {}  # what has no answer yet, by request
         self._requests = 0
 
     # ---- saying ----------------------------------------------------------------------------
@@ -134,15 +134,13 @@ class Session:
         self.keep(message, (packed.payload, *packed.frames))
 
     def ask(self, make: Callable[[int], wire.Message]) -> int:
-        """Send a request; `answer` gives what comes back under the number returned."""
+        """Send a request; `answer` gives what comes back under the number returned.
+
+        It is said again on each new connection until the answer is there.
+        """
         self._requests += 1
-        message: Any = make(self._requests)
-        if type(message) is wire.Cancel:
-            self._cancels[self._requests] = message.parent
-        if getattr(message, "n", 0):
-            self.keep(message)
-        else:
-            self.say(message)
+        message = self._asked[self._requests] = make(self._requests)
+        self.say(message)
         return self._requests
 
     def answer(self, request: int) -> Any | None:
@@ -212,6 +210,7 @@ class Session:
         self.settings = m.settings
         self._renumber()
         self.outbox = [(message, parts) for _, message, parts, _ in self._unacknowledged]
+        self.outbox += [(message, ()) for message in self._asked.values()]
 
     def _renumber(self) -> None:
         """Put what must be said again in the order in which it happened.
@@ -277,21 +276,20 @@ class Session:
         self.on_event()
 
     def _on_cancelled(self, m: wire.Cancelled, frames: Frames) -> None:
+        asked = self._asked.pop(m.request, None)
+        if asked is None:
+            return  # answered on an older connection
         self._answers[m.request] = m.ranges
-        # Answered, it must not be said again: nobody would wait for the second answer.
-        kept, self._unacknowledged = self._unacknowledged, deque()
-        for each in kept:
-            if type(each[1]) is not wire.Cancel or each[1].request != m.request:
-                self._unacknowledged.append(each)
-        scope = self.scopes.get(self._cancels.pop(m.request, b""))
+        scope = self.scopes.get(asked.parent)
         if scope is not None:
             for start, stop in m.ranges:
                 scope.deliver(start, stop, _cancelled(stop - start), 0)
         self.on_event()
 
     def _on_answer(self, m: wire.Answer, frames: Frames) -> None:
-        self._answers[m.request] = m.running
-        self.on_event()
+        if self._asked.pop(m.request, None) is not None:
+            self._answers[m.request] = m.running
+            self.on_event()
 
     def _on_stop(self, m: wire.Stop, frames: Frames) -> None:
         self.ended = m.reason

@@ -222,7 +222,7 @@ def _set_const(m: SetConst | Const, frames: Sequence[Buffer]) -> None:
 
 
 def _cancel(m: Cancel, frames: Sequence[Buffer]) -> None:
-    _need(not frames and m.n > 0, "wrong Cancel")
+    _need(not frames, "wrong Cancel")
     _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
     _check_ranges(m.ranges, MAX_ORDINAL)
 

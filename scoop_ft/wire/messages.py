@@ -135,7 +135,6 @@ class SetConst(Message, frozen=True, tag=7):
 class Cancel(Message, frozen=True, tag=8):
     """A parent does not want these children any more.  Reply: `Cancelled`."""
 
-    n: int
     request: int
     parent: bytes
     ranges: list[Range]

@@ -114,7 +114,11 @@ class Crew:
                 for _ in range(before):
                     self._resume(self._yielded.popleft())
             elif self._yielded:
+                # Who asks again and again whether something is so may wait for what runs nowhere:
+                # there is room for it here.
+                session.idle = True
                 self._resume(self._yielded.popleft())
+                session.idle = False
             else:
                 self._wait()
 

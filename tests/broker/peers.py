@@ -229,6 +229,8 @@ class FakeRoot(FakePeer):
         self.arguments: list[bytes] = []
         self.results: dict[int, tuple[int, bytes]] = {}
         self.given_up: set[int] = set()
+        self.asked: dict[int, wire.Cancel] = {}
+        self.requests = 0
 
     def submit(self, *arguments: bytes | str) -> bytes:
         """Submit calls as one batch."""
@@ -240,8 +242,9 @@ class FakeRoot(FakePeer):
     def cancel(self, *ordinals: int) -> None:
         """Give children up."""
         ranges = [(ordinal, ordinal + 1) for ordinal in ordinals]
-        n = self.number()
-        self.keep(wire.Cancel(n, n, ROOT_ID, ranges))
+        self.requests += 1
+        message = self.asked[self.requests] = wire.Cancel(self.requests, ROOT_ID, ranges)
+        self.say(message)
 
     def end(self, code: int = 0) -> None:
         """The script has ended."""
@@ -258,7 +261,14 @@ class FakeRoot(FakePeer):
             if ordinal < len(self.arguments):
                 self.results.setdefault(ordinal, result)
 
+    def on_welcome(self, m: wire.Welcome, frames: list[bytes]) -> None:
+        super().on_welcome(m, frames)
+        for message in self.asked.values():
+            self.say(message)
+
     def on_cancelled(self, m: wire.Cancelled, frames: list[bytes]) -> None:
+        if self.asked.pop(m.request, None) is None:
+            return
         for start, stop in m.ranges:
             self.given_up.update(range(start, stop))
 

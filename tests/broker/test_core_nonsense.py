@@ -83,7 +83,7 @@ plain = st.one_of(
     ),
     st.builds(wire.Returned, small, spans),
     st.builds(wire.Idle, small),
-    st.builds(wire.Cancel, numbers, small, tasks, ranges()),
+    st.builds(wire.Cancel, small, tasks, ranges()),
     st.builds(wire.Query, small, tasks, small),
     st.builds(wire.Leaving),
     st.builds(wire.Heartbeat, st.lists(reports, max_size=3)),

@@ -67,9 +67,9 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
     (wire.Idle(3), [], "920603"),
     (wire.SetConst(4, "k", [3]), [b"p", b"buf"], "940704a16b9103"),
     (
-        wire.Cancel(5, 1, TASK, [(0, 2)]),
+        wire.Cancel(1, TASK, [(0, 2)]),
         [],
-        "95080501c414000102030405060708090a0b0c0d0e0f1011121391920002",
+        "940801c414000102030405060708090a0b0c0d0e0f1011121391920002",
     ),
     (wire.Query(2, TASK, 9), [], "940902c414000102030405060708090a0b0c0d0e0f1011121309"),
     (wire.End(6, 3), [], "930a0603"),

@@ -172,8 +172,7 @@ def test_a_cancel_comes_after_the_batch_it_is_about() -> None:
     _, worker = started(rig, "parent")
     scope = worker.parent(worker.begin())
     worker.submit(scope, "a", "b")
-    n = worker.real.number()
-    request = worker.real.ask(lambda r: wire.Cancel(n, r, scope.task, [(1, 2)]))
+    request = worker.real.ask(lambda r: wire.Cancel(r, scope.task, [(1, 2)]))
     worker.send()
     rig.settle()
     assert worker.real.answer(request) == [(1, 2)]

@@ -14,7 +14,7 @@ from .plan import Strike
 from .workload import edit, reorder
 
 if TYPE_CHECKING:
-    from .peers import SimAgent, SimWorker
+    from .peers import SimWorker
     from .world import World
 
 NOTICE_S = 0.02  # until an agent sees that its worker was stopped
@@ -93,7 +93,9 @@ def _agent_kill(world: World, each: Strike, rng: Random) -> None:
 
 
 def _agent_stop(world: World, each: Strike, rng: Random) -> None:
-    agent: SimAgent = rng.choice(world.agents())
+    if not world.agents():
+        return
+    agent = rng.choice(world.agents())
     agent.freeze()
     world.later(each.seconds, agent.thaw)
 
@@ -117,7 +119,7 @@ def _broker_stop(world: World, each: Strike, rng: Random) -> None:
 
 
 def _broker_term(world: World, each: Strike, rng: Random) -> None:
-    if world.broker is not None and not world.broker.frozen:
+    if world.broker is not None and world.broker.alive and not world.broker.frozen:
         world.broker.end()
         world.kill_broker(down=0.2)
 
@@ -176,7 +178,7 @@ def _half_open(world: World, each: Strike, rng: Random) -> None:
 
 
 def _a_host(world: World, rng: Random) -> str:
-    return rng.choice([agent.host for agent in world.agents()])
+    return rng.choice([agent.host for agent in world.agents()] or ["home"])
 
 
 def _cut(world: World, each: Strike, rng: Random) -> None:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
+
+from scoop_journal import JournalBroken
 
 from scoop_ft import futures, shared
 from scoop_ft.client import runtime as runtime_of
@@ -137,7 +140,13 @@ class World:
         before = self.broker.core.book if self.broker is not None else None
         synced = self.journal.synced_seq
         self.checks.new_broker()
-        self.broker = SimBroker(self, resume=resume)
+        try:
+            self.broker = SimBroker(self, resume=resume)
+        except JournalBroken as error:
+            self.trace("broker", "fails", str(error))
+            self.journal.crash()
+            self.later(0.3, lambda: self.start_broker(resume=resume))
+            return
         self.trace("broker", "starts", f"incarnation {self.broker.core.incarnation}")
         self.broker.pace = self.plan.pace
         if before is not None:
@@ -457,6 +466,7 @@ def run(plan: Plan, *, tracing: bool = False) -> Outcome:
     []
     """
     serial._warned = True
+    logging.getLogger("scoop_ft").setLevel(logging.CRITICAL + 1)
     for module in (runner_of, runtime_of, futures):
         module.time = virtual_time  # type: ignore[attr-defined]
     world = stage.world = World(plan, tracing=tracing)
