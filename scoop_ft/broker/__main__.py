@@ -82,7 +82,6 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             incarnation=_next_incarnation(journal),
         )
         broker.recover(journal.scan(), resume=options.resume and not new, now=time.monotonic())
-        journal.commit()
         sockets = _sockets(run, info)
     except BaseException:
         journal.close()

@@ -66,6 +66,7 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
     """A worker's process has ended: the task that ran is blamed, the others are not."""
     worker = b.peers.get(m.session)
     b.expected.discard(m.session)
+    b.gone.add(m.session)
     known = m.session in b.book.members
     if known:
         b.record_member(m.session, peer.session, peer.host, alive=False)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 def on_hello(b: Broker, m: wire.Hello) -> None:
     """A session connects, for the first time or again."""
+    if m.session in b.gone:
+        b.send(m.session, wire.Refused("this process has ended, its agent says"))
+        return
     known = b.peers.get(m.session)
     if known is not None and known.role != m.role:
         b.send(m.session, wire.Refused(f"this session is a {known.role}, not a {m.role}"))

@@ -57,6 +57,7 @@ class Loop:
         JournalBroken
             The disk failed: what was not acknowledged may be lost, and nothing else.
         """
+        self._server.commit()  # what recovery has recorded; a full disk does not end it
         while not self._stop:
             self._poller.poll(int(self._server.patience_s() * 1000) + 1)
             if self._sockets.zap is not None:

@@ -16,14 +16,23 @@ class Routes(Generic[Route]):
     def __init__(self) -> None:
         self._sessions: dict[Route, bytes] = {}
         self._routes: dict[bytes, Route] = {}
+        self._numbers: dict[bytes, int] = {}
 
-    def meet(self, route: Route, session: bytes) -> None:
-        """A session has said hello on a connection."""
+    def meet(self, route: Route, session: bytes, number: int) -> bool:
+        """A session has said hello on its ``number``-th connection (0: it has only one).
+
+        False when that is an older one than the one it is on: what is left of it comes late.
+        """
+        if number:
+            if number < self._numbers.get(session, 0):
+                return False
+            self._numbers[session] = number
         old = self._routes.get(session)
         if old is not None:
             self._sessions.pop(old, None)
         self._routes[session] = route
         self._sessions[route] = session
+        return True
 
     def session(self, route: Route) -> bytes | None:
         """Return who speaks on a connection."""

@@ -124,8 +124,9 @@ class Sockets:
         except ProtocolError:
             self.bad_messages += 1
             return None
-        if type(message) is wire.Hello:
-            self._routes.meet(route, message.session)
+        hello = type(message) is wire.Hello
+        if hello and not self._routes.meet(route, message.session, message.connection):
+            return None
         session = self._routes.session(route)
         if session is None:
             self._send_to(route, [encode(wire.Unknown())])

@@ -64,6 +64,7 @@ class Session:
         self.welcomed = False
         self.reconnect = False  # the broker asked for a new connection
         self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
+        self._connections = 0
         self._n = 0
         self._batches = 0
         self._unacknowledged: deque[tuple[int, wire.Message, Frames, int]] = deque()
@@ -153,6 +154,7 @@ class Session:
         """A new connection begins: `hello` goes first, the rest after `Welcome`."""
         self.welcomed = False
         self.reconnect = False
+        self._connections += 1
         self.outbox = [(self.hello(), ())]
 
     def hello(self) -> wire.Hello:
@@ -165,7 +167,7 @@ class Session:
         ]
         return wire.Hello(
             wire.PROTOCOL_VERSION, self.session, self.role, self.host, os.getpid(), self.agent,
-            hosting, self.holding(),
+            hosting, self.holding(), self._connections,
         )  # fmt: skip
 
     def _unacknowledged_from(self) -> dict[bytes, int]:

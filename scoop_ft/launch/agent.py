@@ -170,6 +170,7 @@ class Agent:
         self._by_session: dict[bytes, _Slot] = {}
         self._unacknowledged: list[Gone] = []
         self._n = 0
+        self._connections = 0
         self._connected = False  # and welcomed
         self._changed = False
         self._next_heartbeat = 0.0
@@ -342,8 +343,9 @@ class Agent:
         """Begin a conversation: a new connection is being made."""
         self._connected = False
         self._last_heard = now
+        self._connections += 1
         return [Send(Hello(PROTOCOL_VERSION, self.session, "agent", self._host, self._pid,
-                           b"", [], []))]  # fmt: skip
+                           b"", [], [], self._connections))]  # fmt: skip
 
     def lost(self) -> list[Effect]:
         """Note that the connection has ended."""

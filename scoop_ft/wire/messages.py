@@ -53,7 +53,8 @@ class Hello(Message, frozen=True, tag=1):
     """First message on each connection.  Replies: `Welcome` or `Refused`.
 
     ``holding`` are the tasks this session has and has not finished; ``agent`` is the session of the
-    agent that answers for it (empty for none).
+    agent that answers for it (empty for none).  ``connection`` grows with each connection of a
+    session (0: it has only one), so that what is left of an older one is known as such.
     """
 
     version: int
@@ -64,6 +65,7 @@ class Hello(Message, frozen=True, tag=1):
     agent: bytes
     hosting: list[Hosting]
     holding: list[SpanRef]
+    connection: int = 0
 
 
 class Define(Message, frozen=True, tag=2):

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from .world import World
 
 INCARNATION = b"incarnation"
+LOOK_S = 0.00005  # from a message's arrival to the look at it
 
 
 class SimSockets:
     """What `scoop_ft.broker.sockets.Sockets` is to a real broker."""
 
-    def __init__(self, world: World, owner: SimBroker) -> None:
+    def __init__(self, world: World) -> None:
         self.bad_messages = 0
         self.inbox: deque[tuple[Conn, Parcel]] = deque()
         self._world = world
-        self._owner = owner
         self._routes: Routes[Conn] = Routes()
 
     def receive(self) -> tuple[bytes, Any, bytes, list[bytes]] | None:
@@ -44,8 +44,9 @@ class SimSockets:
             except ProtocolError:
                 self.bad_messages += 1
                 continue
-            if type(message) is wire.Hello:
-                self._routes.meet(conn, message.session)
+            hello = type(message) is wire.Hello
+            if hello and not self._routes.meet(conn, message.session, message.connection):
+                continue
             session = self._routes.session(conn)
             if session is None:
                 self._send(conn, wire.Unknown(), ())
@@ -71,23 +72,19 @@ class SimSockets:
 
     def _send(self, conn: Conn, message: wire.Message, frames: Sequence[Any]) -> bool:
         parcel = encode(message), [bytes(frame) for frame in frames]
-        return self._world.network.send_down(conn, parcel, self._owner.busy_until)
+        return self._world.network.send_down(conn, parcel, self._world.journal.syncing_until)
 
 
 class SimBroker:
     """One broker's process.
 
-    Attributes
-    ----------
-    busy_until : float
-        The end of the sync that it waits for: nothing leaves before, and nothing is looked at.
+    While it waits for a sync it looks at nothing, and what it sends after that leaves after that.
     """
 
     def __init__(self, world: World, *, resume: bool) -> None:
         self.world = world
         self.alive = True
         self.frozen = False
-        self.busy_until = 0.0
         self.pace = 1.0  # how much rarer than needed it looks at the time
         self._missed = False
         self._due = -1.0
@@ -98,16 +95,16 @@ class SimBroker:
             journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number
         )
         self.core.recover(journal.scan(), resume=resume and number > 1, now=world.broker_time())
-        journal.commit()
-        self.sockets = SimSockets(world, self)
+        self.sockets = SimSockets(world)
         self.server = Server(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
+        self.server.commit()
         world.network.listen(self)
         self._at(world.clock.now)
 
     def arrived(self, conn: Conn, parcel: Parcel) -> None:
         """Take in a message; it is looked at when there is time."""
         self.sockets.inbox.append((conn, parcel))
-        self._at(max(self.world.clock.now + 0.00005, self.busy_until))
+        self._at(max(self.world.clock.now + LOOK_S, self.world.journal.syncing_until))
 
     def _at(self, when: float) -> None:
         if self._due < 0 or when < self._due:
@@ -122,18 +119,14 @@ class SimBroker:
             self._missed = True
             return
         world = self.world
-        now = world.clock.now
-        self.busy_until = now
-        commits = world.journal.commits
         try:
             self.server.step(world.broker_time())
         except JournalBroken as error:
             world.broker_failed(error)
             return
-        if world.journal.commits != commits:
-            self.busy_until = now + world.journal.last_commit_seconds
         world.checks.stepped()
-        self._at(max(now + self.server.patience_s() * self.pace, self.busy_until))
+        patience = self.server.patience_s() * self.pace
+        self._at(max(world.clock.now + patience, world.journal.syncing_until))
 
     def freeze(self) -> None:
         """SIGSTOP."""
@@ -152,13 +145,13 @@ class SimBroker:
             self.server.commit()
         except JournalBroken as error:
             self.world.trace("broker", "fails", str(error))
-        self.busy_until = self.world.clock.now
+        self.world.journal.syncing_until = self.world.clock.now
 
     def kill(self) -> None:
         """It is gone at once; so is what was not synced."""
         self.alive = False
         world = self.world
-        if world.clock.now < self.busy_until and world.flip():
+        if world.clock.now < world.journal.syncing_until and world.flip():
             world.journal.undo()
         world.journal.crash()
         world.network.broker_died()

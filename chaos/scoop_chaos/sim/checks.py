@@ -154,7 +154,7 @@ class Checks:
     def began(self, key: str) -> None:
         """A task has begun somewhere."""
         self.executed[key] += 1
-        if key in self.recorded and self._world.keys_are_unique:
+        if key in self.recorded and self._world.names_tasks():
             self._world.violated(29, f"{key} was recorded before the resume, and begins again")
 
     def died(self, task: bytes) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from scoop_journal import MemoryJournal
 
+from .clock import Clock
+
 
 class SimJournal(MemoryJournal):
     """A journal whose commits take time.
@@ -17,15 +19,21 @@ class SimJournal(MemoryJournal):
     Parameters
     ----------
     run : str
+    clock : Clock
     took : callable
         Says, for each commit, how many seconds it takes.
+
+    Attributes
+    ----------
+    syncing_until : float
+        The end of the last sync.
     """
 
-    def __init__(self, run: str, took: Callable[[], float]) -> None:
+    def __init__(self, run: str, clock: Clock, took: Callable[[], float]) -> None:
         super().__init__(run)
+        self._clock = clock
         self._took = took
-        self.commits = 0
-        self.lie = False  # a mutant's: commit says that it has synced, and has not
+        self.syncing_until = 0.0
         self._before: tuple[dict[int, bytes], dict[bytes, bytes], int] | None = None
 
     def commit(self) -> int:
@@ -37,8 +45,8 @@ class SimJournal(MemoryJournal):
         self.last_commit_seconds = 0.0
         if dirty:
             self._before = before
-            self.commits += 1
             self.last_commit_seconds = self._took()
+            self.syncing_until = self._clock.now + self.last_commit_seconds
         return last
 
     @property

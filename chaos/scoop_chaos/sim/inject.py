@@ -145,6 +145,7 @@ def _root_reordered(world: World, each: Strike, rng: Random) -> None:
 
 def _root_edited(world: World, each: Strike, rng: Random) -> None:
     world.program = edit(world.program, rng)
+    world.edited = True
     world.kill_root(down=0.1)
 
 

@@ -32,8 +32,8 @@ class Pipe:
     """One TCP connection; `kept` says how many messages of each direction still arrive."""
 
     __slots__ = (
-        "drops", "kept_down", "kept_up", "known", "lag", "last_down", "last_up", "listener",
-        "sent_down", "sent_up",
+        "drops", "kept_down", "kept_up", "known", "lag", "last_down", "last_up", "leaves",
+        "listener", "sent_down", "sent_up",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -43,7 +43,13 @@ class Pipe:
         self.sent_up = self.sent_down = 0
         self.kept_up = self.kept_down = 1 << 30
         self.last_up = self.last_down = 0.0
+        self.leaves: list[float] = []  # when the last messages down are really sent
         self.lag = 0.0  # what is still under way comes so much later
+
+
+    def unsent(self, now: float) -> int:
+        """Return how many messages down wait for a sync."""
+        return sum(1 for time in self.leaves if time > now)
 
 
 class Conn:
@@ -137,8 +143,10 @@ class Network:
         """Its end closes all pipes."""
         self.listener = None
         for conn in list(self.conns):
-            if conn.pipe is not None:
+            pipe = conn.pipe
+            if pipe is not None:
                 self.lose(conn, notice=self._rng.random() * 0.005)
+                pipe.kept_down = min(pipe.kept_down, pipe.sent_down - pipe.unsent(self._clock.now))
 
     def send_down(self, conn: Conn, parcel: Parcel, leaves: float) -> bool:
         """The broker sends; False when it knows that there is no connection."""
@@ -147,6 +155,7 @@ class Network:
             return False
         pipe.sent_down += 1
         number = pipe.sent_down
+        pipe.leaves = [*(t for t in pipe.leaves if t > self._clock.now), leaves]
         when = max(pipe.last_down, leaves, self._arrival(conn.host, self.cut_down))
         pipe.last_down = when
         self._clock.at(when, lambda: self._arrive_down(conn, pipe, number, parcel))

@@ -72,7 +72,7 @@ class World:
         self.program: Program = plan.program
         self.network = Network(self.clock, self.rng, plan.latency_s)
         self.sync_s = plan.sync_s
-        self.journal = SimJournal("a-run", lambda: self.sync_s * (0.5 + self.rng.random()))
+        self.journal = SimJournal("a-run", self.clock, self._draw_sync)
         self.clock_offset = 0.0
         self.clock_rate = 1.0
         self.violations: list[Violation] = []
@@ -82,7 +82,7 @@ class World:
         self.home: SimAgent | None = None
         self.remote: SimAgent | None = None
         self.processes: list[Process] = []
-        self.keys_are_unique = True
+        self.edited = False  # an edited parent's children are new, though their keys are not
         self._names: dict[bytes, str] = {b"broker": "broker"}
         self._sessions = 0
         self._roots = 0
@@ -92,7 +92,7 @@ class World:
         self._calm_since = 0.0
         self._over = False
         self._struck: list[str] = []
-        self._repeated = _has_twins(plan.program)
+        self._twins = _has_twins(plan.program)
 
     # ---- small things ----------------------------------------------------------------------
 
@@ -109,6 +109,9 @@ class World:
     def draw_start(self) -> float:
         """Return how long a process takes to start."""
         return self.plan.start_s * (0.5 + self.rng.random())
+
+    def _draw_sync(self) -> float:
+        return self.sync_s * (0.5 + self.rng.random())
 
     def flip(self) -> bool:
         """Toss a coin."""
@@ -153,7 +156,6 @@ class World:
             self.checks.compare(before, synced, self.broker.core, resume=resume)
         if resume:
             self.checks.resumed(self.broker.core)
-            self.keys_are_unique = not self._repeated
 
     def start_root(self) -> None:
         """Start the script, once more."""
@@ -249,6 +251,10 @@ class World:
         if self.tracing:
             self.trace(process.name, "begins", key)
         self.checks.began(key)
+
+    def names_tasks(self) -> bool:
+        """Does a key name one task, so that it must not be computed again once recorded?"""
+        return not (self.edited or self._twins)
 
     def first_death(self, key: str) -> bool:
         """Is this the first time that it kills its worker?"""
