@@ -39,6 +39,10 @@ class SimSockets:
         checks.handled()
         while self.inbox:
             conn, (header, frames) = self.inbox.popleft()
+            if not header:
+                if self._routes.anew(conn):
+                    self._send(conn, wire.Unknown(), ())
+                continue
             try:
                 message = decode_from_peer(header, frames)
             except ProtocolError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from scoop_ft.client.link import SILENCE_S, TICK_S
 from scoop_ft.client.session import Session
@@ -129,5 +128,3 @@ class SimLink:
         self.connection.open()
         self._hello_at = self.process.clock.now
         self.session.connect()
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ class SimRoot:
         self.process = process = Process(world.clock, self.name, "home")
         self.session = Session(world.new_session(), "root", "home")
         connection = Connection(world.network, "home", lambda: self.link.arrived())
-        self.link = SimLink(process, self.session, connection, lambda: self.runtime.flush_open())
+        self.link: SimLink = SimLink(
+            process, self.session, connection, lambda: self.runtime.flush_open()
+        )
         self.runtime = RootRuntime(self.session, self.link)  # type: ignore[arg-type]
         process.runtime = self.runtime
         process.on_end = lambda: world.root_ended(self, None)
@@ -108,10 +111,8 @@ class SimWorker:
         self.link.after_pump = self._look
         self.link.wait(lambda: self.session.welcomed)
         self.slate.ready()
-        try:
+        with contextlib.suppress(BrokenRun):  # told to stop: it leaves
             crew.run()
-        except BrokenRun:
-            pass  # told to stop: it leaves
         self._leave()
         self.process.block(None)
 
@@ -281,5 +282,3 @@ class SimAgent:
         self.connection.close()
         for worker in list(self.workers.values()):
             self.lose(worker, code=0, by=signal.SIGKILL)
-
-

@@ -71,7 +71,9 @@ def constant(key: str, children: tuple[Call, ...]) -> Any:
 
 def mapped(key: str, children: tuple[Call, ...]) -> Any:
     """One map."""
-    return combined(expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True))
+    return combined(
+        expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)
+    )
 
 
 def submitted(key: str, children: tuple[Call, ...]) -> Any:
@@ -201,7 +203,8 @@ class Author:
 
     def program(self) -> Program:
         """Return a program of some phases."""
-        rng, phases = self._rng, []
+        rng = self._rng
+        phases: list[Call] = []
         while self._left > 0 and len(phases) < 4:
             how = rng.choice(PARENTS)
             phases.append((self._key(), self._time() / 4, how, self._children(how, 2)))

@@ -26,7 +26,7 @@ from .clock import Clock, virtual_time
 from .disk import SimJournal
 from .network import Conn, Network
 from .peers import SimAgent, SimRoot, SimWorker
-from .plan import Plan
+from .plan import Plan, Strike
 from .process import Process
 from .workload import Program, script
 
@@ -362,11 +362,11 @@ class World:
             if clock.events > MOST_EVENTS:
                 self.violated(LIVENESS, f"{MOST_EVENTS} events: {self.why()}")
 
-    def _strike_in_time(self, each: inject.Strike) -> None:
+    def _strike_in_time(self, each: Strike) -> None:
         self._pending -= 1
         self._strike(each)
 
-    def _strike(self, each: inject.Strike) -> None:
+    def _strike(self, each: Strike) -> None:
         self._calm_since = self.clock.now
         self._struck.append(str(each))
         self.trace("FAULT", "", str(each))
@@ -421,7 +421,7 @@ def _short(value: Any) -> Any:
         return [_short(each) for each in value]
     if isinstance(value, str):
         return value
-    return getattr(value, "__struct_fields__", None) and repr(value) or value
+    return repr(value) if hasattr(value, "__struct_fields__") else value
 
 
 def _has_twins(program: Program) -> bool:
