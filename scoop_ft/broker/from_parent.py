@@ -381,7 +381,7 @@ def _cancel_segment(
             request.done.append((a + shift, z + shift))
         elif state == LEASED:
             for index in range(a, z):
-                for session in batch.holders:
+                for session in sorted(batch.holders):
                     if b.peers[session].holds(batch, index):
                         asked.setdefault(session, []).append((batch.id, index, index + 1))
                         request.asked[batch.id, index] = index + shift

@@ -65,7 +65,7 @@ def _renew(b: Broker, now: float, slept: float) -> None:
 
 def _end_grace(b: Broker) -> None:
     b.grace_until = 0.0
-    for session in list(b.expected):
+    for session in sorted(b.expected):
         if session not in b.peers:
             b.expected.discard(session)
             b.record_member(session, b"", "", alive=False)

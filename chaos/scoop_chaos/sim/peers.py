@@ -95,7 +95,7 @@ class SimWorker:
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
         connection = Connection(world.network, agent.host, lambda: self.link.arrived())
-        self.link = SimLink(process, self.session, connection, self.session.flush)
+        self.link: SimLink = SimLink(process, self.session, connection, self.session.flush)
         self.crew: Crew | None = None
         self.leaves_until = 0.0
         world.processes.append(process)

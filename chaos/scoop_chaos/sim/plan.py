@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .workload import Author, Program
+from .workload import Author, Program, without
 
 #: How likely each kind is, when it is one of those that a seed allows.
 KINDS: Final[dict[Fault, int]] = {
@@ -62,7 +62,7 @@ class Plan:
     strikes: list[Strike] = field(default_factory=list)
 
 
-def draw(seed: int, only: Collection[int] | None = None) -> Plan:
+def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection[str] = ()) -> Plan:
     """Return what a seed decides.
 
     Parameters
@@ -70,10 +70,12 @@ def draw(seed: int, only: Collection[int] | None = None) -> Plan:
     seed : int
     only : collection of int, optional
         The numbers of the strikes to keep; all others are left out.
+    left_out : collection of str, optional
+        The keys of calls that the program is to do without.
     """
     rng = Random(seed)
     poison = rng.random() < 0.15
-    tasks = rng.choice((2, 4, 6, 8, 8, 12, 16, 30))
+    tasks = rng.choice((2, 3, 4, 4, 6, 6, 8, 8, 12, 24))
     author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0)))
     plan = Plan(
         seed=seed,
@@ -86,11 +88,12 @@ def draw(seed: int, only: Collection[int] | None = None) -> Plan:
         sync_s=rng.choice((0.0001, 0.002, 0.02)),
         start_s=rng.choice((0.01, 0.1)),
         pace=rng.choice((1.0, 5.0, 25.0)),
-        look_every=rng.choice((1, 7, 7, 40, 40)),
+        look_every=rng.choice((1, 9, 9, 40, 40, 40)),
     )
     plan.strikes = _strikes(rng, remote=bool(plan.remote_workers))
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
+    plan.program = without(plan.program, left_out)
     return plan
 
 

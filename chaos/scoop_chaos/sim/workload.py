@@ -8,7 +8,7 @@ serial answer.  What they do to the world (begin, work, die) goes through `stage
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from random import Random
 from typing import Any
 
@@ -261,3 +261,26 @@ def reorder(program: Program, rng: Random) -> Program:
     if rng.random() < 0.5:
         rng.shuffle(phases)
     return tuple(phases)
+
+
+def keys(program: Program) -> list[str]:
+    """Return the keys of all calls of a program, each once."""
+    found: dict[str, None] = {}
+    for key, _, _, children in program:
+        found[key] = None
+        found.update(dict.fromkeys(keys(children)))
+    return list(found)
+
+
+def without(program: Program, keys: Collection[str]) -> Program:
+    """Leave calls out, and what is left without children; to make what fails small."""
+    if not keys:
+        return program
+    phases = (_without(phase, keys) for phase in program if phase[0] not in keys)
+    return tuple(phase for phase in phases if phase[3])
+
+
+def _without(call: Call, keys: Collection[str]) -> Call:
+    key, millis, how, children = call
+    kept = tuple(_without(child, keys) for child in children if child[0] not in keys)
+    return key, millis, how if kept or how not in PARENTS else "leaf", kept

@@ -41,6 +41,8 @@ class Outcome:
 
     Attributes
     ----------
+    strikes, struck : list of str
+        The faults as they were planned, and their kinds.
     trace : list of str
         What happened, where that was asked for.
     """
@@ -50,6 +52,7 @@ class Outcome:
     events: int
     seconds: float
     strikes: list[str] = field(default_factory=list)
+    struck: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
 
 
@@ -91,7 +94,7 @@ class World:
         self._pending = 0  # faults that have not ended
         self._calm_since = 0.0
         self._over = False
-        self._struck: list[str] = []
+        self._struck: list[Strike] = []
         self._twins = _has_twins(plan.program)
 
     # ---- small things ----------------------------------------------------------------------
@@ -368,7 +371,7 @@ class World:
 
     def _strike(self, each: Strike) -> None:
         self._calm_since = self.clock.now
-        self._struck.append(str(each))
+        self._struck.append(each)
         self.trace("FAULT", "", str(each))
         inject.strike(self, each)
 
@@ -395,7 +398,8 @@ class World:
     def outcome(self) -> Outcome:
         """Return how it went."""
         return Outcome(
-            self.plan.seed, self.violations, self.clock.events, self.clock.now, self._struck,
+            self.plan.seed, self.violations, self.clock.events, self.clock.now,
+            [str(each) for each in self._struck], [each.fault.value for each in self._struck],
             self.lines,
         )  # fmt: skip
 
