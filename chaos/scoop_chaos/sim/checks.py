@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
+from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import DONE, FAILED, Batch
 from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.payload import load
@@ -30,6 +31,7 @@ class Checks:
     def __init__(self, world: World) -> None:
         self._world = world
         self._steps = 0
+        self._commits = 0
         self._at_hand: tuple[bytes, int] | None = None
         self._needs: dict[bytes, list[tuple[int, int]]] = {}  # session -> (n, journal number)
         self._passed_on: dict[bytes, list[int]] = {}  # session -> journal number of each Deliver
@@ -121,9 +123,31 @@ class Checks:
 
     # ---- over the death of a broker --------------------------------------------------------
 
+    def committed(self) -> None:
+        """A crash at this instant would leave this on disk: it opens, and nothing is missing."""
+        self._commits += 1
+        live = self._world.broker
+        if live is None or not live.alive or self._commits % self._world.plan.look_every:
+            return
+        journal = self._world.journal.as_on_disk()
+        again = Broker(journal, "a-run", max_attempts=self._world.plan.max_attempts, incarnation=2)
+        again.recover(journal.scan(), resume=False, now=0.0)
+        journal.commit()  # what nothing needs is gone
+        for text in violations(again):
+            self._world.violated(7, f"a crash at this commit leaves: {text}")
+        for seq, record in journal.scan():
+            if record.kind == Kind.RESULTS:
+                name = decode_header(record.header, wire.Results).batch
+                if name not in again.book.batches:
+                    self._world.violated(7, f"record {seq} holds results of a batch that is not")
+        self._compare_books(live.core.book, self._world.journal.synced_seq, again, resume=False)
+
     def compare(self, before: Book, synced: int, after: Broker, *, resume: bool) -> None:
         """What was recorded and synced is recorded still, and is the same."""
         self.look()
+        self._compare_books(before, synced, after, resume=resume)
+
+    def _compare_books(self, before: Book, synced: int, after: Broker, *, resume: bool) -> None:
         for batch in before.batches.values():
             for start, stop, seq, _ in batch.results:
                 if seq < synced:

@@ -80,6 +80,7 @@ class World:
         self.clock_rate = 1.0
         self.violations: list[Violation] = []
         self.checks = Checks(self)
+        self.journal.on_commit = self.checks.committed
         self.broker: SimBroker | None = None
         self.root: SimRoot | None = None
         self.home: SimAgent | None = None
