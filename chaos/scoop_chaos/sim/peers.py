@@ -187,6 +187,7 @@ class SimAgent:
         self.connection = Connection(world.network, host, lambda: self._soon(0.0))
         sessions = iter(world.new_session, b"")
         self.agent = Agent(world.new_session(), workers, sessions, host, 1)
+        self.time = world.clocks[host].time
         self._pids = 0
         self._due = -1.0
         self._missed = False
@@ -208,7 +209,7 @@ class SimAgent:
         if self.frozen:
             self._missed = True
             return
-        now = self.world.clock.now
+        now = self.time()
         while (found := self.connection.receive()) is not None:
             self._do(self.agent.received(decode_from_broker(*found), now))
         if self.connection.ended():
@@ -223,7 +224,7 @@ class SimAgent:
         return Sight(worker.slate.is_ready(), task, done, 0)
 
     def _do(self, effects: list[Any]) -> None:
-        now = self.world.clock.now
+        now = self.time()
         for effect in effects:
             if isinstance(effect, Send):
                 self.connection.send((encode(effect.message), []))
@@ -253,7 +254,7 @@ class SimAgent:
         del self.workers[session]
         if not self.alive:
             return
-        now = self.world.clock.now
+        now = self.time()
         self._do(self.agent.exited(session, code, by, sight, [], now))
         self._soon(0.0)
 

@@ -22,7 +22,7 @@ from ..violations import LIVENESS, Violation
 from . import inject, stage
 from .broker import SimBroker
 from .checks import Checks
-from .clock import Clock, virtual_time
+from .clock import Clock, HostClock, virtual_time
 from .disk import SimJournal
 from .network import Conn, Network
 from .peers import SimAgent, SimRoot, SimWorker
@@ -33,6 +33,7 @@ from .workload import Program, script
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
 MOST_EVENTS: Final = 100_000
 ROOT_PATIENCE_S: Final = 2.0  # as long as the launcher's
+HOSTS: Final = ("home", "afar")
 
 
 @dataclass
@@ -76,8 +77,7 @@ class World:
         self.network = Network(self.clock, self.rng, plan.latency_s)
         self.sync_s = plan.sync_s
         self.journal = SimJournal("a-run", self.clock, self._draw_sync)
-        self.clock_offset = 0.0
-        self.clock_rate = 1.0
+        self.clocks = {host: HostClock(self.clock, 100.0) for host in HOSTS}
         self.violations: list[Violation] = []
         self.checks = Checks(self)
         self.journal.on_commit = self.checks.committed
@@ -123,7 +123,7 @@ class World:
 
     def broker_time(self) -> float:
         """Return what the broker's clock shows."""
-        return 100.0 + self.clock.now * self.clock_rate + self.clock_offset
+        return self.clocks["home"].time()
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """End a fault after some time; until then it is not calm."""
