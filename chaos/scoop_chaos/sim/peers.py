@@ -90,7 +90,7 @@ class SimWorker:
     def __init__(self, world: World, session: bytes, agent: SimAgent) -> None:
         self.world = world
         self.agent = agent
-        self.name = world.name_of(session)
+        self.name = world.trace.name_of(session)
         self.slate = MemorySlate()
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
