@@ -69,7 +69,8 @@ def command(
 def _campaign(first: int, seeds: int, jobs: int) -> Report:
     total, began = Report(), time.monotonic()
     columns = (TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=_console, transient=True) as progress:
+    still = not _console.is_terminal
+    with Progress(*columns, console=_console, transient=True, disable=still) as progress:
         bar = progress.add_task("starting", total=seeds)
         for new in reports(first, seeds, jobs):
             total.add(new)
