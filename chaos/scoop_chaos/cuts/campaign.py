@@ -1,4 +1,4 @@
-"""Thousands of power cuts over the log of one run.  Counts; who is told is the command's business."""
+"""Thousands of power cuts over the log of one run.  Counts; telling is the command's business."""
 
 from __future__ import annotations
 
@@ -64,7 +64,13 @@ class Tally:
 
 
 def cut(
-    recording: Recording, cuts: int, draw: Random, folder: Path, *, lie: Lie = Lie.NONE
+    recording: Recording,
+    cuts: int,
+    draw: Random,
+    folder: Path,
+    *,
+    lie: Lie = Lie.NONE,
+    ends: bool = False,
 ) -> Tally:
     """Cut the power at random moments of a recording.
 
@@ -78,6 +84,8 @@ def cut(
         A scratch folder, best one in memory.
     lie : Lie
         What the disk does not do.
+    ends : bool
+        Also check what the run left at its end.
     """
     began = time.perf_counter()
     tally = Tally()
@@ -90,6 +98,9 @@ def cut(
             done += 1
         outcome = checker.check(disk.cut(draw, TORN), at, resume=draw.random() < 0.5)
         tally.add(outcome, f"cut {tally.cuts} after event {at}")
+    if ends:
+        outcome = checker.check(recording.history.final, len(recording.events))
+        tally.add(outcome, "at the end")
     tally.seconds = time.perf_counter() - began
     return tally
 

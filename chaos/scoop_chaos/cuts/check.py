@@ -11,6 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from scoop_journal import Journal, JournalError, Record
+
 from scoop_chaos.violations import Violation
 from scoop_ft.broker.__main__ import INCARNATION
 from scoop_ft.broker.book import Book
@@ -20,7 +22,6 @@ from scoop_ft.broker.records import Kind
 from scoop_ft.ids import short
 from scoop_ft.wire.codec import decode_header
 from scoop_ft.wire.messages import Results
-from scoop_journal import Journal, JournalError, Record
 
 from .history import Digest, History
 from .promises import Promise, Promises

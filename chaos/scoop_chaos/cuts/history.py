@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scoop_ft.broker.__main__ import INCARNATION
 from scoop_journal import Record
 from scoop_journal.envelope import unpack_named
 from scoop_journal.layout import NEXT_KEY, RUN_KEY
 from scoop_journal.store import Store, TablesMissing, read_next
 from scoop_journal.view import fold
+
+from scoop_ft.broker.__main__ import INCARNATION
 
 from .disk import PAGE, Disk
 from .log import Event, Kind
@@ -153,7 +154,8 @@ def step(disk: Disk, event: Event) -> Disk:
     path, content = event.data[: event.offset], event.data[event.offset :]
     if not content and not event.direct and path.split(b"/")[-2].startswith(b"."):
         return Disk(disk.lie)
-    disk.meet(content)
+    if event.result >= 0:
+        disk.meet(content)
     return disk
 
 
@@ -173,9 +175,9 @@ class Digest:
     def watch(self, records: Iterable[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
         """Hand records on, taking each into the digest."""
         for seq, record in records:
-            parts = (record.header, record.payload, *record.buffers)
-            self._hash.update(repr((seq, record.kind, *map(len, parts))).encode())
-            for part in parts:
+            sizes = [len(part) for part in (record.header, record.payload, *record.buffers)]
+            self._hash.update(repr((seq, record.kind, sizes)).encode())
+            for part in (record.header, record.payload, *record.buffers):
                 self._hash.update(part)
             yield seq, record
 

@@ -6,7 +6,7 @@ The layout must agree with ``struct head`` in ``shim.c``.  Nothing is interprete
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -62,6 +62,14 @@ def read(folder: Path) -> list[Event]:
         events.append(Event(Kind.BEGUN, -1, 0, int(path.name.split(".")[-1]), 0, False, b""))
         events.extend(_events(path.read_bytes()))
     return events
+
+
+def first_failure(events: Sequence[Event]) -> int:
+    """Return where in a log a write or sync first failed; its length when none did."""
+    for at, event in enumerate(events):
+        if event.kind in (Kind.WRITTEN, Kind.SYNCED) and event.result < 0:
+            return at
+    return len(events)
 
 
 def _events(data: bytes) -> Iterator[Event]:

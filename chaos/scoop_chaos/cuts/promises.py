@@ -2,7 +2,7 @@
 
 A promise is a message that was acknowledged, results whose receiver was told that they are synced,
 or the end of the script once agents were told of it.  A book need not hold the very record: what a
-completed parent's result stands for may be gone, and what was recorded before is not recorded again.
+completed parent's result stands for may be gone, and nothing is recorded twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from scoop_ft.ids import ROOT_ID, short, split_task_id
 from scoop_ft.wire import messages as wire
 
 from .speech import Spoken
-
 
 _OPEN = frozenset({HELD, QUEUED, LEASED})
 

@@ -17,7 +17,7 @@ from random import Random
 from scoop_chaos.runs import LIMIT_S, POLL_S, RunFailed, RunProcess, require
 
 from .history import History
-from .log import Event, read
+from .log import Event, Kind, first_failure, read
 from .preload import build, environment
 from .promises import Promises
 from .speech import listen
@@ -33,17 +33,21 @@ class Recording:
     ----------
     folder : Path
         The one that the run was started in.
+    until_failure : bool
+        Leave out what was done to the file from the first failure on: a file system that was shut
+        down keeps nothing of it, but shows some of it until it is unmounted.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, until_failure: bool = False) -> None:
         self.events: list[Event] = read(folder / "log")
-        self.history = History(self.events, folder / "scratch")
+        stop = first_failure(self.events) if until_failure else len(self.events)
+        self.history = History(self.events[:stop], folder / "scratch")
         self.promises = Promises(listen(self.events))
 
     @property
     def brokers(self) -> int:
         """How many there were."""
-        return len(list(filter(lambda event: event.kind == 0, self.events)))
+        return sum(event.kind is Kind.BEGUN for event in self.events)
 
 
 def record(folder: Path, draw: Random, size: Sequence[int], *, kill: bool = True) -> Recording:

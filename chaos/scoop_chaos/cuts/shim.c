@@ -150,10 +150,10 @@ static void opened(int fd, const char *path, int flags) {
     char *now = malloc(status.st_size + 1);
     int again = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = again < 0 || !now ? -1 : pread(again, now, status.st_size, 0);
-    if (got != status.st_size) abort();
-    close(again);
-    struct iovec v[2] = {{(void *)path, size}, {now, got}};
-    put(OPENED, fd, size, 0, v, 2);
+    int error = got == status.st_size ? 0 : errno;
+    if (again >= 0) close(again);
+    struct iovec v[2] = {{(void *)path, size}, {now, error ? 0 : got}};
+    put(OPENED, fd, size, -error, v, 2);
     free(now);
 }
 
