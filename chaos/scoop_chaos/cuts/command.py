@@ -1,4 +1,4 @@
-"""``python -m scoop_chaos cuts``: power cuts, failing disks, a real file system; and the findings."""
+"""``python -m scoop_chaos cuts``: power cuts, failing disks, a real ext4; and what they found."""
 
 from __future__ import annotations
 

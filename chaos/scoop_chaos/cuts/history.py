@@ -175,10 +175,11 @@ class Digest:
     def watch(self, records: Iterable[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
         """Hand records on, taking each into the digest."""
         for seq, record in records:
-            sizes = [len(part) for part in (record.header, record.payload, *record.buffers)]
-            self._hash.update(repr((seq, record.kind, sizes)).encode())
-            for part in (record.header, record.payload, *record.buffers):
-                self._hash.update(part)
+            buffers = (record.payload, *record.buffers)
+            sizes = [len(record.header), *map(len, buffers)]
+            self._hash.update(repr((seq, record.kind, sizes)).encode() + record.header)
+            for buffer in buffers:
+                self._hash.update(buffer)
             yield seq, record
 
     def value(self) -> bytes:
