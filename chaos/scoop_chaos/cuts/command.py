@@ -15,7 +15,8 @@ import click
 from rich.console import Console
 
 from scoop_chaos.faults import Fault as Name
-from scoop_chaos.violations import Violation
+from scoop_chaos.runs import RunFailed
+from scoop_chaos.violations import LIVENESS, Violation
 
 from . import loop, preload
 from .campaign import Tally, cut
@@ -50,12 +51,18 @@ class Places:
 
 
 @contextmanager
-def places() -> Iterator[Places]:
-    """Make them for a while."""
+def places(keep: Path | None = None) -> Iterator[Places]:
+    """Make them for a while; or in a folder where they stay."""
     memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     with ExitStack() as stack:
-        folders = [tempfile.TemporaryDirectory(prefix="cuts-", dir=d) for d in (None, memory)]
-        yield Places(*(Path(stack.enter_context(folder)) for folder in folders))
+        if keep is None:
+            folders = [tempfile.TemporaryDirectory(prefix="cuts-", dir=d) for d in (None, memory)]
+            disk, fast = (Path(stack.enter_context(folder)) for folder in folders)
+        else:
+            disk, fast = keep / "disk", keep / "memory"
+            disk.mkdir(parents=True)
+            fast.mkdir()
+        yield Places(disk, fast)
 
 
 @click.command(name="cuts", context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,24 +78,29 @@ def places() -> Iterator[Places]:
     type=click.Choice(["none", "all", "meta"]),
     help="Show that losses are found: the disk ignores all syncs, or those of meta pages only.",
 )  # fmt: skip
-def command(cuts: int, seed: int, errors: int, cycles: int, lying: str) -> None:
+@click.option(
+    "--keep", type=click.Path(path_type=Path, exists=False), metavar="FOLDER",
+    help="Make all runs in this new folder, and leave them there with their logs.",
+)  # fmt: skip
+def command(cuts: int, seed: int, errors: int, cycles: int, lying: str, keep: Path | None) -> None:
     """Cut the power of the journal's file at any moment of a real run.
 
     What the broker's sockets have promised is compared with what its own recovery finds.
     """
     console = Console(highlight=False, soft_wrap=True)
     found: Found = []
-    with places() as where:
+    with places(keep) as where:
         if why := preload.why_not():
             console.print(f"left out: {Name.POWER_CUT.value} ({why})")
             errors = cycles = cuts = 0
         total = Tally()
         for recording, tally in simulate(where, cuts, seed, Lie(lying)):
             total.merge(tally)
-            _say_recording(console, recording, tally)
+            if recording is not None:
+                _say_recording(console, recording, tally)
         if total.cuts:
             _say_tally(console, total)
-            found += total.found
+        found += total.found
         found += _run_errors(console, where, errors, seed)
         found += _run_loop(console, where, cycles, seed)
     for which, violation in found:
@@ -102,8 +114,10 @@ def command(cuts: int, seed: int, errors: int, cycles: int, lying: str) -> None:
 
 def simulate(
     where: Places, cuts: int, seed: int, lie: Lie = Lie.NONE
-) -> Iterator[tuple[Recording, Tally]]:
+) -> Iterator[tuple[Recording | None, Tally]]:
     """Record runs and cut the power at random moments of each.
+
+    A run that does not come to its answer is a finding, without a recording.
 
     Parameters
     ----------
@@ -117,7 +131,11 @@ def simulate(
     """
     for number, first in enumerate(range(0, cuts, CUTS_A_RUN)):
         draw = Random(f"{seed} cuts {number}")
-        recording = record(where.fresh("cuts", number), draw, SIZE)
+        try:
+            recording = record(where.fresh("cuts", number), draw, SIZE)
+        except RunFailed as error:
+            yield None, Tally(found=[(f"run {number}", Violation(LIVENESS, str(error)))])
+            continue
         count = min(CUTS_A_RUN, cuts - first)
         yield recording, cut(recording, count, draw, where.memory / f"check{number}", lie=lie)
 
@@ -190,7 +208,11 @@ def _run_loop(console: Console, where: Places, cycles: int, seed: int) -> Found:
         return found
     draw = Random(f"{seed} loop")
     for number in range(cycles):
-        cycle = loop.cycle(where.fresh("loop", 2 * number), draw, SIZE)
+        try:
+            cycle = loop.cycle(where.fresh("loop", 2 * number), draw, SIZE)
+        except RunFailed as error:
+            found.append((f"ext4 cycle {number}", Violation(LIVENESS, str(error))))
+            continue
         outcome = cycle.outcome
         console.print(
             f"ext4 shut down: {cycle.promised} promises, {outcome.fate.value}; of "

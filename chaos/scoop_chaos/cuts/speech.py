@@ -114,6 +114,8 @@ def listen(events: Sequence[Event]) -> Iterator[Spoken]:
 def _happened(line: _Line, at: int, event: Event) -> Iterator[Spoken]:
     if event.kind is Kind.RECEIVED:
         for frames in line.heard.feed(event.data):
+            if not frames[0]:
+                continue  # the probe with which each connection begins
             message = decode_from_peer(frames[0], frames[1:])
             if isinstance(message, Hello):
                 line.session = message.session
