@@ -1,0 +1,118 @@
+"""What is found, how grave it is, and the evidence that all who look for it share.
+
+Three weights.  `UNSAFE`: a resumed run asks for other calls than were recorded, or ends
+otherwise.  `BUT`: resume does what it promises, and still two runs do not agree.  `FINE`: said so
+that nobody wonders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from scoop_journal import Reader, View
+
+from .compare import Comparison, compare
+from .rounds import Round
+from .suspects import suspects
+from .values import Difference
+from .wording import join
+
+EXAMPLES = 2
+SEEDED = (
+    "The script's own 'random' is seeded for the run: draw from it in the script, and in tasks "
+    "from a generator made of their arguments, such as numpy.random.default_rng([seed, member])."
+)
+
+
+class Weight(IntEnum):
+    """How grave a finding is."""
+
+    FINE = 0
+    BUT = 1
+    UNSAFE = 2
+
+
+@dataclass
+class Finding:
+    """One thing that was not the same.
+
+    Attributes
+    ----------
+    weight : Weight
+    brief : str
+        For the verdict's line.
+    text : str
+        What was seen, in a sentence.
+    details : list of str
+        Examples, a line each.
+    advice : str
+        What it means and what to do.
+    """
+
+    weight: Weight
+    brief: str
+    text: str
+    details: list[str] = field(default_factory=list)
+    advice: str = ""
+
+
+class Evidence:
+    """All rounds of a script, side by side.
+
+    Parameters
+    ----------
+    first, replay : Round
+        The undisturbed round, and the script run again on what that has recorded.
+    others : sequence of Round
+        The rounds with kills.
+
+    Attributes
+    ----------
+    compared : list of (Round, Comparison)
+        The rounds with kills, each compared with the undisturbed one.
+    """
+
+    def __init__(self, first: Round, replay: Round, others: Sequence[Round]) -> None:
+        self.first = first
+        self.replay = replay
+        self.others = others
+        self.info = first.directory.info()
+        self.script = Path(self.info.script)
+        self.compared: list[tuple[Round, Comparison]] = [
+            (other, compare(first.table, other.table)) for other in others
+        ]
+
+    @property
+    def again(self) -> list[Round]:
+        """The rounds in which the script was run again."""
+        return [self.replay, *self.others]
+
+    def hint(self, *, tasks: bool = False) -> str:
+        """Say where in the script to look; ``tasks``: for what tasks compute."""
+        found = suspects(self.script, tasks=tasks)
+        if not found:
+            return (
+                "Look for the clock, unseeded random numbers, the order of files in a folder, "
+                "what an earlier run has written, and the order in which results come."
+            )
+        where = join([f"{name} (line {line})" for name, line in found])
+        return f"In {self.script.name}, look at {where}."
+
+
+@contextmanager
+def reading(one: Round) -> Iterator[View]:
+    """Read the journal of a round."""
+    with Reader.open(one.directory.journal) as reader, reader.reading() as view:
+        yield view
+
+
+def places(difference: Difference) -> str:
+    """Write the places at which two calls or results differ."""
+    if not difference.where:
+        return f"{difference.old} -> {difference.new}"
+    parts = [f"{where}: {a} -> {b}" if where else f"{a} -> {b}" for where, a, b in difference.where]
+    return "; ".join(parts)

@@ -1,0 +1,112 @@
+"""What a rehearsal says: each round in a line, then what was found, then the verdict."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+import click
+
+from .finding import Finding, Weight
+from .rounds import Round
+from .wording import join, number
+
+EXIT_CODES = {Weight.FINE: 0, Weight.BUT: 0, Weight.UNSAFE: 1}
+COLOURS = {Weight.FINE: "green", Weight.BUT: "yellow", Weight.UNSAFE: "red"}
+TITLE = 13
+
+
+class Report:
+    """Writes to standard output.
+
+    Parameters
+    ----------
+    quiet, verbose : bool
+        Only what was found; also what the rounds wrote to standard error.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+
+    def begin(
+        self, script: str, where: str, rounds: int, workers: int, seed: int, run: str
+    ) -> None:
+        """Say what will happen."""
+        self._tell(
+            f"{script} will run {number(rounds + 2, 'time')} in {where}, with "
+            f"{number(workers, 'worker')}: undisturbed; replayed on what that has recorded; and "
+            f"{number(rounds, 'time')} while processes of the run are killed. Whatever else it "
+            "does (files, mails, money) it does each time, and again after each kill."
+        )
+        self._tell(f"The same kills again: {run}")
+        self._say("")
+
+    def undisturbed(self, first: Round) -> None:
+        """Say how the undisturbed round went."""
+        self._line(first.name, f"{number(first.tasks, 'task')} done in {first.took_s:.1f} s")
+
+    def replay(self, one: Round) -> None:
+        """Say how the replay went."""
+        if one.departures:
+            text = f"{number(len(one.departures), 'call')} not found among those recorded"
+        else:
+            text = "all its calls were found among those recorded"
+        self._line(one.name, text)
+
+    def disturbed(self, one: Round) -> None:
+        """Say how a round with kills went."""
+        kills = [f"{strike.fault.value} at {number(strike.tasks)}" for strike in one.struck]
+        kills += [f"{strike.fault.value}: too late" for strike in one.late]
+        end = "did not end" if one.code is None else f"exit code {one.code}" * bool(one.code)
+        done = f"{number(one.tasks, 'task')} done in {one.took_s:.1f} s"
+        self._line(one.name, "; ".join(filter(None, [", ".join(kills), done, end])))
+        if self._verbose and one.errors:
+            self._say(textwrap.indent(one.errors.rstrip(), " " * TITLE))
+
+    def found(self, findings: Sequence[Finding]) -> int:
+        """Say what was found, and the verdict; return the exit code."""
+        if not self._quiet:
+            self._say("")
+        for finding in findings:
+            self._finding(finding)
+        weight = max((finding.weight for finding in findings), default=Weight.FINE)
+        briefs = [finding.brief for finding in findings if finding.weight is weight]
+        verdict = {
+            Weight.FINE: "safe to resume",
+            Weight.BUT: f"safe to resume, but {join(briefs)}",
+            Weight.UNSAFE: f"not safe to resume: {join(briefs)}",
+        }[weight]
+        click.echo(click.style(self._wrapped(verdict), fg=COLOURS[weight], bold=True))
+        return EXIT_CODES[weight]
+
+    def kept(self, folder: str) -> None:
+        """Say where everything is."""
+        self._say(f"kept: {folder}")
+
+    def _finding(self, finding: Finding) -> None:
+        click.echo(click.style(self._wrapped(finding.text), bold=finding.weight > Weight.FINE))
+        for line in finding.details:
+            click.echo(f"    {line}")
+        if finding.advice:
+            click.echo(self._wrapped(finding.advice))
+        click.echo()
+
+    def _line(self, title: str, text: str) -> None:
+        rest = " " * TITLE
+        self._say(
+            textwrap.fill(text, self._width, initial_indent=f"{title:<{TITLE}}",
+                          subsequent_indent=rest)
+        )  # fmt: skip
+
+    def _tell(self, text: str) -> None:
+        self._say(self._wrapped(text))
+
+    def _wrapped(self, text: str) -> str:
+        return textwrap.fill(text, self._width, break_long_words=False, break_on_hyphens=False)
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            click.echo(text)
