@@ -24,7 +24,7 @@ from .finding import Evidence, Finding, Weight
 from .plan import draw
 from .report import Report
 from .results import results
-from .rounds import Round, Stage
+from .rounds import Stage
 
 __all__ = ["command", "findings", "rehearse"]
 
@@ -68,7 +68,8 @@ def rehearse(
 def _perform(stage: Stage, rounds: int, rng: random.Random, report: Report) -> int:
     first = stage.undisturbed()
     if first.code:
-        raise RunError(_failed(first))
+        report.failed(first)
+        raise RunError(f"the script fails undisturbed, with exit code {first.code}: mend it first")
     report.undisturbed(first)
     if not first.book.submitted:
         return report.found([_nothing()])
@@ -96,12 +97,6 @@ def findings(evidence: Evidence) -> list[Finding]:
 
 def _nothing() -> Finding:
     return Finding(Weight.FINE, "", "It submits no task, so there is nothing to kill or resume.")
-
-
-def _failed(first: Round) -> str:
-    said = first.errors.rstrip()
-    text = f"the script fails undisturbed, with exit code {first.code}"
-    return f"{text}:\n{said}" if said else text
 
 
 @contextmanager

@@ -10,11 +10,21 @@ from collections.abc import Iterator, Sequence
 
 from . import ask
 from .compare import compare
-from .finding import EXAMPLES, SEEDED, Evidence, Finding, Weight, places
+from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight, places
 from .follow import Departure
 from .rounds import Round
 from .values import Difference
 from .wording import and_more, join, number, plural, short, task
+
+IN_SCRIPT = (
+    "What comes out differently each time belongs into the script's arguments, or into a task, "
+    "whose result is recorded: futures.submit(time.time).result(). Random numbers need no task: "
+    "the script's own 'random' is seeded for the run."
+)
+IN_TASK = (
+    "What a task draws belongs into a generator made of its arguments, such as "
+    f"{GENERATOR}; what else comes out differently each time, into its arguments."
+)
 
 Member = tuple[Round, Departure]
 
@@ -38,11 +48,11 @@ def _finding(e: Evidence, nested: bool, parent: str, members: Sequence[Member]) 
     return Finding(
         Weight.UNSAFE,
         f"{who} asks for other calls when it is run again",
-        f"{who[0].upper()}{who[1:]} asked for other calls when it was run again ({rounds}): "
-        f"{number(len(paths), 'task')}{of}.",
+        f"{who[0].upper()}{who[1:]} asked for other calls when it was run again: "
+        f"{number(len(paths), 'task')}{of} ({rounds}).",
         _examples(e, [d for _, d in members], len(paths)),
         "What is recorded for them does not fit: they are computed anew after each restart, and "
-        f"the answer is another one. {e.hint(tasks=nested)} {SEEDED}",
+        f"the answer is another one. {e.hint(tasks=nested)} {IN_TASK if nested else IN_SCRIPT}",
     )
 
 
@@ -81,5 +91,5 @@ def constants(evidence: Evidence) -> Iterator[Finding]:
             f"The script set {names} to another value when it was run again.",
             [],
             "Tasks before and after a resume would not work with the same value. "
-            f"{evidence.hint()} {SEEDED}",
+            f"{evidence.hint()} {IN_SCRIPT}",
         )

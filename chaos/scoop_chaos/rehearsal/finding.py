@@ -22,10 +22,7 @@ from .values import Difference
 from .wording import join
 
 EXAMPLES = 2
-SEEDED = (
-    "The script's own 'random' is seeded for the run: draw from it in the script, and in tasks "
-    "from a generator made of their arguments, such as numpy.random.default_rng([seed, member])."
-)
+GENERATOR = "numpy.random.default_rng([seed, member])"
 
 
 class Weight(IntEnum):
@@ -97,7 +94,7 @@ class Evidence:
         if not found:
             return (
                 "Look for the clock, unseeded random numbers, the order of files in a folder, "
-                "what an earlier run has written, and the order in which results come."
+                "files that an earlier run has written, and the order in which results come."
             )
         where = join([f"{name} (line {line})" for name, line in found])
         return f"In {self.script.name}, look at {where}."

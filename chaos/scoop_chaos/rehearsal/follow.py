@@ -64,20 +64,24 @@ class Follower:
     ----------
     book : Book
         What is recorded so far.
-    departures : list of Departure
     moved : int
         How many tasks a replay has asked for in another order; they were found by their content.
     """
 
     def __init__(self, path: Path) -> None:
         self.book = Book()
-        self.departures: list[Departure] = []
         self.moved = 0
         self._path = path
         self._reader: Reader | None = None
         self._next = 1
         self._met: list[_Met] = []
+        self._replaced: list[tuple[_Met, Departure]] = []
         self._ended = False
+
+    @property
+    def departures(self) -> list[Departure]:
+        """Where a replay departed: what was recorded there was not asked for later either."""
+        return [departure for met, departure in self._replaced if _is_left_out(met)]
 
     @property
     def reader(self) -> Reader:
@@ -147,12 +151,12 @@ class Follower:
         for one in met:
             batch = self.book.batches.get(one.batch)
             if batch is not None and batch.state[one.at] != VOID:
-                self.departures.append(self._departure(one, batch))
+                self._replaced.append((one, self._departure(one, batch)))
 
     def _departure(self, met: _Met, batch: Batch) -> Departure:
         path, parent = self._where(met.parent)
         old = new = None
-        if len(self.departures) < SHOWN:
+        if len(self._replaced) < SHOWN:
             try:
                 new = self._call(batch, met.at)
                 old = self._call(met.older, met.older_at) if met.older is not None else None
@@ -180,3 +184,9 @@ class Follower:
         which = memoryview(header.which).cast("H")[index] if header.which else 0
         name = self.book.function_name(header.functions[which])
         return (*above, ordinal_of(self.book, batch, index)), name
+
+
+def _is_left_out(met: _Met) -> bool:
+    """Has the task that an ordinal had before no other ordinal now?"""
+    places = met.older.places if met.older is not None else None
+    return met.older is None or (places is not None and places[met.older_at] < 0)

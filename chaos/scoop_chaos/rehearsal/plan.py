@@ -23,13 +23,16 @@ class Strike:
     ----------
     fault : Fault
         Who is killed.
+    share : float
+        When: after this share of the undisturbed run, for people.
     tasks, wait_s : int, float
-        When: so many seconds after so many tasks had finished.
+        The same as so many seconds after so many tasks had finished.
     draw : float
         Below 1: which of several workers.
     """
 
     fault: Fault
+    share: float
     tasks: int
     wait_s: float
     draw: float
@@ -64,6 +67,6 @@ def draw(rng: random.Random, timeline: Timeline) -> list[Strike]:
     kinds = rng.sample(KINDS, len(KINDS))
     strikes = []
     for place, fault in enumerate(kinds):
-        tasks, wait_s = timeline.at((place + rng.uniform(0.1, 0.9)) / len(kinds))
-        strikes.append(Strike(fault, tasks, wait_s, rng.random()))
+        share = (place + rng.uniform(0.1, 0.9)) / len(kinds)
+        strikes.append(Strike(fault, share, *timeline.at(share), rng.random()))
     return strikes

@@ -36,33 +36,39 @@ class Report:
     ) -> None:
         """Say what will happen."""
         self._tell(
-            f"{script} will run {number(rounds + 2, 'time')} in {where}, with "
-            f"{number(workers, 'worker')}: undisturbed; replayed on what that has recorded; and "
-            f"{number(rounds, 'time')} while processes of the run are killed. Whatever else it "
-            "does (files, mails, money) it does each time, and again after each kill."
+            f"{script} will run {number(rounds + 2, 'time')}, in {where} and with "
+            f"{number(workers, 'worker')}: undisturbed; again on what that has recorded; and "
+            f"{number(rounds, 'time')} while its workers, its broker, its root (the process that "
+            "runs the script) and all of it are killed. What it does besides (write files, send "
+            "mails) it does each time, and again after each kill."
         )
         self._tell(f"The same kills again: {run}")
         self._say("")
 
     def undisturbed(self, first: Round) -> None:
         """Say how the undisturbed round went."""
-        self._line(first.name, f"{number(first.tasks, 'task')} done in {first.took_s:.1f} s")
+        own = len(first.table.rows)
+        nested = " (and their own)" if first.tasks > own else ""
+        self._line(first.name, f"{number(own, 'task')}{nested} done in {first.took_s:.1f} s")
+
+    def failed(self, first: Round) -> None:
+        """Show what the script had to say when nobody disturbed it."""
+        click.echo(first.output, nl=False)
+        click.echo(first.errors, nl=False, err=True)
 
     def replay(self, one: Round) -> None:
         """Say how the replay went."""
         if one.departures:
             text = f"{number(len(one.departures), 'call')} not found among those recorded"
         else:
-            text = "all its calls were found among those recorded"
-        self._line(one.name, text)
+            text = "all its calls found among those recorded"
+        self._line(one.name, f"{text}{_ending(one)}")
 
     def disturbed(self, one: Round) -> None:
         """Say how a round with kills went."""
-        kills = [f"{strike.fault.value} at {number(strike.tasks)}" for strike in one.struck]
-        kills += [f"{strike.fault.value}: too late" for strike in one.late]
-        end = "did not end" if one.code is None else f"exit code {one.code}" * bool(one.code)
-        done = f"{number(one.tasks, 'task')} done in {one.took_s:.1f} s"
-        self._line(one.name, "; ".join(filter(None, [", ".join(kills), done, end])))
+        kills = [f"at {strike.share:.0%} {strike.fault.value}" for strike in one.struck]
+        kills += [f"at {strike.share:.0%} too late ({strike.fault.value})" for strike in one.late]
+        self._line(one.name, f"{'; '.join(kills)}; {one.took_s:.1f} s{_ending(one)}")
         if self._verbose and one.errors:
             self._say(textwrap.indent(one.errors.rstrip(), " " * TITLE))
 
@@ -110,3 +116,9 @@ class Report:
     def _say(self, text: str) -> None:
         if not self._quiet:
             click.echo(text)
+
+
+def _ending(one: Round) -> str:
+    if one.code is None:
+        return "; it did not end"
+    return f"; exit code {one.code}" if one.code else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from . import ask
-from .finding import EXAMPLES, SEEDED, Evidence, Finding, Weight, places, reading
+from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight, places, reading
 from .rounds import Round
 from .table import answer_at, call_at
 from .values import Difference, Pair
@@ -57,8 +57,9 @@ def _finding(e: Evidence, name: str, members: Sequence[_Member], total: int) -> 
         f"{number(total)} compared.",
         _examples(e, plain, unequal[:EXAMPLES]),
         f"So {plain} is not a function of its arguments. That does not harm resume, since a "
-        f"recorded result is never computed again; but no two runs have the same answer. "
-        f"{e.hint(tasks=True)} {SEEDED}",
+        f"recorded result is never computed again; but no two runs have the same answer. If they "
+        f"shall: {e.hint(tasks=True)} Draw from a generator made of the arguments, such as "
+        f"{GENERATOR}.",
     )
 
 
