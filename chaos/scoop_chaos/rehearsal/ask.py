@@ -14,6 +14,7 @@ import msgspec
 from scoop_ft.launch import commands
 from scoop_ft.rundir import RunInfo
 
+from .script import safe_path
 from .table import Answer, Call
 from .values import Difference, Pair, Question, Recorded
 
@@ -25,7 +26,7 @@ def ask(info: RunInfo, pairs: Sequence[Pair]) -> list[Difference]:
     if not pairs:
         return []
     question = msgspec.msgpack.encode(Question(info.script, info.args, list(pairs)))
-    command = [sys.executable, "-m", "scoop_chaos.rehearsal.values"]
+    command = [sys.executable, *safe_path(), "-m", "scoop_chaos.rehearsal.values"]
     environment = commands.environment(info.seed, stdout_is_read=False)
     why = ""
     try:

@@ -20,7 +20,7 @@ from scoop_ft.launch.launcher import check_script
 
 from . import rest
 from .departures import constants, departures
-from .finding import Evidence, Finding, Weight
+from .finding import Evidence, Finding
 from .plan import draw
 from .report import Report
 from .results import results
@@ -72,7 +72,7 @@ def _perform(stage: Stage, rounds: int, rng: random.Random, report: Report) -> i
         raise RunError(f"the script fails undisturbed, with exit code {first.code}: mend it first")
     report.undisturbed(first)
     if not first.book.submitted:
-        return report.found([_nothing()])
+        return report.nothing()
     replay = stage.replay(first)
     report.replay(replay)
     others = []
@@ -93,10 +93,6 @@ def findings(evidence: Evidence) -> list[Finding]:
     found += rest.printed(evidence, explained=bool(found))
     found += [*rest.order(evidence), *rest.late(evidence)]
     return sorted(found, key=lambda finding: -finding.weight)
-
-
-def _nothing() -> Finding:
-    return Finding(Weight.FINE, "", "It submits no task, so there is nothing to kill or resume.")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from . import ask
 from .compare import compare
@@ -25,6 +26,8 @@ IN_TASK = (
     "What a task draws belongs into a generator made of its arguments, such as "
     f"{GENERATOR}; what else comes out differently each time, into its arguments."
 )
+
+SAMPLE = 30  # departures that are loaded and compared
 
 Member = tuple[Round, Departure]
 
@@ -57,13 +60,16 @@ def _finding(e: Evidence, nested: bool, parent: str, members: Sequence[Member]) 
 
 
 def _examples(e: Evidence, members: Sequence[Departure], total: int) -> list[str]:
+    """Show the first departures that are not all alike."""
     distinct = {d.path: d for d in reversed(members) if d.new is not None}
-    shown = sorted(distinct.values(), key=lambda d: d.path)[:EXAMPLES]
-    pairs = [ask.calls(d.old or d.new, d.new) for d in shown if d.new is not None]
-    lines = []
-    for departure, difference in zip(shown, ask.ask(e.info, pairs), strict=True):
-        lines += _example(e, departure, difference)
-    return lines + and_more(total - len(shown))
+    looked_at = sorted(distinct.values(), key=lambda d: d.path)[:SAMPLE]
+    pairs = [ask.calls(d.old or d.new, d.new) for d in looked_at if d.new is not None]
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for departure, difference in zip(looked_at, ask.ask(e.info, pairs), strict=True):
+        kind = tuple(where for where, _, _ in difference.where)
+        kinds.setdefault(kind, _example(e, departure, difference))
+    lines = list(kinds.values())[:EXAMPLES]
+    return [*chain(*lines), *and_more(total - len(lines))]
 
 
 def _example(e: Evidence, departure: Departure, difference: Difference) -> list[str]:

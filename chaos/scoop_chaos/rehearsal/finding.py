@@ -21,7 +21,7 @@ from .suspects import suspects
 from .values import Difference
 from .wording import join
 
-EXAMPLES = 2
+EXAMPLES = 3
 GENERATOR = "numpy.random.default_rng([seed, member])"
 
 

@@ -38,11 +38,11 @@ class Report:
         self._tell(
             f"{script} will run {number(rounds + 2, 'time')}, in {where} and with "
             f"{number(workers, 'worker')}: undisturbed; again on what that has recorded; and "
-            f"{number(rounds, 'time')} while its workers, its broker, its root (the process that "
-            "runs the script) and all of it are killed. What it does besides (write files, send "
-            "mails) it does each time, and again after each kill."
+            f"{number(rounds, 'time')} while a worker, the broker, the root (the process that "
+            "runs the script) and then everything is killed, in any order. What it does besides "
+            "(write files, send mails) it does each time, and again after each kill."
         )
-        self._tell(f"The same kills again: {run}")
+        self._say(f"The same kills again: {run}")
         self._say("")
 
     def undisturbed(self, first: Round) -> None:
@@ -50,6 +50,11 @@ class Report:
         own = len(first.table.rows)
         nested = " (and their own)" if first.tasks > own else ""
         self._line(first.name, f"{number(own, 'task')}{nested} done in {first.took_s:.1f} s")
+
+    def nothing(self) -> int:
+        """Say that the script has no tasks; return the exit code."""
+        click.echo("nothing to resume: the script submits no task")
+        return 0
 
     def failed(self, first: Round) -> None:
         """Show what the script had to say when nobody disturbed it."""
@@ -90,7 +95,7 @@ class Report:
 
     def kept(self, folder: str) -> None:
         """Say where everything is."""
-        self._say(f"kept: {folder}")
+        click.echo(f"kept: {folder}")
 
     def _finding(self, finding: Finding) -> None:
         click.echo(click.style(self._wrapped(finding.text), bold=finding.weight > Weight.FINE))

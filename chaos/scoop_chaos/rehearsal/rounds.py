@@ -125,6 +125,7 @@ class Stage:
             yield script
         finally:
             script.end()
+            directory.drop_endpoint()  # a launcher that was killed has left it
 
     def _conduct(self, script: Script, found: Round, plan: Sequence[Strike]) -> Round:
         """Strike as planned, wait for the end, and gather what there is to know."""

@@ -49,7 +49,7 @@ class Script(RunProcess):
             open(self.folder / f"stderr.{number}", "wb") as err,
         ):
             return subprocess.Popen(
-                [sys.executable, *_safe_path(), "-m", "scoop_ft", *words],
+                [sys.executable, *safe_path(), "-m", "scoop_ft", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -130,7 +130,7 @@ class Script(RunProcess):
         return live if live is not None and live.launcher.pid == self._commands[-1].pid else None
 
 
-def _safe_path() -> list[str]:
-    """Keep what lies in the user's folder out of the launcher, where Python can."""
+def safe_path() -> list[str]:
+    """Return options of Python that keep what lies in the user's folder out, where it can."""
     from_source = Path(scoop_ft.__file__).parents[1] == Path.cwd()
     return ["-P"] if sys.version_info >= (3, 11) and not from_source else []
