@@ -55,7 +55,7 @@ def rehearse(
     folder = Path(tempfile.mkdtemp(prefix="scoop-ft-chaos-"))
     try:
         with _ended_by_signals():
-            stage = Stage(folder, [script, *args], workers, seed)
+            stage = Stage(folder, [script, *args], workers=workers, seed=seed, verbose=verbose)
             code = _perform(stage, rounds, random.Random(seed), report)
     finally:
         if keep:

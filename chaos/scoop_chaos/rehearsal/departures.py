@@ -20,7 +20,7 @@ from .wording import and_more, join, number, plural, short, task
 IN_SCRIPT = (
     "What comes out differently each time belongs into the script's arguments, or into a task, "
     "whose result is recorded: futures.submit(time.time).result(). Random numbers need no task: "
-    "the script's own 'random' is seeded for the run."
+    "the script's own 'random' is seeded for the run (numpy's is not)."
 )
 IN_TASK = (
     "What a task draws belongs into a generator made of its arguments, such as "

@@ -22,6 +22,7 @@ from .values import Difference
 from .wording import join
 
 EXAMPLES = 3
+WIDTH = 70
 GENERATOR = "numpy.random.default_rng([seed, member])"
 
 
@@ -107,9 +108,24 @@ def reading(one: Round) -> Iterator[View]:
         yield view
 
 
-def places(difference: Difference) -> str:
-    """Write the places at which two calls or results differ."""
+def places(difference: Difference, of: str = "") -> str:
+    """Write the places at which two calls or results differ, as many as fit into a line.
+
+    Parameters
+    ----------
+    difference : Difference
+    of : str, optional
+        What the places are in, for those that have no name of their own.
+    """
     if not difference.where:
         return f"{difference.old} -> {difference.new}"
-    parts = [f"{where}: {a} -> {b}" if where else f"{a} -> {b}" for where, a, b in difference.where]
-    return "; ".join(parts)
+    parts = [
+        f"{of if where[:1] in '.[' else ''}{where}: {a} -> {b}" if where else f"{a} -> {b}"
+        for where, a, b in difference.where
+    ]
+    text = parts[0]
+    for part in parts[1:]:
+        if len(text) + len(part) > WIDTH:
+            return f"{text}; and more"
+        text += f"; {part}"
+    return text

@@ -88,27 +88,32 @@ def _calls(e: Evidence, other: Round, comparison: Comparison) -> list[str]:
 
 def printed(e: Evidence, *, explained: bool) -> Iterator[Finding]:
     """Tell of outputs that were not the same; ``explained``: by other findings."""
-    first = e.first.last_output
-    seen = {one.name: (one, outputs.compare(first, one.output, one.last_output)) for one in e.again}
-    other = [one for one, how in seen.values() if how is Printed.OTHER]
-    again = [name for name, (_, how) in seen.items() if how is Printed.OTHER_ORDER]
+    of_tasks = e.first.task_lines.union(*(one.task_lines for one in e.again))
+    first = outputs.own(e.first.last_output, of_tasks)
+    other, moved = [], []
+    for one in e.again:
+        last = outputs.own(one.last_output, of_tasks)
+        how = outputs.compare(first, outputs.own(one.output, of_tasks), last)
+        if how is Printed.OTHER:
+            other.append((one.name, last))
+        elif how is Printed.OTHER_ORDER:
+            moved.append(one.name)
     if other:
+        why = ", as follows from the above" if explained else ""
         yield Finding(
             Weight.FINE if explained else Weight.BUT,
             "it prints something else each time",
-            f"It printed something else ({join([one.name for one in other])})"
-            f"{', as follows from the above' if explained else ''}:",
-            outputs.difference(first, other[0].last_output),
+            f"It printed something else{why} ({join(name for name, _ in other)}):",
+            outputs.difference(first, other[0][1]),
             ""
             if explained
-            else "Its calls and their results were the same, so this comes from "
-            f"the rest of the script. {e.hint()}",
+            else "Its calls and their results were the same, so this comes from the rest of the "
+            f"script. {e.hint()}",
         )
-    if again:
+    if moved:
         yield Finding(
-            Weight.FINE, "",
-            f"It printed the same lines, in another order or again ({join(again)}).",
-            [], "Tasks print when they run, and once more when they are run again.",
+            Weight.FINE, "", f"It printed the same lines in another order ({join(moved)}).",
+            [], "That is as it should be when they follow the order of completion.",
         )  # fmt: skip
 
 

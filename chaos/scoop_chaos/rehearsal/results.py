@@ -57,9 +57,9 @@ def _finding(e: Evidence, name: str, members: Sequence[_Member], total: int) -> 
         f"{number(total)} compared.",
         _examples(e, plain, unequal[:EXAMPLES]),
         f"So {plain} is not a function of its arguments. That does not harm resume, since a "
-        f"recorded result is never computed again; but no two runs have the same answer. If they "
-        f"shall: {e.hint(tasks=True)} Draw from a generator made of the arguments, such as "
-        f"{GENERATOR}.",
+        f"recorded result is never computed again; but no two runs have the same answer. "
+        f"{e.hint(tasks=True)} To have the same answer each time, draw from a generator made of "
+        f"the arguments, such as {GENERATOR}.",
     )
 
 
@@ -67,7 +67,7 @@ def _examples(e: Evidence, plain: str, shown: Sequence[tuple[_Member, Difference
     with reading(e.first) as view:
         asked = [ask.calls(call_at(e.first.book, view, member.first)) for member, _ in shown]
     return [
-        f"{task((member.first,))}, {plain}({call.old}): {places(difference)}"
+        f"{task((member.first,))}, {plain}({call.old}): {places(difference, 'its result')}"
         for (member, difference), call in zip(shown, ask.ask(e.info, asked), strict=True)
     ]
 

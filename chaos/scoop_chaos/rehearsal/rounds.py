@@ -41,6 +41,8 @@ class Round:
         How long it took; how many tasks were done in all.
     output, last_output : str
         All that was printed; that of the script's last start.
+    task_lines : set of str
+        Lines that tasks have printed.
     errors : str
         What was written to standard error.
     struck, late : list of Strike
@@ -60,6 +62,7 @@ class Round:
     tasks: int = 0
     output: str = ""
     last_output: str = ""
+    task_lines: set[str] = field(default_factory=set)
     errors: str = ""
     timeline: Timeline = field(default_factory=Timeline)
     struck: list[Strike] = field(default_factory=list)
@@ -80,12 +83,17 @@ class Stage:
     words : sequence of str
         The script and its arguments.
     workers, seed : int
+    verbose : bool
+        Let the runs say how they go.
     """
 
-    def __init__(self, folder: Path, words: Sequence[str], workers: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, words: Sequence[str], *, workers: int, seed: int, verbose: bool
+    ) -> None:
         self._folder = folder
         self._words = words
-        self._options = ["-q", "-n", str(workers), "--seed", str(seed)]
+        self._quiet = [] if verbose else ["-q"]
+        self._options = ["-n", str(workers), "--seed", str(seed)]
         self._limit_s = float("inf")
 
     def undisturbed(self) -> Round:
@@ -107,7 +115,7 @@ class Stage:
             journal.append(Kind.RETRY, b"")
             journal.commit()
         with self._script("replay", first.directory) as script:
-            script.resume("-q")
+            script.go_on()
             return self._conduct(script, Round("replay", first.directory), ())
 
     def _new_run(self, name: str, plan: Sequence[Strike]) -> Round:
@@ -115,12 +123,12 @@ class Stage:
         found = Round(name, RunDir(folder / "run"))
         with self._script(folder.name, found.directory) as script:
             where = os.fspath(found.directory.path)
-            script.start(*self._options, "--run-dir", where, *self._words)
+            script.start(*self._quiet, *self._options, "--run-dir", where, *self._words)
             return self._conduct(script, found, plan)
 
     @contextmanager
     def _script(self, name: str, directory: RunDir) -> Iterator[Script]:
-        script = Script(self._folder / name, directory)
+        script = Script(self._folder / name, directory, self._quiet)
         try:
             yield script
         finally:
@@ -190,6 +198,8 @@ class _Watch:
         found.output = script.printed.decode(errors="replace")
         found.last_output = script.last_printed.decode(errors="replace")
         found.errors = script.complaints.decode(errors="replace")
+        for log in found.directory.logs.glob("worker-*.log"):
+            found.task_lines.update(log.read_text(errors="replace").splitlines())
         found.departures, found.moved = follower.departures, follower.moved
         if (found.directory.journal / "data.mdb").exists():
             with follower.reader.reading() as view:

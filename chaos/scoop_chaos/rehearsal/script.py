@@ -33,10 +33,13 @@ class Script(RunProcess):
         Where what it prints is kept; made here.
     directory : RunDir
         Its run directory.
+    options : sequence of str
+        For each command.
     """
 
-    def __init__(self, folder: Path, directory: RunDir) -> None:
+    def __init__(self, folder: Path, directory: RunDir, options: Sequence[str]) -> None:
         super().__init__(folder)
+        self._options = options
         folder.mkdir(exist_ok=True)
         self.directory = directory
         self._run_dir = [os.fspath(directory.path)]
@@ -54,6 +57,10 @@ class Script(RunProcess):
                 stdout=out,
                 stderr=err,
             )
+
+    def go_on(self) -> None:
+        """Type ``scoop-ft resume``."""
+        self.resume(*self._options)
 
     # ---- looking --------------------------------------------------------------------------------
 
@@ -95,7 +102,7 @@ class Script(RunProcess):
                     self._starts.append(len(self.printed))
                 if what.fault is Fault.EVERYTHING_KILL:
                     self._commands[-1].wait(LIMIT_S)
-                    self.resume("-q")
+                    self.go_on()
                 return True
             time.sleep(LOOK_S)
         return False
