@@ -10,14 +10,17 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
+
+from scoop_journal import JournalError
 
 from scoop_ft.cli import chaos as command
 from scoop_ft.errors import RunError
 from scoop_ft.launch.launcher import check_script
 
+from ..runs import RunFailed
 from . import rest
 from .departures import constants, departures
 from .finding import Evidence, Finding
@@ -57,6 +60,8 @@ def rehearse(
         with _ended_by_signals():
             stage = Stage(folder, [script, *args], workers=workers, seed=seed, verbose=verbose)
             code = _perform(stage, rounds, random.Random(seed), report)
+    except (RunFailed, JournalError) as error:
+        raise RunError(f"the rehearsal could not go on: {error}") from error
     finally:
         if keep:
             report.kept(str(folder))
@@ -79,7 +84,8 @@ def _perform(stage: Stage, rounds: int, rng: random.Random, report: Report) -> i
     for number in range(1, rounds + 1):
         others.append(stage.disturbed(f"round {number}", draw(rng, first.timeline)))
         report.disturbed(others[-1])
-    return report.found(findings(Evidence(first, replay, others)))
+    with closing(Evidence(first, replay, others)) as evidence:
+        return report.found(findings(evidence))
 
 
 def findings(evidence: Evidence) -> list[Finding]:

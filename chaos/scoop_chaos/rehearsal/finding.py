@@ -17,7 +17,7 @@ from scoop_journal import Reader, View
 
 from .compare import Comparison, compare
 from .rounds import Round
-from .suspects import suspects
+from .suspects import suspects, taken_as_they_come
 from .values import Difference
 from .wording import join
 
@@ -80,9 +80,26 @@ class Evidence:
         self.others = others
         self.info = first.directory.info()
         self.script = Path(self.info.script)
+        self._readers: dict[Path, Reader] = {}
         self.compared: list[tuple[Round, Comparison]] = [
             (other, compare(first.table, other.table)) for other in others
         ]
+
+    @contextmanager
+    def view(self, one: Round) -> Iterator[View]:
+        """Read the journal of a round; it stays open until `close`."""
+        reader = self._readers.get(one.directory.journal)
+        if reader is None:
+            reader = Reader.open(one.directory.journal)
+            self._readers[one.directory.journal] = reader
+        with reader.reading() as view:
+            yield view
+
+    def close(self) -> None:
+        """Close the journals."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
 
     @property
     def again(self) -> list[Round]:
@@ -92,20 +109,23 @@ class Evidence:
     def hint(self, *, tasks: bool = False) -> str:
         """Say where in the script to look; ``tasks``: for what tasks compute."""
         found = suspects(self.script, tasks=tasks)
-        if not found:
-            return (
-                "Look for the clock, unseeded random numbers, the order of files in a folder, "
-                "files that an earlier run has written, and the order in which results come."
+        ordered = [] if tasks else taken_as_they_come(self.script)
+        said = []
+        if found:
+            said.append(f"In {self.script.name}, look at {_lines(found)}.")
+        if ordered:
+            said.append(
+                f"Results come in another order each time: what is done with them as they come, by "
+                f"{_lines(ordered)}, must not depend on it."
             )
-        where = join([f"{name} (line {line})" for name, line in found])
-        return f"In {self.script.name}, look at {where}."
+        return " ".join(said) or (
+            "Look for the clock, unseeded random numbers, the order of files in a folder, and "
+            "files that an earlier run has written."
+        )
 
 
-@contextmanager
-def reading(one: Round) -> Iterator[View]:
-    """Read the journal of a round."""
-    with Reader.open(one.directory.journal) as reader, reader.reading() as view:
-        yield view
+def _lines(found: Sequence[tuple[str, int]]) -> str:
+    return join([f"{name.removeprefix('scoop_ft.')} (line {line})" for name, line in found])
 
 
 def places(difference: Difference, of: str = "") -> str:

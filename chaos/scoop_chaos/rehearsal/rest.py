@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from . import ask, outputs
 from .compare import Comparison
-from .finding import EXAMPLES, Evidence, Finding, Weight, places, reading
+from .finding import EXAMPLES, Evidence, Finding, Weight, places
 from .outputs import Printed
 from .rounds import Round
 from .table import call_at
@@ -69,7 +69,7 @@ def other_calls(e: Evidence, *, random: bool) -> Iterator[Finding]:
 def _calls(e: Evidence, other: Round, comparison: Comparison) -> list[str]:
     shown = comparison.calls[:EXAMPLES]
     lines = []
-    with reading(e.first) as one, reading(other) as two:
+    with e.view(e.first) as one, e.view(other) as two:
         pairs = [(call_at(e.first.book, one, a), call_at(other.book, two, b)) for a, b in shown]
     found = ask.ask(e.info, [ask.calls(*pair) for pair in pairs])
     for (a, _), (old, new), difference in zip(shown, pairs, found, strict=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from . import ask
-from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight, places, reading
+from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight, places
 from .rounds import Round
 from .table import answer_at, call_at
 from .values import Difference, Pair
@@ -64,7 +64,7 @@ def _finding(e: Evidence, name: str, members: Sequence[_Member], total: int) -> 
 
 
 def _examples(e: Evidence, plain: str, shown: Sequence[tuple[_Member, Difference]]) -> list[str]:
-    with reading(e.first) as view:
+    with e.view(e.first) as view:
         asked = [ask.calls(call_at(e.first.book, view, member.first)) for member, _ in shown]
     return [
         f"{task((member.first,))}, {plain}({call.old}): {places(difference, 'its result')}"
@@ -73,7 +73,7 @@ def _examples(e: Evidence, plain: str, shown: Sequence[tuple[_Member, Difference
 
 
 def _results(e: Evidence, member: _Member) -> Pair:
-    with reading(e.first) as one, reading(member.other) as two:
+    with e.view(e.first) as one, e.view(member.other) as two:
         return ask.answers(
             answer_at(e.first.book, one, member.first),
             answer_at(member.other.book, two, member.there),

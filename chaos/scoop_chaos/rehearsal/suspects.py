@@ -6,7 +6,7 @@ A hint for people, by reading the source; nothing is decided by it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MODULES = {"secrets", "uuid", "tempfile"}
@@ -21,6 +21,8 @@ UNSEEDED = {"random.Random", "numpy.random.default_rng", "numpy.random.RandomSta
 FROM_SYSTEM = {"numpy.random"}  # its functions draw from one generator that nobody has seeded
 SEEDED_HERE = {"numpy.random.seed", "numpy.random.default_rng", "numpy.random.RandomState",
                "numpy.random.Generator", "numpy.random.SeedSequence"}  # fmt: skip
+ORDER = {"scoop_ft.futures.wait", "scoop_ft.futures.as_completed",
+         "scoop_ft.futures.map_as_completed"}  # fmt: skip
 IN_TASKS = {"random"}  # seeded for the script's own process, not for tasks
 
 
@@ -34,13 +36,18 @@ def suspects(path: Path, *, tasks: bool = False) -> list[tuple[str, int]]:
     tasks : bool, optional
         What matters for results, too: `random` is seeded for the script itself only.
     """
+    return _calls(path, lambda called, seeded: _is_suspect(called, seeded, tasks))
+
+
+def _calls(path: Path, wanted: Callable[[str, bool], bool]) -> list[tuple[str, int]]:
+    """Return the calls that are wanted by their name and whether they have arguments."""
     tree = ast.parse(path.read_bytes())
     names = _imported(tree)
     found: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = _dotted(node.func, names)
-            if _is_suspect(called, bool(node.args or node.keywords), tasks):
+            if wanted(called, bool(node.args or node.keywords)):
                 found[called] = min(node.lineno, found.get(called, node.lineno))
     return sorted(found.items(), key=lambda item: item[1])
 
@@ -55,6 +62,11 @@ def _is_suspect(called: str, has_arguments: bool, tasks: bool) -> bool:
         or (module in FROM_SYSTEM and called not in SEEDED_HERE)
         or (tasks and module in IN_TASKS and called != "random.seed")
     )
+
+
+def taken_as_they_come(path: Path) -> list[tuple[str, int]]:
+    """Return where a script takes results in the order of completion, with lines."""
+    return _calls(path, lambda called, _: called in ORDER)
 
 
 def _imported(tree: ast.AST) -> dict[str, str]:
