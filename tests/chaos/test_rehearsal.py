@@ -80,7 +80,7 @@ def test_a_script_that_is_safe_to_resume(place: Place) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(done) == "safe to resume"
     said = " ".join(done.stdout.split())
-    assert "steady.py will run 3 times" in said
+    assert "steady.py runs 3 times" in said
     for fault in plan.KINDS:
         assert f"% {fault.value}" in said, f"{fault.value} did not hit: {said}"
     assert list(place.folder.iterdir()) == []

@@ -71,18 +71,21 @@ def rehearse(
 
 
 def _perform(stage: Stage, rounds: int, rng: random.Random, report: Report) -> int:
+    report.running("undisturbed")
     first = stage.undisturbed()
     if first.code:
         report.failed(first)
         raise RunError(f"the script fails undisturbed, with exit code {first.code}: mend it first")
-    report.undisturbed(first)
     if not first.book.submitted:
         return report.nothing()
+    report.undisturbed(first)
+    report.running("replay")
     replay = stage.replay(first)
     report.replay(replay)
     others = []
-    for number in range(1, rounds + 1):
-        others.append(stage.disturbed(f"round {number}", draw(rng, first.timeline)))
+    for name in (f"round {number}" for number in range(1, rounds + 1)):
+        report.running(name)
+        others.append(stage.disturbed(name, draw(rng, first.timeline)))
         report.disturbed(others[-1])
     with closing(Evidence(first, replay, others)) as evidence:
         return report.found(findings(evidence))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 
@@ -36,28 +37,36 @@ class Report:
     ) -> None:
         """Say what will happen."""
         self._tell(
-            f"{script} will run {number(rounds + 2, 'time')}, in {where} and with "
-            f"{number(workers, 'worker')}: undisturbed; again on what that has recorded; and "
-            f"{number(rounds, 'time')} while a worker, the broker, the root (the process that "
-            "runs the script) and then everything is killed, in any order. What it does besides "
-            "(write files, send mails) it does each time, and again after each kill."
+            f"{script} runs {number(rounds + 2, 'time')}, in {where}, with "
+            f"{number(workers, 'worker')}: undisturbed; once more on what that has recorded; and "
+            f"{_times(rounds)} while a worker, the broker, the root (the process of the script "
+            "itself) and all of them at once are killed, in an order drawn from the seed. What "
+            "it does besides computing (write files, send mails) it does each time, and again "
+            "after each kill."
         )
         self._say(f"The same kills again: {run}")
         self._say("")
 
+    def running(self, name: str) -> None:
+        """Say on a terminal what goes on; the line about its end takes the place of this one."""
+        if not self._quiet and sys.stdout.isatty():
+            click.echo(f"{name:<{TITLE}}runs …", nl=False)
+
     def undisturbed(self, first: Round) -> None:
         """Say how the undisturbed round went."""
         own = len(first.table.rows)
-        nested = " (and their own)" if first.tasks > own else ""
+        nested = " (nested ones not counted)" if first.tasks > own else ""
         self._line(first.name, f"{number(own, 'task')}{nested} done in {first.took_s:.1f} s")
 
     def nothing(self) -> int:
         """Say that the script has no tasks; return the exit code."""
+        self._clear()
         click.echo("nothing to resume: the script submits no task")
         return 0
 
     def failed(self, first: Round) -> None:
         """Show what the script had to say when nobody disturbed it."""
+        self._clear()
         click.echo(first.output, nl=False)
         click.echo(first.errors, nl=False, err=True)
 
@@ -107,10 +116,15 @@ class Report:
 
     def _line(self, title: str, text: str) -> None:
         rest = " " * TITLE
+        self._clear()
         self._say(
             textwrap.fill(text, self._width, initial_indent=f"{title:<{TITLE}}",
                           subsequent_indent=rest)
         )  # fmt: skip
+
+    def _clear(self) -> None:
+        if not self._quiet and sys.stdout.isatty():
+            click.echo("\r\x1b[K", nl=False)
 
     def _tell(self, text: str) -> None:
         self._say(self._wrapped(text))
@@ -127,3 +141,7 @@ def _ending(one: Round) -> str:
     if one.code is None:
         return "; it did not end"
     return f"; exit code {one.code}" if one.code else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else number(count, "time")
