@@ -8,6 +8,7 @@ Only reads, in short transactions; knows nothing of values.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -179,10 +180,11 @@ class Follower:
             return (), "?"
         batch, index = found
         above, _ = self._where(batch.parent)
-        with self.reader.reading() as view:
+        which = 0
+        with suppress(RecordMissing), self.reader.reading() as view:
             header = decode_header(view.header(batch.seq), Submit)
-        which = memoryview(header.which).cast("H")[index] if header.which else 0
-        name = self.book.function_name(header.functions[which])
+            which = memoryview(header.which).cast("H")[index] if header.which else 0
+        name = self.book.function_name(batch.functions[which])
         return (*above, ordinal_of(self.book, batch, index)), name
 
 
