@@ -125,10 +125,13 @@ class SimBroker:
         world = self.world
         try:
             self.server.step(world.broker_time())
+            world.checks.stepped()
         except JournalBroken as error:
             world.broker_failed(error)
             return
-        world.checks.stepped()
+        except Exception as error:  # noqa: BLE001 - whatever ends a broker is a defect
+            world.defect("broker", error)
+            return
         patience = self.server.patience_s() * self.pace
         self._at(max(world.clock.now + patience, world.journal.syncing_until))
 

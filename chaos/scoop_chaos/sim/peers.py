@@ -208,7 +208,12 @@ class SimAgent:
         if self.frozen:
             self._missed = True
             return
-        now = self.world.clock.now
+        try:
+            self._look(self.world.clock.now)
+        except Exception as error:  # noqa: BLE001 - whatever ends an agent is a defect
+            self.world.defect(self.name, error)
+
+    def _look(self, now: float) -> None:
         while (found := self.connection.receive()) is not None:
             self._do(self.agent.received(decode_from_broker(*found), now))
         if self.connection.ended():

@@ -32,6 +32,7 @@ from .workload import Program, script
 
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
 MOST_EVENTS: Final = 100_000
+DEFECT: Final = 27  # our own code ends by no error of its own: users' runs elsewhere
 ROOT_PATIENCE_S: Final = 2.0  # as long as the launcher's
 
 
@@ -154,6 +155,9 @@ class World:
             self.journal.crash()
             self.later(0.3, lambda: self.start_broker(resume=resume))
             return
+        except Exception as error:  # noqa: BLE001 - whatever keeps a broker from starting
+            self.defect("broker", error)
+            return
         self.trace("broker", "starts", f"incarnation {self.broker.core.incarnation}")
         self.broker.pace = self.plan.pace
         if before is not None:
@@ -236,14 +240,14 @@ class World:
         if root is not self.root:
             return
         if root.process.failure is not None:
-            self.violated(27, f"{root.name} failed: {root.process.failure!r}")
+            self.defect(root.name, root.process.failure)
         self.root = None
         self.later(0.1, self._root_again)
 
     def worker_ended(self, worker: SimWorker, task: bytes, *, crashed: bool) -> None:
         """A worker's process has ended."""
         if worker.process.failure is not None:
-            self.violated(27, f"{worker.name} failed: {worker.process.failure!r}")
+            self.defect(worker.name, worker.process.failure)
         if crashed and task:
             self.checks.died(task)
         self.trace(worker.name, "dies" if crashed else "leaves", task.hex()[-12:])
@@ -312,6 +316,10 @@ class World:
         if agent is self.home:
             self.checks.look()
             self._over = True
+
+    def defect(self, name: str, error: BaseException) -> None:
+        """A process has ended by an error of its own."""
+        self.violated(DEFECT, f"{name} failed: {error!r}")
 
     def violated(self, invariant: int, text: str) -> None:
         """Something did not hold."""
