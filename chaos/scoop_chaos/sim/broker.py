@@ -58,6 +58,7 @@ class SimSockets:
             if self._world.tracing:
                 self._world.trace_message(session, "broker", message, conn)
             checks.received(session, message)
+            self._world.witness.received(session, message)
             return session, message, header, frames
         return None
 
@@ -67,6 +68,7 @@ class SimSockets:
         if conn is None:
             return False
         self._world.checks.sends(session, message)
+        self._world.witness.sends(session, message, frames)
         if self._world.tracing:
             self._world.trace_message(b"broker", self._world.name_of(session), message, conn)
         if self._send(conn, message, frames):
@@ -77,6 +79,17 @@ class SimSockets:
     def _send(self, conn: Conn, message: wire.Message, frames: Sequence[Any]) -> bool:
         parcel = encode(message), [bytes(frame) for frame in frames]
         return self._world.network.send_down(conn, parcel, self._world.journal.syncing_until)
+
+
+class SimServer(Server):
+    """The driver, watched while it does what is due because time has passed."""
+
+    world: World
+
+    def _tick(self, now: float) -> None:
+        before = self.world.witness.looks(now)
+        super()._tick(now)
+        self.world.witness.looked(now, before)
 
 
 class SimBroker:
@@ -100,7 +113,8 @@ class SimBroker:
         )
         self.core.recover(journal.scan(), resume=resume and number > 1, now=world.broker_time())
         self.sockets = SimSockets(world)
-        self.server = Server(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
+        self.server = SimServer(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
+        self.server.world = world
         self.server.commit()
         world.network.listen(self)
         self._at(world.clock.now)

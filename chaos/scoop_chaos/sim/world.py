@@ -28,6 +28,7 @@ from .network import Conn, Network
 from .peers import SimAgent, SimRoot, SimWorker
 from .plan import Plan, Strike
 from .process import Process
+from .witness import Witness
 from .workload import Program, script
 
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
@@ -81,6 +82,7 @@ class World:
         self.clock_rate = 1.0
         self.violations: list[Violation] = []
         self.checks = Checks(self)
+        self.witness = Witness(self)
         self.journal.on_commit = self.checks.committed
         self.broker: SimBroker | None = None
         self.root: SimRoot | None = None
@@ -304,6 +306,7 @@ class World:
         self.trace(root.name, "ends", "")
         if self.root is root:
             self.checks.look()
+            self.witness.ends(root.session)
             self._over = True
 
     def finished(self, agent: SimAgent, reason: str) -> None:
