@@ -311,7 +311,7 @@ TIME = (
     Mutant(
         "jump-expires-leases",
         "After a jump of the clock everybody is late.",
-        f"{_TIMING}:on_tick",
+        f"{_TIMING}:pass_to",
         "if slept > JUMP_S:",
         "if False:",
     ),

@@ -92,7 +92,7 @@ class World:
         self.edited = False  # an edited parent's children are new, though their keys are not
         self._names: dict[bytes, str] = {b"broker": "broker"}
         self._sessions = 0
-        self._roots = 0
+        self.roots = 0
         self._answers: dict[str, Any] = {}
         self._dead_once: set[str] = set()
         self._pending = 0  # faults that have not ended
@@ -169,9 +169,9 @@ class World:
 
     def start_root(self) -> None:
         """Start the script, once more."""
-        self._roots += 1
+        self.roots += 1
         program = self.program
-        self.root = SimRoot(self, self._roots, lambda: script(program))
+        self.root = SimRoot(self, self.roots, lambda: script(program))
         self.root.program = program
         self._names[self.root.session.session] = self.root.name
         self.processes.append(self.root.process)
@@ -256,11 +256,12 @@ class World:
 
     # ---- what tasks do ---------------------------------------------------------------------
 
-    def began(self, process: Process, key: str) -> None:
-        """A task begins."""
+    def began(self, process: Process, key: str) -> int:
+        """A task begins; return for the how many-th time."""
         if self.tracing:
             self.trace(process.name, "begins", key)
         self.checks.began(key)
+        return self.checks.executed[key]
 
     def names_tasks(self) -> bool:
         """Does a key name one task, so that it must not be computed again once recorded?"""
