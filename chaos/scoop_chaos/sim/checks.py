@@ -12,15 +12,24 @@ from scoop_ft.broker.book import Book
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.records import Kind
-from scoop_ft.broker.tasks import DONE, FAILED, Batch
+from scoop_ft.broker.tasks import DONE, FAILED, UNFINISHED, Batch
 from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.payload import load
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
+from ..faults import Fault
+
 if TYPE_CHECKING:
     from .world import World
 
+#: Faults that leave every worker alone: it goes on, says what it holds, and gives no work up.
+_CALM = frozenset({Fault.DISK_SLOW, Fault.CLOCK_JUMP, Fault.CLOCK_SKEW, Fault.WORKER_SLOW})
+BROKERS = _CALM | {Fault.BROKER_KILL, Fault.BROKER_DOWN, Fault.BROKER_TERM, Fault.DISK_SYNC}
+OTHERS = _CALM | {
+    Fault.BROKER_STOP, Fault.ROOT_KILL, Fault.ROOT_STOP, Fault.ROOT_REORDERED, Fault.NET_DELAY,
+    Fault.NET_LOSS, Fault.NET_REORDER,
+}  # fmt: skip
 HEADERS = 64  # as many decoded headers as a broker keeps
 SLACK = 64  # messages and requests that may wait for something in so small a world
 
@@ -38,6 +47,7 @@ class Checks:
         self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
         self.deaths: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
+        self._of_root = {call[0] for phase in world.plan.program for call in phase[3]}
 
     # ---- acknowledged is synced ------------------------------------------------------------
 
@@ -122,6 +132,10 @@ class Checks:
                 if attempts > deaths:
                     text = f"{batch!r}: task {index} is blamed {attempts} times, died {deaths}"
                     self._world.violated(20, text)
+                limit = core.max_attempts
+                if attempts >= limit and batch.state[index] in UNFINISHED:
+                    text = f"{batch!r}: task {index} is blamed {attempts} times, {limit} are allowed"
+                    self._world.violated(19, text)
 
     # ---- over the death of a broker --------------------------------------------------------
 
@@ -182,6 +196,17 @@ class Checks:
         self.executed[key] += 1
         if key in self.recorded and self._world.names_tasks():
             self._world.violated(29, f"{key} was recorded before the resume, and begins again")
+        if self.executed[key] > 1 and key in self._of_root and self._quiet():
+            self._world.violated(31, f"{key} begins again, though nobody who ran it was disturbed")
+
+    def _quiet(self) -> bool:
+        """Have all workers been left alone so far, so that nothing that ran is run again?
+
+        A broker that dies while the root is away may take along what is in no journal yet.
+        """
+        struck = self._world.struck
+        quiet = BROKERS.issuperset(struck) or OTHERS.issuperset(struck)
+        return quiet and not self.deaths and self._world.names_tasks()
 
     def died(self, task: bytes) -> None:
         """A worker died running a task."""

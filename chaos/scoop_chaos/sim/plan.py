@@ -103,13 +103,13 @@ def _strikes(rng: Random, *, remote: bool) -> list[Strike]:
     kinds = rng.sample(possible, rng.choice((1, 2, 3, 5, len(possible))))
     weights = [KINDS[kind] for kind in kinds]
     strikes = []
-    for number in range(rng.choice((0, 1, 1, 2, 2, 3, 4, MOST_FAULTS))):
+    for number in range(rng.choice((0, 1, 2, 2, 3, 4, 6, MOST_FAULTS))):
         by_event = rng.random() < 0.7
         strikes.append(
             Strike(
                 number=number,
                 fault=rng.choices(kinds, weights)[0],
-                event=int(10 ** rng.uniform(1.0, 3.0)) if by_event else 0,
+                event=int(10 ** rng.uniform(1.0, 2.6)) if by_event else 0,
                 time=rng.random() * rng.choice((0.1, 0.5, 3.0)),
                 seconds=rng.choice((0.01, 0.1, 0.5, 2.5, 6.0)) * (0.5 + rng.random()),
                 draw=rng.getrandbits(32),

@@ -18,6 +18,7 @@ from scoop_ft.client import runtime as runtime_of
 from scoop_ft.client import serial
 from scoop_ft.worker import runner as runner_of
 
+from ..faults import Fault
 from ..violations import LIVENESS, Violation
 from . import inject, stage
 from .broker import SimBroker
@@ -95,6 +96,7 @@ class World:
         self.roots = 0
         self._answers: dict[str, Any] = {}
         self._dead_once: set[str] = set()
+        self.struck: set[Fault] = set()
         self._pending = 0  # faults that have not ended
         self._calm_since = 0.0
         self._over = False
@@ -385,6 +387,7 @@ class World:
     def _strike(self, each: Strike) -> None:
         self._calm_since = self.clock.now
         self._struck.append(each)
+        self.struck.add(each.fault)
         self.trace("FAULT", "", str(each))
         inject.strike(self, each)
 
