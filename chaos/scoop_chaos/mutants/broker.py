@@ -340,7 +340,7 @@ TIME = (
         "dead-machine-is-busy",
         "What a machine that nobody hears of was last seen to run stays its own.",
         f"{_TIMING}:_look_at_worker",
-        "but=busy_with if heard else b\"\"",
+        'but=busy_with if heard else b""',
         "but=busy_with",
     ),
 )

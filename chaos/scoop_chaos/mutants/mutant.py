@@ -6,7 +6,6 @@ then the product has changed and the mutant must follow.  Knows nothing of seeds
 """
 
 from __future__ import annotations
-
 import __future__
 
 import inspect

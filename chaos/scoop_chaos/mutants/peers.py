@@ -240,7 +240,7 @@ AGENTS = (
         "The heartbeat says of busy workers that they run nothing.",
         "scoop_ft.launch.agent:_Worker.report",
         "task=sight.task,",
-        "task=b\"\",",
+        'task=b"",',
     ),
     Mutant(
         "nobody-in-its-place",

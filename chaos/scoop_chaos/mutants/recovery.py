@@ -188,7 +188,7 @@ RECORDING = (
         "resume-is-not-recorded",
         "That failures are tried again is not recorded: the next broker does not know it.",
         "scoop_ft.broker.core:Broker.recover",
-        "self.append(Kind.RETRY, b\"\")",
+        'self.append(Kind.RETRY, b"")',
         "pass",
     ),
     Mutant(

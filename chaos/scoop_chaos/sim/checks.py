@@ -134,7 +134,9 @@ class Checks:
                     self._world.violated(20, text)
                 limit = core.max_attempts
                 if attempts >= limit and batch.state[index] in UNFINISHED:
-                    text = f"{batch!r}: task {index} is blamed {attempts} times, {limit} are allowed"
+                    text = (
+                        f"{batch!r}: task {index} is blamed {attempts} times, {limit} are allowed"
+                    )
                     self._world.violated(19, text)
 
     # ---- over the death of a broker --------------------------------------------------------

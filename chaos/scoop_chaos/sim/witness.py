@@ -130,7 +130,10 @@ class Witness:
         begin = m.base
         for start, stop in m.ranges:
             for index in range(start, stop):
-                passed = m.status[at] if m.status else 0, payload[begin - m.base : ends[at] - m.base]
+                passed = (
+                    m.status[at] if m.status else 0,
+                    payload[begin - m.base : ends[at] - m.base],
+                )
                 if batch.state[index] not in ENDED:
                     text = f"{batch!r}: the result of task {index} is passed on, not recorded"
                     self._world.violated(7, text)

@@ -80,8 +80,7 @@ def constant(key: str, children: tuple[Call, ...]) -> Any:
 def mapped(key: str, children: tuple[Call, ...]) -> Any:
     """One map."""
     return combined(
-        expect(c, r)
-        for c, r in zip(children, futures.map(function_of(key), children), strict=True)
+        expect(c, r) for c, r in zip(children, futures.map(function_of(key), children), strict=True)
     )
 
 
