@@ -104,9 +104,12 @@ def _compile(module: ModuleType, function: FunctionType, source: str, scope: str
     """Compile a function's new source, as a method where it is one (for ``super()``)."""
     if scope:
         source = f"class {scope}:\n" + textwrap.indent(source, "    ")
-    code = compile(source, function.__code__.co_filename, "exec", _FLAGS, dont_inherit=True)
+    code: CodeType = compile(
+        source, function.__code__.co_filename, "exec", _FLAGS, dont_inherit=True
+    )
     for name in [*scope.split("."), function.__name__] if scope else [function.__name__]:
-        code = next(c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == name)
+        inner = (each for each in code.co_consts if isinstance(each, CodeType))
+        code = next(each for each in inner if each.co_name == name)
     if code.co_freevars != function.__code__.co_freevars:
         raise DoesNotApply(f"{function.__qualname__}: the mistake needs other variables")
     return code
