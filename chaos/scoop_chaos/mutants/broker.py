@@ -33,7 +33,7 @@ QUEUEING = (
         "A span handed back after a recall is released and never queued again.",
         f"{_WORKER}:on_returned",
         "b.requeue(batch, index, index + 1, first=True)",
-        "batch.move(index, index + 1, HELD)",
+        "pass",
     ),
     Mutant(
         "lost-on-the-way",

@@ -181,7 +181,7 @@ class Witness:
 
     def looks(self, now: float) -> int:
         """The broker is about to do what is due; return how much it has queued again so far."""
-        return self._core().resubmitted
+        return int(self._core().resubmitted)
 
     def looked(self, now: float, before: int) -> None:
         """It has done it: who has slept meanwhile takes nobody for late."""
