@@ -76,7 +76,7 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
     rng = Random(seed)
     poison = rng.random() < 0.15
     tasks = rng.choice((2, 3, 4, 4, 6, 6, 8, 8, 12, 24))
-    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0)))
+    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0, 400.0)))
     plan = Plan(
         seed=seed,
         program=author.program(),
