@@ -45,6 +45,7 @@ class Checks:
     def new_broker(self) -> None:
         """Nobody has told this one anything."""
         self._at_hand = None
+        self._world.witness.new_broker()
         self._needs.clear()
         self._passed_on.clear()
 
@@ -62,6 +63,7 @@ class Checks:
             session, n = self._at_hand
             self._needs.setdefault(session, []).append((n, self._world.journal.last_seq))
             self._at_hand = None
+        self._world.witness.handled()
 
     def sends(self, session: bytes, message: Any) -> None:
         """The broker sends something."""
