@@ -55,8 +55,7 @@ class SimSockets:
             if session is None:
                 self._send(conn, wire.Unknown(), ())
                 continue
-            if self._world.tracing:
-                self._world.trace_message(session, "broker", message, conn)
+            self._world.trace.message(session, "broker", message, conn)
             checks.received(session, message)
             self._world.witness.received(session, message)
             return session, message, header, frames
@@ -69,8 +68,8 @@ class SimSockets:
             return False
         self._world.checks.sends(session, message)
         self._world.witness.sends(session, message, frames)
-        if self._world.tracing:
-            self._world.trace_message(b"broker", self._world.name_of(session), message, conn)
+        trace = self._world.trace
+        trace.message(b"broker", trace.name_of(session), message, conn)
         if self._send(conn, message, frames):
             return True
         self._routes.lose(session)

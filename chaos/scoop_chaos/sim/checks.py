@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from scoop_ft.broker.book import Book
+from scoop_ft.broker.content import Content
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.records import Kind
@@ -92,7 +93,7 @@ class Checks:
     def _synced(self, needed: list[int], session: bytes, message: Any) -> None:
         durable = self._world.journal.synced_seq
         if any(seq >= durable for seq in needed):
-            name = self._world.name_of(session)
+            name = self._world.trace.name_of(session)
             self._world.violated(8, f"{message} to {name} before record {max(needed)} was synced")
 
     # ---- the whole state -------------------------------------------------------------------
@@ -237,11 +238,12 @@ def _done_keys(core: Broker) -> list[str]:
             if DONE not in batch.state:
                 continue
             record = view.record(batch.seq)
-            ends = memoryview(decode_header(record.header, wire.Submit).ends).cast("I")
+            header = decode_header(record.header, wire.Submit)
+            content = Content(header, record.payload, record.buffers)
             for index, state in enumerate(batch.state):
                 if state == DONE:
-                    begin = ends[index - 1] if index else 0
-                    keys.append(load(record.payload[begin : ends[index]])[0][0])
+                    call = load(content.arguments(index), content.buffers.get(index, ()))
+                    keys.append(call[0][0])
     return keys
 
 

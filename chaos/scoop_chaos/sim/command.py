@@ -58,8 +58,6 @@ def command(
     report = _campaign(first, seeds, jobs)
     for outcome in report.broken[:SHOWN]:
         _show_failure(outcome)
-    for outcome in report.broken[SHOWN:]:
-        click.echo(f"seed {outcome.seed}: {outcome.violations[0]}")
     raise SystemExit(1 if report.broken else 0)
 
 
@@ -69,10 +67,13 @@ def command(
 def _campaign(first: int, seeds: int, jobs: int) -> Report:
     total, began = Report(), time.monotonic()
     columns = (TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=_console, transient=True) as progress:
+    still = not _console.is_terminal
+    with Progress(*columns, console=_console, transient=True, disable=still) as progress:
         bar = progress.add_task("starting", total=seeds)
         for new in reports(first, seeds, jobs):
             total.add(new)
+            for outcome in new.broken:  # at once: the rest may take hours
+                _console.print(f"seed {outcome.seed}: {outcome.violations[0]}")
             rate = total.seeds / (time.monotonic() - began)
             text = f"{total.seeds:,} of {seeds:,} seeds, {rate:,.0f}/s"
             if total.broken:

@@ -90,7 +90,7 @@ class SimWorker:
     def __init__(self, world: World, session: bytes, agent: SimAgent) -> None:
         self.world = world
         self.agent = agent
-        self.name = world.name_of(session)
+        self.name = world.trace.name_of(session)
         self.slate = MemorySlate()
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
@@ -189,6 +189,7 @@ class SimAgent:
         self.connection = Connection(world.network, host, lambda: self._soon(0.0))
         sessions = iter(world.new_session, b"")
         self.agent = Agent(world.new_session(), workers, sessions, host, 1)
+        self.time = world.clocks[host].time
         self._pids = 0
         self._due = -1.0
         self._missed = False
@@ -211,7 +212,7 @@ class SimAgent:
             self._missed = True
             return
         try:
-            self._look(self.world.clock.now)
+            self._look(self.time())
         except Exception as error:  # noqa: BLE001 - whatever ends an agent is a defect
             self.world.defect(self.name, error)
 
@@ -230,7 +231,7 @@ class SimAgent:
         return Sight(worker.slate.is_ready(), task, done, 0)
 
     def _do(self, effects: list[Any]) -> None:
-        now = self.world.clock.now
+        now = self.time()
         for effect in effects:
             if isinstance(effect, Send):
                 self.connection.send((encode(effect.message), []))
@@ -260,7 +261,7 @@ class SimAgent:
         del self.workers[session]
         if not self.alive:
             return
-        now = self.world.clock.now
+        now = self.time()
         self._do(self.agent.exited(session, code, by, sight, [], now))
         self._soon(0.0)
 

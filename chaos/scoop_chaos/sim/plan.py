@@ -22,7 +22,7 @@ KINDS: Final[dict[Fault, int]] = {
     Fault.EVERYTHING_KILL: 2, Fault.NET_DELAY: 2, Fault.NET_LOSS: 5, Fault.NET_REORDER: 2,
     Fault.NET_ONE_WAY: 2, Fault.NET_CUT: 3, Fault.NET_HALF_OPEN: 3, Fault.DISK_SLOW: 2,
     Fault.DISK_FULL: 3, Fault.DISK_SYNC: 1, Fault.POWER_CUT: 2, Fault.CLOCK_JUMP: 2,
-    Fault.CLOCK_SKEW: 1,
+    Fault.CLOCK_SKEW: 1, Fault.HOST_SLEEP: 2,
 }  # fmt: skip
 
 MOST_FAULTS: Final = 8

@@ -156,7 +156,7 @@ class Witness:
         """A task that has killed workers is tried alone."""
         batch = self._core().book.batches.get(m.batch)
         if session in self._alone:
-            name = self._world.name_of(session)
+            name = self._world.trace.name_of(session)
             self._world.violated(20, f"{name} tries a suspect alone, and is sent {batch!r}")
         if batch is None or batch.attempts.keys().isdisjoint(range(m.start, m.stop)):
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Iterable
+from pickle import PickleBuffer
 from random import Random
 from typing import Any
 
@@ -31,22 +32,42 @@ class Boom(Exception):
 # ---- what tasks do -----------------------------------------------------------------------------
 
 
-def node(call: Call) -> tuple[str, Any, int]:
+class Blob:
+    """What travels beside its pickle, as an array does."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = bytes(data)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Blob, (PickleBuffer(self.data),)
+
+    def __repr__(self) -> str:
+        return f"Blob({zlib.crc32(self.data)})"
+
+
+def node(call: Call, blob: Blob | None = None) -> tuple[str, Any, int]:
     """Do what a call says; return its key, a value made of its children's results, and a number.
 
     The number is another one each time: whoever looks at the bytes sees which of several runs of a
     task a result is of.  No value is made of it.
     """
     key, millis, how, children = call
+    if blob is not None and blob.data != blob_of(call).data:
+        stage.wrong(f"{key} was given the buffers of another call")
     number = stage.begin(key)
     stage.work(millis / 1000)
     return key, HOW[how](key, children), number
 
 
-def edited_node(call: Call) -> tuple[str, Any, int]:
+def edited_node(call: Call, blob: Blob | None = None) -> tuple[str, Any, int]:
     """The same task after somebody has edited it: it returns something else."""
-    key, value, number = node(call)
+    key, value, number = node(call, blob)
     return key, ("edited", value), number
+
+
+def blob_of(call: Call) -> Blob:
+    """Return what goes with a call as its second argument."""
+    return Blob(call[0].encode() * 20)
 
 
 def leaf(key: str, children: tuple[Call, ...]) -> Any:
@@ -57,6 +78,11 @@ def leaf(key: str, children: tuple[Call, ...]) -> Any:
 def raises(key: str, children: tuple[Call, ...]) -> Any:
     """It fails, as the program expects."""
     raise Boom(key)
+
+
+def buffers(key: str, children: tuple[Call, ...]) -> Any:
+    """It has a large result."""
+    return Blob(key.encode() * 30)
 
 
 def poison(key: str, children: tuple[Call, ...]) -> Any:
@@ -86,7 +112,7 @@ def mapped(key: str, children: tuple[Call, ...]) -> Any:
 
 def submitted(key: str, children: tuple[Call, ...]) -> Any:
     """One submit each, results in order."""
-    each = [futures.submit(function_of(key, child[0]), child) for child in children]
+    each = [futures.submit(function_of(key, child[0]), *arguments_of(child)) for child in children]
     return combined(gather(child, future) for child, future in zip(children, each, strict=True))
 
 
@@ -150,17 +176,23 @@ def generations(key: str, children: tuple[Call, ...]) -> Any:
 
 
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
-    "leaf": leaf, "raises": raises, "poison": poison, "poison-once": poison_once,
-    "constant": constant, "mapped": mapped, "submitted": submitted, "completed": completed,
-    "first": first, "impatient": impatient, "cancelled": cancelled, "generations": generations,
+    "leaf": leaf, "buffers": buffers, "raises": raises,
+    "poison": poison, "poison-once": poison_once, "constant": constant,
+    "mapped": mapped, "submitted": submitted, "completed": completed, "first": first,
+    "impatient": impatient, "cancelled": cancelled, "generations": generations,
 }  # fmt: skip
 PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
 STRICT = ("mapped", "generations")  # their children must not fail
 
 
-def function_of(*keys: str) -> Callable[[Call], Any]:
+def function_of(*keys: str) -> Callable[..., Any]:
     """Return what somebody calls: the edited function where he, or the call, was edited."""
     return edited_node if any(key.endswith("!") for key in keys) else node
+
+
+def arguments_of(child: Call) -> tuple[Any, ...]:
+    """Return what a call is called with: some have an argument with a buffer."""
+    return (child, blob_of(child)) if child[2] == "buffers" else (child,)
 
 
 def gather(child: Call, future: Any) -> Any:
@@ -243,7 +275,8 @@ class Author:
             return key, millis, rng.choice(("poison", "poison-once")), ()
         if not strict and dice < 0.5:
             return key, millis, "raises", ()
-        return key, millis, "constant" if dice > 0.9 else "leaf", ()
+        how = "constant" if dice > 0.92 else "buffers" if dice > 0.84 else "leaf"
+        return key, millis, how, ()
 
     def _key(self) -> str:
         self.keys += 1
