@@ -22,13 +22,6 @@ QUEUEING = (
         "batch.move_all(a, b, LEASED, HELD)",
     ),
     Mutant(
-        "requeue-held-by-other",
-        "A span handed back is queued though another worker has been given it since.",
-        f"{_WORKER}:on_returned",
-        "if batch.state[index] != LEASED or _held_by_other(b, batch, index):",
-        "if batch.state[index] != LEASED:",
-    ),
-    Mutant(
         "returned-is-not-requeued",
         "A span handed back after a recall is released and never queued again.",
         f"{_WORKER}:on_returned",
@@ -47,13 +40,6 @@ QUEUEING = (
         "What a worker says it holds after a reconnect is not leased to it again.",
         f"{_PARENT}:_take_holdings",
         "b.dispatcher.lease(peer, batch, low, high)",
-        "pass",
-    ),
-    Mutant(
-        "unwanted-not-dropped",
-        "A worker that comes back is not told which of its tasks have ended meanwhile.",
-        f"{_PARENT}:_take_holdings",
-        "b.send(peer.session, wire.Drop(0, unwanted))",
         "pass",
     ),
     Mutant(
@@ -76,13 +62,6 @@ QUEUEING = (
         "scoop_ft.broker.ready:Ready._split_suspects",
         "self._spans.appendleft((batch, start, index))",
         "pass",
-    ),
-    Mutant(
-        "idle-while-work-comes",
-        "A worker that says it is idle is believed though work is on its way to it.",
-        f"{_WORKER}:on_idle",
-        "if m.runs == peer.runs:",
-        "if True:",
     ),
     Mutant(
         "recall-too-early",

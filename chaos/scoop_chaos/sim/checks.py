@@ -112,6 +112,12 @@ class Checks:
             return
         for text in violations(broker.core):
             self._world.violated(_number(text), text)
+        for peer in broker.core.peers.values():
+            if peer.suspended and peer.load:
+                text = (
+                    f"{self._world.name_of(peer.session)} is stopped or silent, and keeps its work"
+                )
+                self._world.violated(21, text)
         self._within_limits(broker.core)
         self._blamed(broker.core)
 
