@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,13 @@ class RunProcess:
     folder : Path
         Where commands are typed; the run directory is the last one in its ``.scoop-ft``, unless
         ``--run-dir`` is among the words of `start`.
+    environ : mapping, optional
+        The environment of the commands that start something, in place of ours.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environ = environ
         self._commands: list[subprocess.Popen[bytes]] = []
         self._run_dir: list[str] = []
 
@@ -87,6 +90,7 @@ class RunProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                env=self.environ,
             )
 
     # ---- looking --------------------------------------------------------------------------------
@@ -182,6 +186,10 @@ class RunProcess:
             time.sleep(POLL_S)
 
     # ---- the end --------------------------------------------------------------------------------
+
+    def has_ended(self) -> bool:
+        """Tell whether the last command has ended."""
+        return self._commands[-1].poll() is not None
 
     def wait(self, limit: float = LIMIT_S) -> int:
         """Wait until the last command ends; return its exit code."""
