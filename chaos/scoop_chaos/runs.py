@@ -50,10 +50,13 @@ class RunProcess:
     folder : Path
         Where commands are typed; the run directory is the last one in its ``.scoop-ft``, unless
         ``--run-dir`` is among the words of `start`.
+    prefix : sequence of str, optional
+        Words before each command, such as those that put it on another host.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefix: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._command = (*prefix, *COMMAND)
         self._commands: list[subprocess.Popen[bytes]] = []
         self._run_dir: list[str] = []
 
@@ -82,7 +85,7 @@ class RunProcess:
             open(self.folder / f"stderr.{number}", "wb") as err,
         ):
             return subprocess.Popen(
-                [*COMMAND, *words],
+                [*self._command, *words],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -110,7 +113,7 @@ class RunProcess:
 
     def _ask(self) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, "status", "--json", *self._run_dir],
+            [*self._command, "status", "--json", *self._run_dir],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -176,7 +179,7 @@ class RunProcess:
     def wait_gone(self, victims: Sequence[int], limit: float = LIMIT_S) -> None:
         """Wait until processes have ended."""
         deadline = time.monotonic() + limit
-        while left := [pid for pid in victims if not _is_gone(pid)]:
+        while left := [pid for pid in victims if not is_gone(pid)]:
             if time.monotonic() > deadline:
                 raise RunFailed(f"{left} live still{self._told()}")
             time.sleep(POLL_S)
@@ -224,7 +227,8 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _is_gone(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
