@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from scoop_ft.broker.timing import GRACE_S
+
 from ..faults import Fault
 from ..violations import Violation
 from .ledger import ROOT, Line
@@ -19,7 +21,6 @@ from .recorded import Recorded
 
 SYNCED_S: Final = 2.0  # a result that was there this long before its worker died is recorded
 TOLD_S: Final = 5.0  # who was unreachable and is back hears within this what others have done
-GRACE_S: Final = 2.0  # how long a new broker waits for those of before
 
 HERE: Final = "here"
 
@@ -157,7 +158,7 @@ class _Judge:
 
     def recorded_at(self, key: str) -> float:
         """Return when a call, or one that it descends from, was first seen recorded."""
-        return min((self._recorded.get(name, math.inf) for name in self._line_of(key)))
+        return min(self._recorded.get(name, math.inf) for name in self._line_of(key))
 
     def _line_of(self, key: str) -> Iterable[str]:
         """Return a call and its ancestors: those whose numbers its own begin with."""
@@ -175,7 +176,10 @@ class _Judge:
         for name in self._line_of(line.key):
             for copy in self._starts.get(name, ()):
                 if name != line.key and copy.at < line.at and (harm := self._unreachable(copy)):
-                    return True, f"its parent ran on where nobody could be told ({harm.fault.value})"
+                    return (
+                        True,
+                        f"its parent ran on where nobody could be told ({harm.fault.value})",
+                    )
         return False, (
             f"{line.key} started in {line.pid} at {line.at:.3f}, "
             f"{line.at - recorded_at:.3f} s after it was seen recorded"
@@ -183,7 +187,11 @@ class _Judge:
 
     def _unreachable(self, line: Line) -> Harm | None:
         for harm in self._story.harms:
-            if harm.hits(line) and harm.at <= line.at <= harm.until + TOLD_S and _cuts_off(harm, line):
+            if (
+                harm.hits(line)
+                and harm.at <= line.at <= harm.until + TOLD_S
+                and _cuts_off(harm, line)
+            ):
                 return harm
         return None
 
@@ -206,8 +214,8 @@ class _Judge:
         for harm in between:
             if harm.what == "silent":
                 return True, f"its worker was out of reach ({harm.fault.value})"
-        if harm := self._unreachable(second):
-            return True, f"held by a worker out of reach, run elsewhere ({harm.fault.value})"
+        if cause := self._unreachable(second):
+            return True, f"held by a worker out of reach, run elsewhere ({cause.fault.value})"
         for harm in between:
             if harm.what == "alone" and _cuts_off(harm, first):
                 return True, f"its worker had no broker for long ({harm.fault.value})"

@@ -85,11 +85,11 @@ class Campaign:
         self._emit = emit
         self._answers: dict[tuple[str, ...], str] = {}
 
-    def run(self, seconds: float, first: int = 0) -> Totals:
-        """Play trials for so long (at least one), from the so-manieth on."""
+    def run(self, seconds: float) -> Totals:
+        """Play trials for so long, at least one."""
         until = time.monotonic() + seconds
-        number = first
-        while number == first or time.monotonic() < until - LEAST_S:
+        number = 0
+        while number == 0 or time.monotonic() < until - LEAST_S:
             self.play(number, until)
             number += 1
         return self.totals
@@ -120,5 +120,3 @@ class Campaign:
                 raise RunFailed(f"undisturbed, {plan.script} fails: {done.stderr[-2000:]}")
             self._answers[command] = done.stdout
         return self._answers[command]
-
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -92,4 +93,4 @@ def _run(campaign: Campaign, seconds: float, number: int | None) -> None:
     if number is None:
         campaign.run(seconds)
     else:
-        campaign.run(0.0, number)
+        campaign.play(number, time.monotonic() + seconds)

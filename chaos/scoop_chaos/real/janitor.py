@@ -1,7 +1,8 @@
 """Removes what a campaign needed: processes, mounts, namespaces, cgroups.
 
-A process of its own: it is told through a pipe what there is, and undoes it when the pipe ends.  So it is done on one and the same way after a good end, Ctrl-C and SIGKILL of the
-harness.  It removes only what it was told of.
+A process of its own: it is told through a pipe what there is, and undoes it when the pipe ends.  So
+it is done on one and the same way after a good end, Ctrl-C and SIGKILL of the harness.  It removes
+only what it was told of.
 """
 
 from __future__ import annotations

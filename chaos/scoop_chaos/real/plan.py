@@ -25,7 +25,7 @@ _OURS: Final = (
     ("chains", (8, 30), 0.1, 3),
     ("constants", (300,), 0.08, 2),
     ("failing", (20, 12), 0.1, 3),
-    ("big", (120, 60_000), 0.08, 3),
+    ("big", (120, 60_000), 0.08, 5),
 )
 
 #: How often each fault, and how long it lasts: least and most seconds (0: it is over at once).
@@ -33,7 +33,7 @@ _FAULTS: Final = {
     Fault.WORKER_KILL: (12, 0.0, 0.0),
     Fault.WORKER_TERM: (4, 0.0, 0.0),
     Fault.WORKER_STOP: (5, 0.2, 6.0),
-    Fault.WORKER_MEMORY: (4, 0.0, 0.0),
+    Fault.WORKER_MEMORY: (10, 0.0, 0.0),  # in one program only
     Fault.BROKER_KILL: (8, 0.0, 0.0),
     Fault.BROKER_TERM: (2, 0.0, 0.0),
     Fault.BROKER_STOP: (3, 0.2, 4.0),

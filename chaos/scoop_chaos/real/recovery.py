@@ -57,10 +57,11 @@ class Watches:
         """Begin to wait for a sign."""
         self._open.append(Watch(kind, since, sign, needed=needed))
 
-    def disturb(self) -> None:
-        """Something else was broken: what is under way is not clean."""
+    def disturb(self, before: float = math.inf) -> None:
+        """Something else was broken: what is under way, begun before then, is not clean."""
         for watch in self._open:
-            watch.clean = False
+            if watch.since < before:
+                watch.clean = False
 
     @property
     def recovered(self) -> bool:

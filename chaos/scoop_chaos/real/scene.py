@@ -152,8 +152,8 @@ class Scene:
     # ---- harming --------------------------------------------------------------------------------
 
     def harm(self, what: str, fault: Fault, **more: Any) -> Harm:
-        """Write down what is done to somebody."""
-        harm = Harm(what, fault, time.monotonic(), **more)
+        """Write down what is done to somebody, from now or ``at`` on."""
+        harm = Harm(what, fault, more.pop("at", time.monotonic()), **more)
         self.story.harms.append(harm)
         return harm
 

@@ -14,6 +14,8 @@ from typing import Final
 
 import psutil
 
+from scoop_ft.broker.timing import GRACE_S, LOST_S
+
 from ..faults import Fault
 from ..runs import is_gone
 from .ledger import ROOT, Line, open_calls
@@ -53,11 +55,11 @@ def _worker_kill(scene: Scene, drawn: Drawn) -> bool:
     if pid is None:
         return False
     before, known = _crowd(scene), _pids(scene)
-    harm = scene.harm("killed", drawn.fault, pids=frozenset([pid]))
+    since = time.monotonic()
     if not _send(pid, signal.SIGKILL):
         return False
-    harm.until = time.monotonic()
-    _watch_worker(scene, drawn.fault.value, harm.at, pid, before, known)
+    scene.harm("killed", drawn.fault, at=since, until=time.monotonic(), pids=frozenset([pid]))
+    _watch_worker(scene, drawn.fault.value, since, pid, before, known)
     return True
 
 
@@ -66,11 +68,11 @@ def _worker_term(scene: Scene, drawn: Drawn) -> bool:
     if pid is None:
         return False
     before, known = _crowd(scene), _pids(scene)
-    harm = scene.harm("left", drawn.fault, pids=frozenset([pid]))
-    harm.until = harm.at + LEAVES_S
+    since = time.monotonic()
     if not _send(pid, signal.SIGTERM):
         return False
-    _watch_worker(scene, drawn.fault.value, harm.at, pid, before, known)
+    scene.harm("left", drawn.fault, at=since, until=since + LEAVES_S, pids=frozenset([pid]))
+    _watch_worker(scene, drawn.fault.value, since, pid, before, known)
     return True
 
 
@@ -125,7 +127,10 @@ def _worker_stop(scene: Scene, drawn: Drawn) -> bool:
             drawn.fault.value, now, first_line(lambda line: line.pid == pid or line.at > now + 1.0)
         )
 
-    return scene.pause(pid, drawn.lasts_s, goes_on)
+    if scene.pause(pid, drawn.lasts_s, goes_on):
+        return True
+    scene.story.harms.remove(harm)
+    return False
 
 
 def _worker_memory(scene: Scene, drawn: Drawn) -> bool:
@@ -230,7 +235,12 @@ def _root_stop(scene: Scene, drawn: Drawn) -> bool:
     pid = scene.victim.pid("root")
     if pid is None or scene.is_paused(pid):
         return False
-    return scene.pause(pid, drawn.lasts_s, lambda: None)
+
+    def goes_on() -> None:
+        task = first_line(lambda line: line.what == "S")
+        scene.watch(drawn.fault.value, time.monotonic(), task, needed=False)
+
+    return scene.pause(pid, drawn.lasts_s, goes_on)
 
 
 # ---- the launcher, and all ----------------------------------------------------------------------
@@ -271,7 +281,16 @@ def _agent_stop(scene: Scene, drawn: Drawn) -> bool:
     # Of its workers nobody says that they live, so their work may be given to others.
     place = "here" if pid == scene.victim.launcher.pid else AWAY
     harm = scene.harm("silent", drawn.fault, place=place)
-    return scene.pause(pid, drawn.lasts_s, lambda: scene.end_silence(harm) and None)
+
+    def goes_on() -> None:
+        now = scene.end_silence(harm)
+        works = first_line(lambda line: line.what == "S" and line.place == place)
+        scene.watch(drawn.fault.value, now, works, needed=False)
+
+    if scene.pause(pid, drawn.lasts_s, goes_on):
+        return True
+    scene.story.harms.remove(harm)
+    return False
 
 
 def _agent_kill(scene: Scene, drawn: Drawn) -> bool:
@@ -287,6 +306,7 @@ def _agent_kill(scene: Scene, drawn: Drawn) -> bool:
     known = _pids(scene)
     works = first_line(lambda line: line.place == AWAY and line.pid not in known)
     scene.watch(drawn.fault.value, scene.away.not_before, works, needed=False)
+    scene.later(LOST_S + GRACE_S, lambda: None)  # its workers count as lost only then
     return True
 
 
@@ -317,7 +337,8 @@ def _cut(*sources: str) -> Strike:
 
 
 def _disk_full(scene: Scene, drawn: Drawn) -> bool:
-    if not scene.fill_disk():
+    # On a disk that is full before there is a journal, a run is refused: nothing to recover.
+    if not (scene.victim.directory.journal / "data.mdb").exists() or not scene.fill_disk():
         return False
 
     def free() -> None:

@@ -37,6 +37,7 @@ LOOK_S: Final = 0.004
 STORM_S: Final = 45.0  # then the faults are over, and it must come to its end
 LIVENESS_S: Final = 60.0
 RECOVERS_S: Final = 10.0  # a fault that waits for the recovery from another waits so long
+TRIES_S: Final = 5.0  # a fault that meets nobody waits so long for somebody
 GONE_S: Final = 5.0  # all processes of a launcher that was killed
 LEFT_S: Final = 10.0  # a launcher that was told to end
 ATTEMPTS: Final = 1000  # they are killed at random: none of it is the tasks' own fault
@@ -186,21 +187,25 @@ class Trial:
         return now - self._since >= self._next.gap_s
 
     def _strike(self) -> None:
-        drawn, self._next = self._next, next(self._faults)
-        scene = self.scene
-        if scene.victim.live() is None:
-            self._since = time.monotonic()
-            return
+        """Do the next fault; where there is nobody to do it to yet, try again for a while."""
+        scene, drawn = self.scene, self._next
+        now = time.monotonic()
         # What is under way is disturbed by it, and what it begins by what is broken still.
         quiet = scene.quiet
-        scene.watches.disturb()
-        if strike(scene, drawn):
+        struck = scene.victim.live() is not None and strike(scene, drawn)
+        if struck:
             self.outcome.faults[drawn.fault] += 1
             lasts = f", for {drawn.lasts_s:.1f} s" if drawn.lasts_s else ""
             self._emit(f"fault: {drawn.fault.value}{lasts}")
-        if not quiet:
-            scene.watches.disturb()
-        self._since = self._struck_at = time.monotonic()
+            scene.watches.disturb(before=now)
+            if not quiet:
+                scene.watches.disturb()
+            self._struck_at = time.monotonic()
+        elif now - max(self._since, self._struck_at) - drawn.gap_s < TRIES_S:
+            time.sleep(LOOK_S)
+            return
+        self._next = next(self._faults)
+        self._since = time.monotonic()
 
     # ---- the launcher's death -------------------------------------------------------------------
 

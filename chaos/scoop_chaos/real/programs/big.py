@@ -7,7 +7,6 @@ import time
 import zlib
 
 from scoop_chaos.real.noting import noted, write
-
 from scoop_ft import futures
 
 SIZE, SECONDS = int(sys.argv[2]), float(sys.argv[-1])

@@ -6,7 +6,6 @@ import sys
 import time
 
 from scoop_chaos.real.noting import noted, write
-
 from scoop_ft import futures
 
 SECONDS = float(sys.argv[-1])

@@ -6,7 +6,6 @@ import sys
 import time
 
 from scoop_chaos.real.noting import noted, write
-
 from scoop_ft import futures
 
 FAN, SECONDS = int(sys.argv[1]), float(sys.argv[-1])
@@ -26,7 +25,7 @@ def middle(a: int, b: int) -> int:
         return sum(futures.map_as_completed(leaf, [a] * FAN, [b] * FAN, range(FAN)))
     first = futures.submit(leaf, a, b, 0)
     others = [futures.submit(leaf, a, b, c) for c in range(1, FAN)]
-    return first.result() + sum(future.result() for future in futures.as_completed(others))
+    return int(first.result() + sum(future.result() for future in futures.as_completed(others)))
 
 
 @noted
