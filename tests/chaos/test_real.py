@@ -280,7 +280,7 @@ def test_a_script_of_ones_own_is_compared_with_its_undisturbed_run(
     script = tmp_path / "mine.py"
     script.write_text(
         "import sys, time\nfrom scoop_ft import futures\n"
-        "def slow(n):\n    time.sleep(0.02)\n    return n\n"
+        "def slow(n):\n    time.sleep(0.06)\n    return n\n"
         "if __name__ == '__main__':\n"
         "    print(sum(futures.map(slow, range(int(sys.argv[1])))))\n"
     )

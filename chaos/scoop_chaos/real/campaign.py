@@ -85,6 +85,12 @@ class Campaign:
         self._emit = emit
         self._answers: dict[tuple[str, ...], str] = {}
 
+    def prepare(self) -> None:
+        """Run the user's programs undisturbed, before the time begins."""
+        for number, script in enumerate(self._scripts):
+            self._emit(f"undisturbed: {' '.join(script)}")
+            self._answer(trial_plan(self._seed, number, self._kinds, self._scripts))
+
     def run(self, seconds: float) -> Totals:
         """Play trials for so long, at least one."""
         until = time.monotonic() + seconds
@@ -99,8 +105,11 @@ class Campaign:
         plan = trial_plan(self._seed, number, self._kinds, self._scripts)
         self._emit(f"trial {number}: {plan.title}")
         self.trial = Trial(plan, self._stage, self._answer(plan), self._emit, until)
-        outcome = self.trial.run()
-        self.totals.add(outcome)
+        try:
+            outcome = self.trial.run()
+            self.totals.add(outcome)
+        finally:
+            self.trial = None
         if outcome.violations:
             self._stage.keep = True
             self._emit(f"trial {number} is kept: {outcome.folder}")

@@ -90,6 +90,7 @@ def command(
 
 
 def _run(campaign: Campaign, seconds: float, number: int | None) -> None:
+    campaign.prepare()
     if number is None:
         campaign.run(seconds)
     else:

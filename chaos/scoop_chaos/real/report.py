@@ -91,11 +91,10 @@ def verdict(totals: Totals) -> Text:
     """Say in one line whether all held."""
     if totals.bad:
         return Text(f"\n{len(totals.bad)} of {totals.trials} runs broke a promise", "bold red")
-    return Text(
-        f"\nall {totals.trials} answers are those of undisturbed runs; nothing was lost, "
-        "no recorded result was computed twice",
-        "bold green",
-    )
+    text = f"\nall {totals.trials} answers are those of undisturbed runs"
+    if totals.tasks:
+        text += "; nothing was lost, no recorded result was computed twice"
+    return Text(text, "bold green")
 
 
 def faults_table(totals: Totals) -> RenderableType:

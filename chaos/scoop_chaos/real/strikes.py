@@ -55,6 +55,7 @@ def _worker_kill(scene: Scene, drawn: Drawn) -> bool:
     if pid is None:
         return False
     before, known = _crowd(scene), _pids(scene)
+    scene.read_journal()
     since = time.monotonic()
     if not _send(pid, signal.SIGKILL):
         return False

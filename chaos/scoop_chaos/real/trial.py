@@ -112,6 +112,8 @@ class Trial:
             self._judge()
         except RunFailed as error:
             self._violate(LIVENESS, str(error))
+        except scoop_journal.JournalError as error:
+            self._violate(13, f"its journal cannot be read: {error}")
         finally:
             self._clear()
         self.outcome.seconds = time.monotonic() - began

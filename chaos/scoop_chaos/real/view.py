@@ -14,6 +14,7 @@ from rich.text import Text
 
 from .campaign import Campaign
 from .recovery import percentile
+from .trial import Trial
 
 LINES: Final = 8
 FRAMES_S: Final = 4
@@ -64,22 +65,15 @@ class View:
             self._last.append(line.splitlines()[0])
 
     def _draw(self) -> RenderableType:
-        if self.campaign is None or self.campaign.trial is None:
+        if self.campaign is None:
             return Text("finding out what this machine can do ...")
         totals, trial = self.campaign.totals, self.campaign.trial
-        now = trial.outcome
+        faults = totals.faults + trial.outcome.faults if trial is not None else totals.faults
         gone = (time.monotonic() - self._began) / 60
         head = Text(f"real chaos, seed {totals.seed}: {gone:.1f} of {self._minutes:g} minutes, ")
-        faults = totals.faults + now.faults
         head.append(f"{faults.total()} faults, {totals.trials} runs done", "bold")
         if totals.bad:
             head.append(f", {len(totals.bad)} with violations", "bold red")
-        lines = trial.scene.ledger.lines
-        started = sum(line.what == "S" for line in lines)
-        program = Text(
-            f"trial {trial.plan.number}: {trial.plan.title}; {started} starts of tasks, "
-            f"{now.faults.total()} faults, {now.resumes} resumes"
-        )
         table = Table("fault", box=None, pad_edge=False)
         table.add_column("times", justify="right")
         table.add_column("recovered, p50", justify="right")
@@ -88,4 +82,16 @@ class View:
             seconds = totals.times.clean.get(kind.value)
             shown = (f"{percentile(seconds, 50):.2f}", f"{max(seconds):.2f}") if seconds else ()
             table.add_row(kind.value, str(number), *shown)
-        return Group(head, program, table, *(Text(line, "dim") for line in self._last))
+        return Group(head, _of(trial), table, *(Text(line, "dim") for line in self._last))
+
+
+def _of(trial: Trial | None) -> Text:
+    """Say what runs now."""
+    if trial is None:
+        return Text()
+    started = sum(line.what == "S" for line in list(trial.scene.ledger.lines))
+    now = trial.outcome
+    return Text(
+        f"trial {trial.plan.number}: {trial.plan.title}; {started} starts of tasks, "
+        f"{now.faults.total()} faults, {now.resumes} resumes"
+    )
