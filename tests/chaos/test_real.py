@@ -21,7 +21,7 @@ from scoop_chaos.real.plan import KINDS, PROGRAMS, Drawn, TrialPlan, trial_plan
 from scoop_chaos.real.recorded import Looker, Recorded
 from scoop_chaos.real.recovery import Watches, first_line, percentile
 from scoop_chaos.real.stage import NETWORK, Stage
-from scoop_chaos.real.trial import Outcome, Trial
+from scoop_chaos.real.trial import Answer, Outcome, Trial
 from scoop_chaos.runs import left_in
 
 COMMAND = (sys.executable, "-m", "scoop_chaos", "real")
@@ -191,9 +191,9 @@ class OneFault(TrialPlan):
 
 
 def one_fault(kind: Fault, seconds: float = 0.02) -> TrialPlan:
-    name, args = ("flat", ("150",))
+    name, args = "flat", ["150"]
     if kind is Fault.WORKER_MEMORY:
-        name, args = ("big", ("40", "60000"))
+        name, args = "big", ["40", "60000"]
     return OneFault(
         number=KINDS.index(kind),
         script=PROGRAMS / f"{name}.py",
@@ -215,7 +215,7 @@ def serial(plan: TrialPlan, folder: Path) -> str:
 
 def play(plan: TrialPlan, stage: Stage, answer: str) -> tuple[Outcome, list[str]]:
     said: list[str] = []
-    outcome = Trial(plan, stage, answer, said.append, time.monotonic() + 30.0).run()
+    outcome = Trial(plan, stage, Answer(answer, 0.0), said.append, time.monotonic() + 30.0).run()
     return outcome, said
 
 
@@ -285,7 +285,7 @@ def test_a_script_of_ones_own_is_compared_with_its_undisturbed_run(
         "    print(sum(futures.map(slow, range(int(sys.argv[1])))))\n"
     )
     figures = tmp_path / "figures.json"
-    words = ["--minutes", "0.1", "--seed", "5", "--folder", tmp_path, "--json", figures]
+    words = ["--minutes", "0.1", "--seed", "5", "--folder", str(tmp_path), "--json", str(figures)]
     done = subprocess.run(
         [*COMMAND, *words, f"{script} 200"], capture_output=True, text=True, timeout=LIMIT_S
     )
@@ -326,7 +326,8 @@ def wait_for(condition: object, limit: float = 60.0) -> None:
 def test_two_minutes_of_real_chaos(tmp_path: Path, nothing_left: None) -> None:
     figures = tmp_path / "figures.json"
     minutes = os.environ.get("SCOOP_CHAOS_MINUTES", "2")
-    words = ["--minutes", minutes, "--seed", "20261124", "--folder", tmp_path, "--json", figures]
+    words = ["--minutes", minutes, "--seed", "20261124", "--folder", str(tmp_path)]
+    words += ["--json", str(figures)]
     done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=1000)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,7 @@ from ..runs import COMMAND, RunFailed
 from .plan import KINDS, TrialPlan, trial_plan
 from .recovery import Times
 from .stage import Stage
-from .trial import Emit, Outcome, Trial
+from .trial import Answer, Emit, Outcome, Trial
 
 SERIAL_S: Final = 600.0
 LEAST_S: Final = 3.0  # no trial begins when less than this is left
@@ -83,7 +83,7 @@ class Campaign:
         self._kinds = [kind for kind in KINDS if kind in kinds and kind not in stage.missing]
         self._scripts = scripts
         self._emit = emit
-        self._answers: dict[tuple[str, ...], str] = {}
+        self._answers: dict[tuple[str, ...], Answer] = {}
 
     def prepare(self) -> None:
         """Run the user's programs undisturbed, before the time begins."""
@@ -115,17 +115,18 @@ class Campaign:
             self._emit(f"trial {number} is kept: {outcome.folder}")
         return outcome
 
-    def _answer(self, plan: TrialPlan) -> str:
+    def _answer(self, plan: TrialPlan) -> Answer:
         """Return what the program prints when nothing is broken."""
         command = (str(plan.script), *plan.serial_args)
         if command not in self._answers:
             folder = self._stage.folder / f"serial{len(self._answers)}"
             folder.mkdir()
+            began = time.monotonic()
             words = [sys.executable] if plan.ours else [*COMMAND, "run", "-q"]
             done = subprocess.run(
                 [*words, *command], cwd=folder, capture_output=True, text=True, timeout=SERIAL_S
             )
             if done.returncode:
                 raise RunFailed(f"undisturbed, {plan.script} fails: {done.stderr[-2000:]}")
-            self._answers[command] = done.stdout
+            self._answers[command] = Answer(done.stdout, time.monotonic() - began)
         return self._answers[command]

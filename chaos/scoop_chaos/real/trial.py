@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import scoop_journal
 
@@ -35,7 +35,8 @@ from .victim import Away, Victim
 
 LOOK_S: Final = 0.004
 STORM_S: Final = 45.0  # then the faults are over, and it must come to its end
-LIVENESS_S: Final = 60.0
+LIVENESS_S: Final = 60.0  # from then on, and
+SLOWER: Final = 4.0  # as many times as long as it takes undisturbed
 RECOVERS_S: Final = 10.0  # a fault that waits for the recovery from another waits so long
 TRIES_S: Final = 5.0  # a fault that meets nobody waits so long for somebody
 GONE_S: Final = 5.0  # all processes of a launcher that was killed
@@ -44,6 +45,13 @@ ATTEMPTS: Final = 1000  # they are killed at random: none of it is the tasks' ow
 DISK_MB: Final = 48
 
 Emit = Callable[[str], None]
+
+
+class Answer(NamedTuple):
+    """What a program prints when nothing is broken, and how long that takes."""
+
+    text: str
+    seconds: float
 
 
 @dataclass
@@ -67,8 +75,8 @@ class Trial:
     ----------
     plan : TrialPlan
     stage : Stage
-    answer : str
-        What the program prints when nothing is broken.
+    answer : Answer
+        Of the program when nothing is broken.
     emit : callable
         Told each event, as a line.
     until : float
@@ -76,11 +84,12 @@ class Trial:
     """
 
     def __init__(
-        self, plan: TrialPlan, stage: Stage, answer: str, emit: Emit, until: float
+        self, plan: TrialPlan, stage: Stage, answer: Answer, emit: Emit, until: float
     ) -> None:
         self.plan = plan
         self._stage = stage
-        self._answer = answer
+        self._answer = answer.text
+        self._patience_s = LIVENESS_S + SLOWER * answer.seconds
         self._emit = emit
         self._until = until
         folder = stage.folder / f"trial{plan.number}"
@@ -144,13 +153,14 @@ class Trial:
         """Nothing is broken any more: it must come to its end."""
         self.scene.undo_all()
         self.scene.free_disk()
-        deadline = time.monotonic() + LIVENESS_S
+        deadline = time.monotonic() + self._patience_s
         while not self._step():
             if time.monotonic() > deadline:
                 found = self.scene.victim.status()
                 raise RunFailed(
-                    f"{LIVENESS_S:.0f} s after the last fault it has not ended; it waits for: "
-                    f"{found['waiting'] or 'nothing that it names'}\n{json.dumps(found, indent=1)}"
+                    f"{self._patience_s:.0f} s after the last fault it has not ended and waits "
+                    f"for {found['waiting'] or 'nothing that it names'}: "
+                    f"{json.dumps(found, indent=1)}"
                 )
 
     def _step(self) -> bool:
