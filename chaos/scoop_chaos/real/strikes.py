@@ -18,7 +18,7 @@ from scoop_ft.broker.timing import GRACE_S, LOST_S
 
 from ..faults import Fault
 from ..runs import is_gone
-from .ledger import ROOT, Line, open_calls
+from .ledger import ROOT, open_calls
 from .network import AWAY, HOME
 from .plan import Drawn
 from .recovery import Sign, all_of, condition, first_line
@@ -88,7 +88,10 @@ def _pids(scene: Scene) -> set[int]:
 def _watch_worker(
     scene: Scene, kind: str, since: float, pid: int, before: tuple[int, int], known: set[int]
 ) -> None:
-    """Recovered: as many workers as before, and what this one ran has started elsewhere."""
+    """Recovered: as many workers as before, and one of those tasks that it ran runs again.
+
+    That all of them run again is timed too: children do when their parents have come so far.
+    """
 
     def all_back() -> bool:
         now = _crowd(scene)
@@ -96,24 +99,23 @@ def _watch_worker(
 
     scene.ledger.look()  # up to its death
     lost = {line.key for line in open_calls(scene.ledger.lines, pid)}
-    scene.watch(kind, since, all_of(_started(lost, since), condition(all_back)))
+    scene.watch(
+        kind, since, all_of(_task(lambda key: not lost or key in lost), condition(all_back))
+    )
+    if lost:
+        scene.watch(f"{kind}: all it ran runs again", since, _all_started(lost), needed=False)
     replaced = first_line(lambda line: line.pid not in known and line.key != ROOT)
     scene.watch(f"{kind}: a new one works", since, replaced, needed=False)
 
 
-def _started(keys: set[str], since: float) -> Sign:
-    """Wait until each of these (when there are none: any) was started since then."""
-    left = set(keys)
+def _task(wanted: Callable[[str], bool]) -> Sign:
+    """Wait for the first start of a task that is wanted."""
+    return first_line(lambda line: line.what == "S" and line.key != ROOT and wanted(line.key))
 
-    def sign(new: Sequence[Line], now: float) -> float | None:
-        for line in new:
-            if line.what == "S" and line.at >= since and line.key != ROOT:
-                left.discard(line.key)
-                if not left:
-                    return line.at
-        return None
 
-    return sign
+def _all_started(keys: set[str]) -> Sign:
+    """Wait until each of these was started."""
+    return all_of(*(_task(key.__eq__) for key in keys))
 
 
 def _worker_stop(scene: Scene, drawn: Drawn) -> bool:
