@@ -79,6 +79,7 @@ class Stage:
         self.ledger = Ledger(folder / "ledger")
         self.family = Family(f"{os.getpid()}:{folder}")
         self.front: subprocess.Popen[bytes] | None = None
+        self.front_struck = False  # it was the broker as well: what counts is the program itself
         self._children: list[subprocess.Popen[bytes]] = []
 
     # ---- starting -------------------------------------------------------------------------------
@@ -135,6 +136,7 @@ class Stage:
                 stderr=err,
             )
         self._children.append(child)
+        self.family.adopt(child.pid)
         return child
 
     # ---- looking --------------------------------------------------------------------------------
@@ -144,9 +146,17 @@ class Stage:
         assert self.front is not None, "no program was started"
         return self.front.poll()
 
+    def has_ended(self) -> bool:
+        """Tell whether the program has ended: its command, and if that was struck its process."""
+        return self.code() is not None and not (self.front_struck and self._root_lives())
+
+    def _root_lives(self) -> bool:
+        root = self.ledger.root()
+        return root is not None and any(one.pid == root for one in self.family.members())
+
     def wait_end(self, deadline: Deadline) -> bool:
-        """Wait until the program's command has ended; tell whether it has."""
-        while self.code() is None:
+        """Wait until the program has ended; tell whether it has."""
+        while not self.has_ended():
             if deadline.passed():
                 return False
             time.sleep(POLL_S)
@@ -203,6 +213,8 @@ def _strike(stage: Stage, fault: Fault, deadline: Deadline) -> None:
         victims = stage.family.named(stage.system.broker)
         if not victims:
             raise CaseFailed(f"no process with {stage.system.broker} in its command line")
+        assert stage.front is not None, "no program was started"
+        stage.front_struck = stage.front.pid in {victim.pid for victim in victims}
         for victim in victims:
             send(victim.pid, signal.SIGKILL)
     elif fault is Fault.ROOT_KILL:
@@ -275,6 +287,7 @@ def _play(stage: Stage, fault: Fault | None, limit: float) -> Cell:
     remark, before = "", None
     if fault is not None:
         _wait_for_work(stage, Deadline(began + limit))
+        stage.family.members()  # seen now, remembered when their parents are gone
         _strike(stage, fault, Deadline(began + limit))
         struck = time.monotonic()
         before = len(stage.ledger.ended())
@@ -304,7 +317,7 @@ def _cell(
     done = count(lines)
     outcome, text = Outcome.HANGS, f"no end within {limit:.0f} s"
     if ended:
-        code = stage.code()
+        code = 0 if stage.front_struck else stage.code()
         assert code is not None
         outcome, text = judge(code, stage.read("stdout"), stage.read("stderr"), stage.size.expected)
     right = outcome is Outcome.RIGHT

@@ -36,6 +36,10 @@ class Family:
         """Return this process's environment with the mark, for who is to be of the family."""
         return {**os.environ, MARK: self.mark}
 
+    def adopt(self, pid: int) -> None:
+        """Take in a process that was just started, before it can change what it looks like."""
+        self._known[pid] = psutil.Process(pid)
+
     def members(self) -> list[psutil.Process]:
         """Return the members that live now, and remember them."""
         alive = {process.pid: process for process in psutil.process_iter() if _lives(process)}

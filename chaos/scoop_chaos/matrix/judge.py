@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-LONGEST = 160
+LONGEST = 120
 
 
 class Outcome(str, Enum):

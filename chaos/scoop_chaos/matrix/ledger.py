@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """One line: a word (``root``, ``start``, ``end``), a task's number, when and in which process."""
+    """One line: ``root``, ``start`` or ``end``, a task's number, when, in which process."""
 
     word: str
     number: int

@@ -132,7 +132,16 @@ SYSTEMS = (
         PROGRAMS / "with_scoop_ft.py",
         "journal synced to disk; the launcher restarts worker, broker and root; after the death of "
         "everything `scoop-ft resume`",
-        front=lambda place: ["-m", "scoop_ft", "run", "-q", "-n", "2", "--run-dir", _run_dir(place)],
+        front=lambda place: [
+            "-m",
+            "scoop_ft",
+            "run",
+            "-q",
+            "-n",
+            "2",
+            "--run-dir",
+            _run_dir(place),
+        ],
         again=lambda place: ["-m", "scoop_ft", "resume", "-q", _run_dir(place)],
         broker="scoop_ft.broker",
         restarts_root=True,
@@ -143,9 +152,10 @@ SYSTEMS = (
         "SCOOP",
         "scoop",
         PROGRAMS / "with_scoop.py",
-        "`python -m scoop -n 2`: the root is one of the two workers; it has no settings for retries",
+        "`python -m scoop -n 2`: the root is one of the two workers; it has no settings for "
+        "retries; broker: the launcher, which runs it as a thread",
         front=lambda _: ["-m", "scoop", "-n", "2", "--quiet"],
-        broker="scoop.broker",
+        broker="-m scoop -n",
     ),
     System(
         "dask",
@@ -184,7 +194,7 @@ SYSTEMS = (
         PROGRAMS / "with_parsl.py",
         "HighThroughputExecutor, `retries=2`, no checkpoints; broker: the interchange",
         more=lambda place: [str(place.folder)],
-        broker="interchange.py",
+        broker="HTEX interchange",
     ),
     System(
         "parsl-checkpoints",
@@ -194,15 +204,15 @@ SYSTEMS = (
         "the same with `checkpoint_mode='task_exit'` and `cache=True`: results are found by "
         "function and argument",
         more=lambda place: [str(place.folder), "checkpoints"],
-        broker="interchange.py",
+        broker="HTEX interchange",
     ),
     System(
         "ipyparallel",
         "ipyparallel",
         "ipyparallel",
         PROGRAMS / "with_ipyparallel.py",
-        "`ipcluster start -n 2`, which outlives the program; load-balanced view with `retries = 2`; "
-        "broker: the controller, that is hub and schedulers",
+        "`ipcluster start -n 2`, which outlives the program; load-balanced view with "
+        "`retries = 2`; broker: the controller, that is hub and schedulers",
         more=lambda place: [str(_ipyparallel_file(place))],
         services=_ipyparallel,
         broker="ipyparallel.controller",
@@ -214,7 +224,7 @@ def versions(python: str, packages: Collection[str]) -> dict[str, str]:
     """Return the versions of those packages that an interpreter has."""
     code = (
         "import importlib.metadata as m, json, sys\n"
-        "have = {d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}\n"
+        "have = {d.metadata['Name'].lower(): d.version for d in m.distributions()}\n"
         "print(json.dumps({n: have[n] for n in sys.argv[1:] if n in have}))"
     )
     done = subprocess.run(
