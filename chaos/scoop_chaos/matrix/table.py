@@ -41,10 +41,15 @@ class MatrixTable:
     def _field(self, row: str, name: str) -> tuple[str, Outcome]:
         cell = self._measured.rows[row][name]
         if cell.outcome is not Outcome.RIGHT:
-            quoted = f" {self._footnote(cell.text)}" if cell.outcome is not Outcome.NO_SUCH else ""
-            repeated = f", {cell.again} again" if cell.again else ""
-            return f"{cell.outcome.value}{quoted}{repeated}", cell.outcome
+            return self._not_right(cell), cell.outcome
         return f"{self._right(row, name, cell)}{self._footnote(cell.remark)}", cell.outcome
+
+    def _not_right(self, cell: Cell) -> str:
+        if cell.outcome is Outcome.NO_SUCH:
+            return cell.outcome.value
+        hangs = cell.outcome is Outcome.HANGS
+        quoted = f" ({cell.text})" if hangs else f" {self._footnote(cell.text)}"
+        return cell.outcome.value + quoted + (f", {cell.again} again" if cell.again else "")
 
     def _right(self, row: str, name: str, cell: Cell) -> str:
         if row == UNDISTURBED:
