@@ -34,7 +34,7 @@ class Victim(RunProcess):
     """
 
     def __init__(self, folder: Path, run_dir: Path, prefix: Sequence[str] = ()) -> None:
-        super().__init__(folder, prefix)
+        super().__init__(folder, prefix=prefix)
         self.directory = RunDir(run_dir)
 
     # ---- looking --------------------------------------------------------------------------------

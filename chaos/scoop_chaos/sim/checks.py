@@ -115,7 +115,7 @@ class Checks:
         for peer in broker.core.peers.values():
             if peer.suspended and peer.load:
                 text = (
-                    f"{self._world.name_of(peer.session)} is stopped or silent, and keeps its work"
+                    f"{self._world.trace.name_of(peer.session)} is stopped or silent, and keeps its work"
                 )
                 self._world.violated(21, text)
         self._within_limits(broker.core)
