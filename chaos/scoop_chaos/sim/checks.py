@@ -114,10 +114,8 @@ class Checks:
             self._world.violated(_number(text), text)
         for peer in broker.core.peers.values():
             if peer.suspended and peer.load:
-                text = (
-                    f"{self._world.trace.name_of(peer.session)} is stopped or silent, and keeps its work"
-                )
-                self._world.violated(21, text)
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(21, f"{name} is stopped or silent, and keeps its work")
         self._within_limits(broker.core)
         self._blamed(broker.core)
 
