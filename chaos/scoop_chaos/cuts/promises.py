@@ -73,7 +73,9 @@ class Promises:
         if number:
             self._waiting.setdefault(one.session, {})[number] = message
             self.heard.append(Promise(one.at, one.session, message))
-        if isinstance(message, wire.Submit):
+        if isinstance(message, wire.Hello):
+            self._waiting.pop(one.session, None)  # what was not acknowledged is said again
+        elif isinstance(message, wire.Submit):
             self._submits[message.batch] = message
         elif isinstance(message, wire.End):
             self._ends.append(message)
