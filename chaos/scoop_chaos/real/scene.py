@@ -60,6 +60,8 @@ class Scene:
     ----------
     deaf : list of Harm
         The times without a broker that are not over.
+    worked : set of int
+        The pids that have noted something.
     cut : bool
         The other host cannot be reached now, in one way or both.
     """
@@ -80,6 +82,7 @@ class Scene:
         self.cut = False
         self.answered_at = 0.0
         self.dying: Dying | None = None
+        self.worked: set[int] = set()
         self._seen = 0
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -105,8 +108,15 @@ class Scene:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is broken, and the run has recovered from what was."""
-        return not self._later and not self.deaf and self.watches.recovered
+        """Whether nothing is broken, and the run has recovered from what was.
+
+        It has not before each of its workers has come up and run something.
+        """
+        calm = not self._later and not self.deaf and self.watches.recovered
+        if not calm or not self.plan.ours:
+            return calm
+        workers = self.workers()
+        return bool(workers) and self.worked.issuperset(workers)
 
     # ---- looking --------------------------------------------------------------------------------
 
@@ -122,6 +132,7 @@ class Scene:
                 self.deaf.clear()
         self.ledger.look()
         new, self._seen = self.ledger.lines[self._seen :], len(self.ledger.lines)
+        self.worked.update(line.pid for line in new)
         return self.watches.look(new, time.monotonic())
 
     def read_journal(self) -> None:

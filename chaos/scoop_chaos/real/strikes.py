@@ -54,7 +54,7 @@ def _worker_kill(scene: Scene, drawn: Drawn) -> bool:
     pid = _one(scene.workers(), drawn)
     if pid is None:
         return False
-    before, known = _crowd(scene), _pids(scene)
+    before, known = _crowd(scene), set(scene.worked)
     scene.read_journal()
     since = time.monotonic()
     if not _send(pid, signal.SIGKILL):
@@ -68,7 +68,7 @@ def _worker_term(scene: Scene, drawn: Drawn) -> bool:
     pid = _one([pid for pid in scene.workers() if not scene.is_paused(pid)], drawn)
     if pid is None:
         return False
-    before, known = _crowd(scene), _pids(scene)
+    before, known = _crowd(scene), set(scene.worked)
     since = time.monotonic()
     if not _send(pid, signal.SIGTERM):
         return False
@@ -79,10 +79,6 @@ def _worker_term(scene: Scene, drawn: Drawn) -> bool:
 
 def _crowd(scene: Scene) -> tuple[int, int]:
     return len(scene.victim.workers()), len(scene.away.workers()) if scene.away else 0
-
-
-def _pids(scene: Scene) -> set[int]:
-    return {line.pid for line in scene.ledger.lines}
 
 
 def _watch_worker(
@@ -141,7 +137,7 @@ def _worker_memory(scene: Scene, drawn: Drawn) -> bool:
     pid = _one([pid for pid in scene.workers() if not scene.is_paused(pid)], drawn)
     if memory is None or pid is None:
         return False
-    before, known = _crowd(scene), _pids(scene)
+    before, known = _crowd(scene), set(scene.worked)
     try:
         group = memory.limit(pid)
     except ProcessLookupError:
@@ -306,7 +302,7 @@ def _agent_kill(scene: Scene, drawn: Drawn) -> bool:
     scene.away.end()
     harm.until = time.monotonic() + 0.1  # its workers die by the kernel's hand
     scene.away.not_before = harm.until + drawn.lasts_s
-    known = _pids(scene)
+    known = set(scene.worked)
     works = first_line(lambda line: line.place == AWAY and line.pid not in known)
     scene.watch(drawn.fault.value, scene.away.not_before, works, needed=False)
     scene.later(LOST_S + GRACE_S, lambda: None)  # its workers count as lost only then
