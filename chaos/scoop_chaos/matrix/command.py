@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from .case import Size
 from .judge import Outcome
 from .measure import Measurement, split
+from .stage import Size
 from .systems import SYSTEMS, System
 from .table import MatrixTable, show
 

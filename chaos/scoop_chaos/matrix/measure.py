@@ -19,8 +19,9 @@ from typing import Any
 import psutil
 
 from ..faults import Fault
-from .case import Size, run_case
+from .case import run_case
 from .judge import Cell
+from .stage import Size
 from .systems import System, versions
 
 UNDISTURBED = "undisturbed"

@@ -46,10 +46,11 @@ class MatrixTable:
 
     def _not_right(self, cell: Cell) -> str:
         if cell.outcome is Outcome.NO_SUCH:
-            return cell.outcome.value
+            return str(cell.outcome.value)
         hangs = cell.outcome is Outcome.HANGS
         quoted = f" ({cell.text})" if hangs else f" {self._footnote(cell.text)}"
-        return cell.outcome.value + quoted + (f", {cell.again} again" if cell.again else "")
+        repeated = f", {cell.again} again" if cell.again else ""
+        return f"{cell.outcome.value}{quoted}{repeated}"
 
     def _right(self, row: str, name: str, cell: Cell) -> str:
         if row == UNDISTURBED:
