@@ -276,9 +276,10 @@ def worker(where: str, workers: int | None, keys: str | None) -> int:
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def chaos(script: str, args: tuple[str, ...], **options: Any) -> int:
-    """Run a script undisturbed and with kills, and say whether it is safe to resume.
+    """Rehearse a script with kills: is it safe to resume?
 
-    The script runs here, several times.  Exit code: 0 safe, 1 not safe, 2 it fails by itself.
+    The script runs here, several times: undisturbed, and while its processes are killed.  What was
+    not the same is told.  Exit code: 0 safe, 1 not safe, 2 it fails by itself.
     """
     from scoop_chaos.rehearsal.command import rehearse
 

@@ -81,8 +81,10 @@ def test_a_script_that_is_safe_to_resume(place: Place) -> None:
     assert verdict(done) == "safe to resume"
     said = " ".join(done.stdout.split())
     assert "steady.py runs 3 times" in said
-    for fault in plan.KINDS:
-        assert f"% {fault.value}" in said, f"{fault.value} did not hit: {said}"
+    hit = [fault for fault in plan.KINDS if f"% {fault.value}" in said]
+    late = [fault for fault in plan.KINDS if f"% too late ({fault.value})" in said]
+    assert {*hit, *late} == set(plan.KINDS), said
+    assert len(late) <= 1, said  # the last one, if the machine stood still at the end of round 0
     assert list(place.folder.iterdir()) == []
 
 

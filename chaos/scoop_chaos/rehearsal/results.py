@@ -49,17 +49,26 @@ def _finding(e: Evidence, name: str, members: Sequence[_Member], total: int) -> 
     seen_all = len(sample) == len(members)
     count = len(unequal) if seen_all or len(unequal) < len(sample) else len(members)
     plain = short(name, e.script)
+    least = "" if seen_all or count == len(members) else "at least "
+    distinct = {pair[0].first: pair for pair in reversed(unequal)}
+    shown = [distinct[first] for first in sorted(distinct)][:EXAMPLES]
     yield Finding(
         Weight.BUT,
         f"{plain} gives other results each time",
         f"{plain} gave other results for the same arguments: "
-        f"{'' if seen_all or count == len(members) else 'at least '}{number(count)} of "
-        f"{number(total)} compared.",
-        _examples(e, plain, unequal[:EXAMPLES]),
+        f"{least}{number(count)} of {number(total)} compared.",
+        _examples(e, plain, shown),
         f"So {plain} is not a function of its arguments. That does not harm resume, since a "
-        f"recorded result is never computed again; but no two runs have the same answer. "
-        f"{e.hint(tasks=True)} To have the same answer each time, draw from a generator made of "
-        f"the arguments, such as {GENERATOR}.",
+        "recorded result is never computed again; but no two runs have the same answer."
+        f"{_cure(e) if plain != name else ''}",
+    )
+
+
+def _cure(e: Evidence) -> str:
+    """Say what to do about a function of the script."""
+    return (
+        f" {e.hint(tasks=True)} To have the same answer each time, draw from a generator made of "
+        f"the arguments, such as {GENERATOR}."
     )
 
 
