@@ -15,6 +15,7 @@ class Fault(str, Enum):
     WORKER_KILL = "worker killed"
     WORKER_TERM = "worker told to leave"
     WORKER_STOP = "worker stopped, continued"
+    WORKER_STAYS_STOPPED = "worker stopped for good"
     WORKER_SLOW = "worker slow"
     WORKER_GONE = "worker gone for ever"
     WORKER_MEMORY = "worker out of memory"
@@ -33,6 +34,9 @@ class Fault(str, Enum):
     LAUNCHER_TERM = "launcher told to end, resumed"
     EVERYTHING_KILL = "everything killed, resumed"
     POISON = "task that kills its worker"
+
+    # machines
+    HOST_SLEEP = "machine asleep, awake"
 
     # network
     NET_DELAY = "network slow"

@@ -9,6 +9,7 @@ from scoop_journal import JournalBroken, JournalFull
 
 from scoop_ft.broker import timing
 from scoop_ft.broker.book import Book
+from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
 from scoop_ft.wire import messages as wire
 
@@ -246,6 +247,25 @@ def test_a_resumed_run_has_no_members() -> None:
     assert not rig.broker.grace_until
     assert not rig.broker.stopping
     commit_and_compare(rig)
+
+
+def test_a_failure_that_is_tried_again_leaves_no_record() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    worker.finish(worker.queue.popleft(), b"what it raised", status=int(wire.Status.RAISED))
+    rig.commit()
+    assert rig.stats["failed"] == 1
+    rig.peers.clear()
+    rig.restart(resume=True)
+    again, _worker = rig.root(), rig.worker()
+    again.submit("leaf:a")
+    rig.settle()
+    assert again.results == {0: (0, expected(b"leaf:a"))}
+    kinds = [record.kind for _, record in rig.journal.scan()]
+    assert kinds.count(Kind.RESULTS) == 1
 
 
 def test_a_full_disk_loses_nothing() -> None:

@@ -34,6 +34,7 @@ class SimJournal(MemoryJournal):
         self._clock = clock
         self._took = took
         self.syncing_until = 0.0
+        self.on_commit: Callable[[], None] = lambda: None
         self._before: tuple[dict[int, bytes], dict[bytes, bytes], int] | None = None
 
     def commit(self) -> int:
@@ -47,12 +48,22 @@ class SimJournal(MemoryJournal):
             self._before = before
             self.last_commit_seconds = self._took()
             self.syncing_until = self._clock.now + self.last_commit_seconds
+            self.on_commit()
         return last
 
     @property
     def synced_seq(self) -> int:
         """The number below which everything is on disk."""
         return self._stored.next_seq
+
+    def as_on_disk(self) -> MemoryJournal:
+        """Return what somebody who opens it after a crash at this moment finds."""
+        found = MemoryJournal(self.run)
+        stored, mine = found._stored, self._stored
+        stored.records, stored.blobs = dict(mine.records), dict(mine.blobs)
+        stored.next_seq = mine.next_seq
+        found.crash()
+        return found
 
     def undo(self) -> None:
         """The last commit was still being written when the power went: it has not happened."""
