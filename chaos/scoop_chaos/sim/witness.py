@@ -36,6 +36,7 @@ class Witness:
         self._said: dict[bytes, int] = {}  # batch -> how much its sender had heard
         self._cancels: dict[tuple[bytes, int], bytes] = {}  # session, request -> parent
         self._alone: set[bytes] = set()  # workers that try something that may kill them
+        self._turned: dict[bytes, int] = {}  # session -> the first number that was turned away
         self._new = b""  # a batch that is about to be taken in
         self._last = -1  # the journal's last number before what must not be taken in
         self._looked = -1.0
@@ -90,6 +91,10 @@ class Witness:
             self._cancels[session, message.request] = message.parent
         elif kind is wire.Hello or kind is wire.Idle:
             self._alone.discard(session)
+        if kind is wire.Hello:
+            self._turned.pop(session, None)
+        elif core.full and isinstance(message, _INTAKE):
+            self._turned.setdefault(session, message.n)
 
     def handled(self) -> None:
         """It has handled it."""
@@ -120,6 +125,8 @@ class Witness:
             self._runs_alone(session, message)
         elif kind is wire.Cancelled:
             self._is_cancelled(session, message)
+        elif kind is wire.Ack and message.n >= self._turned.get(session, message.n + 1):
+            self._world.violated(8, f"{message} covers what was turned away on a full disk")
 
     def _is_recorded(self, m: Any, frames: Sequence[Any]) -> None:
         """Results that are passed on are those that are recorded."""
@@ -140,7 +147,15 @@ class Witness:
                 elif passed != self._recorded(batch, index):
                     text = f"{batch!r}: what is passed on of task {index} is not what is recorded"
                     self._world.violated(6, text)
+                elif passed[0] == wire.Status.LOST:
+                    self._had_its_attempts(batch, index)
                 at, begin = at + 1, ends[at]
+
+    def _had_its_attempts(self, batch: Batch, index: int) -> None:
+        had, limit = batch.attempts.get(index, 0), self._core().max_attempts
+        if had < limit:
+            text = f"{batch!r}: task {index} is given up after {had} attempts of {limit}"
+            self._world.violated(19, text)
 
     def _recorded(self, batch: Batch, index: int) -> tuple[int, bytes]:
         seq = next(seq for a, b, seq, _ in batch.results if a <= index < b)
@@ -185,6 +200,9 @@ class Witness:
 
     def looked(self, now: float, before: int) -> None:
         """It has done it: who has slept meanwhile takes nobody for late."""
+        core = self._core()
+        if core.orphans and now >= core.grace_until:
+            self._world.violated(28, "messages wait for batches that nobody will send any more")
         slept, self._looked = now - self._looked, now
         if self._looked >= 0 and slept > JUMP_S and self._core().resubmitted > before:
             self._world.violated(21, f"after {slept:.1f} s asleep leases have expired")
@@ -192,6 +210,7 @@ class Witness:
     def new_broker(self) -> None:
         """A broker has begun."""
         self._alone.clear()
+        self._turned.clear()
         self._new = b""
         self._last = -1
         self._looked = -1.0

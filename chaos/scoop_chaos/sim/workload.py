@@ -170,6 +170,12 @@ def cancelled(key: str, children: tuple[Call, ...]) -> Any:
     return combined(gather(child, future) for child, future in each[1::2])
 
 
+def collapses(key: str, children: tuple[Call, ...]) -> Any:
+    """It has children, takes their results, and fails."""
+    submitted(key, children)
+    raise Boom(key)
+
+
 def generations(key: str, children: tuple[Call, ...]) -> Any:
     """Two maps, the second made of the first's results."""
     found = [expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)]
@@ -183,6 +189,7 @@ HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "poison": poison, "poison-once": poison_once, "constant": constant,
     "mapped": mapped, "submitted": submitted, "completed": completed, "first": first,
     "impatient": impatient, "cancelled": cancelled, "generations": generations,
+    "collapses": collapses,
 }  # fmt: skip
 PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
 STRICT = ("mapped", "generations")  # their children must not fail
@@ -272,7 +279,7 @@ class Author:
         key, millis = self._key(), self._time()
         dice = rng.random()
         if depth and self._left > 0 and dice < 0.3:
-            how = rng.choice(PARENTS)
+            how = rng.choice(PARENTS if strict else (*PARENTS, "collapses"))
             return key, millis, how, self._children(how, depth - 1)
         if self._poison and not strict and dice < 0.4:
             return key, millis, rng.choice(("poison", "poison-once")), ()
