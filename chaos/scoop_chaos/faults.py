@@ -15,6 +15,7 @@ class Fault(str, Enum):
     WORKER_KILL = "worker killed"
     WORKER_TERM = "worker told to leave"
     WORKER_STOP = "worker stopped, continued"
+    WORKER_STAYS_STOPPED = "worker stopped for good"
     WORKER_SLOW = "worker slow"
     WORKER_GONE = "worker gone for ever"
     WORKER_MEMORY = "worker out of memory"

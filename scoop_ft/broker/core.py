@@ -132,7 +132,7 @@ class Broker:
         ProtocolError
             This message makes no sense from this session; nothing was changed.
         """
-        self.now = now
+        timing.pass_to(self, now)
         peer = self.peers.get(session)
         if type(message) is wire.Hello:
             self.refused.discard(session)
@@ -158,7 +158,7 @@ class Broker:
 
     def on_disconnect(self, session: bytes, now: float) -> None:
         """A session cannot be reached."""
-        self.now = now
+        timing.pass_to(self, now)
         peer = self.peers.get(session)
         if peer is None or not peer.connected:
             return

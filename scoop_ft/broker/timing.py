@@ -29,11 +29,7 @@ JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
 
 def on_tick(b: Broker, now: float) -> None:
     """Look at everything that may be due."""
-    slept = now - b.now
-    b.now = now
-    if slept > JUMP_S:
-        _renew(b, now, slept)
-        return
+    pass_to(b, now)
     if b.grace_until:
         if not b.expected and b.root and b.agents_heard:
             b.grace_until = min(b.grace_until, now + REUNION_S)
@@ -52,6 +48,14 @@ def on_tick(b: Broker, now: float) -> None:
             finish_cancel(b, number)
 
 
+def pass_to(b: Broker, now: float) -> None:
+    """It is now so late: whatever comes in says so first."""
+    slept = now - b.now
+    b.now = now
+    if slept > JUMP_S:
+        _renew(b, now, slept)
+
+
 def _renew(b: Broker, now: float, slept: float) -> None:
     """The clock jumped (a laptop that slept, a stopped broker): leases are renewed, not expired."""
     for peer in b.peers.values():
@@ -59,6 +63,8 @@ def _renew(b: Broker, now: float, slept: float) -> None:
         peer.recall_sent += slept
         if not peer.connected:
             peer.lost_at = now
+    for request in b.cancels.values():
+        request.deadline += slept
     if b.grace_until:
         b.grace_until += slept
 

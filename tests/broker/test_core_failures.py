@@ -194,6 +194,20 @@ def test_a_jump_of_the_clock_expires_nothing() -> None:
     assert rig.stats["running"] == 1
 
 
+def test_a_jump_of_the_clock_is_seen_though_a_message_is_handled_first() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    rig.now += 3600
+    root.submit("leaf:b")  # it was in the socket when the machine woke up
+    rig.broker.on_tick(rig.now)
+    assert rig.stats["running"] == 1
+    assert rig.stats["resubmitted"] == 0
+    assert not rig.broker.peers[worker.session].suspended
+
+
 def test_a_lost_worker_keeps_what_it_runs_while_its_agent_sees_it_alive() -> None:
     rig = Rig()
     root, agent = rig.root(), rig.agent()

@@ -13,15 +13,25 @@ from scoop_ft.broker.content import Content
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.records import Kind
-from scoop_ft.broker.tasks import DONE, FAILED, Batch
+from scoop_ft.broker.tasks import DONE, FAILED, QUEUED, UNFINISHED, Batch
 from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.payload import load
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
+from ..faults import Fault
+from .books import differences
+
 if TYPE_CHECKING:
     from .world import World
 
+#: Faults that leave every worker alone: it goes on, says what it holds, and gives no work up.
+_CALM = frozenset({Fault.DISK_SLOW, Fault.CLOCK_JUMP, Fault.CLOCK_SKEW, Fault.WORKER_SLOW})
+BROKERS = _CALM | {Fault.BROKER_KILL, Fault.BROKER_DOWN, Fault.BROKER_TERM, Fault.DISK_SYNC}
+OTHERS = _CALM | {
+    Fault.BROKER_STOP, Fault.ROOT_KILL, Fault.ROOT_STOP, Fault.ROOT_REORDERED, Fault.NET_DELAY,
+    Fault.NET_LOSS, Fault.NET_REORDER,
+}  # fmt: skip
 HEADERS = 64  # as many decoded headers as a broker keeps
 SLACK = 64  # messages and requests that may wait for something in so small a world
 
@@ -39,12 +49,14 @@ class Checks:
         self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
         self.deaths: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
+        self._of_root = {call[0] for phase in world.plan.program for call in phase[3]}
 
     # ---- acknowledged is synced ------------------------------------------------------------
 
     def new_broker(self) -> None:
         """Nobody has told this one anything."""
         self._at_hand = None
+        self._world.witness.new_broker()
         self._needs.clear()
         self._passed_on.clear()
 
@@ -62,12 +74,14 @@ class Checks:
             session, n = self._at_hand
             self._needs.setdefault(session, []).append((n, self._world.journal.last_seq))
             self._at_hand = None
+        self._world.witness.handled()
 
     def sends(self, session: bytes, message: Any) -> None:
         """The broker sends something."""
         self.handled()
         kind = type(message)
         if kind is wire.Ack:
+            self._is_settled(session, message)
             waiting = self._needs.get(session, [])
             self._synced([seq for n, seq in waiting if n <= message.n], session, message)
             self._needs[session] = [each for each in waiting if each[0] > message.n]
@@ -77,6 +91,14 @@ class Checks:
             self._synced(self._passed_on.get(session, [])[: message.delivered], session, message)
         elif kind is wire.Welcome:
             self._passed_on.pop(session, None)
+
+    def _is_settled(self, session: bytes, m: Any) -> None:
+        """Nothing is acknowledged that still waits for its batch."""
+        broker = self._world.broker
+        peer = broker.core.peers.get(session) if broker is not None else None
+        if peer is not None and any(n <= m.n for n in peer.unsettled):
+            name = self._world.trace.name_of(session)
+            self._world.violated(8, f"{m} to {name}, whose {min(peer.unsettled)} waits")
 
     def _synced(self, needed: list[int], session: bytes, message: Any) -> None:
         durable = self._world.journal.synced_seq
@@ -100,8 +122,24 @@ class Checks:
             return
         for text in violations(broker.core):
             self._world.violated(_number(text), text)
+        for peer in broker.core.peers.values():
+            if peer.suspended and peer.load:
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(21, f"{name} is stopped or silent, and keeps its work")
+        self._asked_for(broker.core)
         self._within_limits(broker.core)
         self._blamed(broker.core)
+
+    def _asked_for(self, core: Broker) -> None:
+        """Who waits is told in the end, and what is queued is somebody's child."""
+        for peer in core.peers.values():
+            if peer.connected and peer.settled() > peer.acked and peer.session not in core._ack_due:
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(9, f"{name} waits for an acknowledgement that will not come")
+        for batch in core.book.batches.values():
+            for index, ordinal in enumerate(batch.places or ()):
+                if ordinal < 0 and batch.state[index] == QUEUED:
+                    self._world.violated(18, f"{batch!r}: task {index} is queued, nobody's child")
 
     def _within_limits(self, core: Broker) -> None:
         sizes = {
@@ -121,6 +159,12 @@ class Checks:
                 if attempts > deaths:
                     text = f"{batch!r}: task {index} is blamed {attempts} times, died {deaths}"
                     self._world.violated(20, text)
+                limit = core.max_attempts
+                if attempts >= limit and batch.state[index] in UNFINISHED:
+                    text = (
+                        f"{batch!r}: task {index} is blamed {attempts} times, {limit} are allowed"
+                    )
+                    self._world.violated(19, text)
 
     # ---- over the death of a broker --------------------------------------------------------
 
@@ -128,8 +172,11 @@ class Checks:
         """A crash at this instant would leave this on disk: it opens, and nothing is missing."""
         self._commits += 1
         live = self._world.broker
-        if live is None or not live.alive or self._commits % self._world.plan.look_every:
-            return
+        every = self._world.plan.look_every // 3 or 1
+        if live is not None and live.alive and self._commits % every == 0:
+            self._reopen(live.core)
+
+    def _reopen(self, live: Broker) -> None:
         journal = self._world.journal.as_on_disk()
         again = Broker(journal, "a-run", max_attempts=self._world.plan.max_attempts, incarnation=2)
         again.recover(journal.scan(), resume=False, now=0.0)
@@ -141,7 +188,9 @@ class Checks:
                 name = decode_header(record.header, wire.Results).batch
                 if name not in again.book.batches:
                     self._world.violated(7, f"record {seq} holds results of a batch that is not")
-        self._compare_books(live.core.book, self._world.journal.synced_seq, again, resume=False)
+        for text in differences(live.book, again.book):
+            self._world.violated(10, f"after a crash at this commit: {text}")
+        self._compare_books(live.book, self._world.journal.synced_seq, again, resume=False)
 
     def compare(self, before: Book, synced: int, after: Broker, *, resume: bool) -> None:
         """What was recorded and synced is recorded still, and is the same."""
@@ -175,12 +224,26 @@ class Checks:
     def resumed(self, core: Broker) -> None:
         """Everybody of before is gone: what is recorded now is never to be computed again."""
         self.recorded = set(_done_keys(core))
+        for batch in core.book.batches.values():
+            if FAILED in batch.state or batch.attempts:
+                self._world.violated(19, f"{batch!r} has failures or crashes of before the resume")
 
     def began(self, key: str) -> None:
         """A task has begun somewhere."""
         self.executed[key] += 1
         if key in self.recorded and self._world.names_tasks():
             self._world.violated(29, f"{key} was recorded before the resume, and begins again")
+        if self.executed[key] > 1 and key in self._of_root and self._quiet():
+            self._world.violated(31, f"{key} begins again, though nobody who ran it was disturbed")
+
+    def _quiet(self) -> bool:
+        """Have all workers been left alone so far, so that nothing that ran is run again?
+
+        A broker that dies while the root is away may take along what is in no journal yet.
+        """
+        struck = self._world.struck
+        quiet = BROKERS.issuperset(struck) or OTHERS.issuperset(struck)
+        return quiet and not self.deaths and self._world.names_tasks()
 
     def died(self, task: bytes) -> None:
         """A worker died running a task."""

@@ -58,7 +58,7 @@ class SimRoot:
         self.session = Session(world.new_session(), "root", "home")
         connection = Connection(world.network, "home", lambda: self.link.arrived())
         self.link: SimLink = SimLink(
-            process, self.session, connection, lambda: self.runtime.flush_open()
+            process, self.session, connection, lambda: self.runtime.flush_open(), world.witness
         )
         self.runtime = RootRuntime(self.session, self.link)  # type: ignore[arg-type]
         process.runtime = self.runtime
@@ -95,7 +95,9 @@ class SimWorker:
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
         connection = Connection(world.network, agent.host, lambda: self.link.arrived())
-        self.link: SimLink = SimLink(process, self.session, connection, self.session.flush)
+        self.link: SimLink = SimLink(
+            process, self.session, connection, self.session.flush, world.witness
+        )
         self.crew: Crew | None = None
         self.leaves_until = 0.0
         world.processes.append(process)
@@ -209,7 +211,12 @@ class SimAgent:
         if self.frozen:
             self._missed = True
             return
-        now = self.time()
+        try:
+            self._look(self.time())
+        except Exception as error:  # noqa: BLE001 - whatever ends an agent is a defect
+            self.world.defect(self.name, error)
+
+    def _look(self, now: float) -> None:
         while (found := self.connection.receive()) is not None:
             self._do(self.agent.received(decode_from_broker(*found), now))
         if self.connection.ended():

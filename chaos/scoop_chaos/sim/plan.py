@@ -16,7 +16,7 @@ from .workload import Author, Program, without
 #: How likely each kind is, when it is one of those that a seed allows.
 KINDS: Final[dict[Fault, int]] = {
     Fault.WORKER_KILL: 6, Fault.WORKER_TERM: 3, Fault.WORKER_STOP: 4, Fault.WORKER_SLOW: 1,
-    Fault.WORKER_GONE: 1, Fault.BROKER_KILL: 6, Fault.BROKER_DOWN: 2, Fault.BROKER_STOP: 3,
+    Fault.WORKER_GONE: 3, Fault.BROKER_KILL: 6, Fault.BROKER_DOWN: 2, Fault.BROKER_STOP: 3,
     Fault.BROKER_TERM: 2, Fault.ROOT_KILL: 5, Fault.ROOT_STOP: 2, Fault.ROOT_REORDERED: 2,
     Fault.ROOT_EDITED: 2, Fault.AGENT_KILL: 2, Fault.AGENT_STOP: 2, Fault.LAUNCHER_KILL: 3,
     Fault.EVERYTHING_KILL: 2, Fault.NET_DELAY: 2, Fault.NET_LOSS: 5, Fault.NET_REORDER: 2,
@@ -76,14 +76,14 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
     rng = Random(seed)
     poison = rng.random() < 0.15
     tasks = rng.choice((2, 3, 4, 4, 6, 6, 8, 8, 12, 24))
-    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0)))
+    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0, 400.0)))
     plan = Plan(
         seed=seed,
         program=author.program(),
         tasks=author.keys,
         max_attempts=3 if poison else 1000,
         workers=rng.choice((1, 2, 2, 3)),
-        remote_workers=rng.choice((0, 0, 0, 1, 2)),
+        remote_workers=rng.choice((0, 0, 1, 1, 2)),
         latency_s=rng.choice((0.00005, 0.0002, 0.002, 0.02)),
         sync_s=rng.choice((0.0001, 0.002, 0.02)),
         start_s=rng.choice((0.01, 0.1)),
@@ -103,13 +103,13 @@ def _strikes(rng: Random, *, remote: bool) -> list[Strike]:
     kinds = rng.sample(possible, rng.choice((1, 2, 3, 5, len(possible))))
     weights = [KINDS[kind] for kind in kinds]
     strikes = []
-    for number in range(rng.choice((0, 1, 1, 2, 2, 3, 4, MOST_FAULTS))):
+    for number in range(rng.choice((0, 1, 2, 2, 3, 4, 6, MOST_FAULTS))):
         by_event = rng.random() < 0.7
         strikes.append(
             Strike(
                 number=number,
                 fault=rng.choices(kinds, weights)[0],
-                event=int(10 ** rng.uniform(1.0, 3.0)) if by_event else 0,
+                event=int(10 ** rng.uniform(1.0, 2.6)) if by_event else 0,
                 time=rng.random() * rng.choice((0.1, 0.5, 3.0)),
                 seconds=rng.choice((0.01, 0.1, 0.5, 2.5, 6.0)) * (0.5 + rng.random()),
                 draw=rng.getrandbits(32),

@@ -22,6 +22,7 @@ Call = tuple[str, float, str, tuple[Any, ...]]  # key, milliseconds, how, childr
 Program = tuple[Call, ...]
 
 CONST = "a-constant"
+ROOT = "the-number-of-the-root"  # a constant that each run of the script sets anew
 
 
 class Boom(Exception):
@@ -44,19 +45,24 @@ class Blob:
         return f"Blob({zlib.crc32(self.data)})"
 
 
-def node(call: Call, blob: Blob | None = None) -> tuple[str, Any]:
-    """Do what a call says; return its key and a value made of its children's results."""
+def node(call: Call, blob: Blob | None = None) -> tuple[str, Any, int]:
+    """Do what a call says; return its key, a value made of its children's results, and a number.
+
+    The number is another one each time: whoever looks at the bytes sees which of several runs of a
+    task a result is of.  No value is made of it.
+    """
     key, millis, how, children = call
     if blob is not None and blob.data != blob_of(call).data:
         stage.wrong(f"{key} was given the buffers of another call")
-    stage.begin(key)
+    number = stage.begin(key)
     stage.work(millis / 1000)
-    return key, HOW[how](key, children)
+    return key, HOW[how](key, children), number
 
 
-def edited_node(call: Call, blob: Blob | None = None) -> tuple[str, Any]:
-    """The same task after somebody has edited it."""
-    return node(call, blob)
+def edited_node(call: Call, blob: Blob | None = None) -> tuple[str, Any, int]:
+    """The same task after somebody has edited it: it returns something else."""
+    key, value, number = node(call, blob)
+    return key, ("edited", value), number
 
 
 def blob_of(call: Call) -> Blob:
@@ -92,19 +98,21 @@ def poison_once(key: str, children: tuple[Call, ...]) -> Any:
 
 def constant(key: str, children: tuple[Call, ...]) -> Any:
     """It needs what the script has shared."""
+    if shared.get_const(ROOT) < 0:
+        stage.wrong(f"{key} was given a constant that nobody has set")
     return shared.get_const(CONST)
 
 
 def mapped(key: str, children: tuple[Call, ...]) -> Any:
     """One map."""
     return combined(
-        expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)
+        expect(c, r) for c, r in zip(children, futures.map(function_of(key), children), strict=True)
     )
 
 
 def submitted(key: str, children: tuple[Call, ...]) -> Any:
     """One submit each, results in order."""
-    each = [futures.submit(function_of(child), *arguments_of(child)) for child in children]
+    each = [futures.submit(function_of(key, child[0]), *arguments_of(child)) for child in children]
     return combined(gather(child, future) for child, future in zip(children, each, strict=True))
 
 
@@ -149,6 +157,10 @@ def impatient(key: str, children: tuple[Call, ...]) -> Any:
 def cancelled(key: str, children: tuple[Call, ...]) -> Any:
     """Give every second child up; whether that came in time is nobody's business."""
     each = [(child, futures.submit(node, child)) for child in children]
+    dice = zlib.crc32(key.encode()) % 6
+    stage.work(dice * 0.002)  # some have begun,
+    if dice % 2 and len(each) > 2:
+        futures.wait([each[1][1]])  # and some are with a worker, in front of which others stand
     for child, future in each[::2]:
         if future.cancel():
             if not future.cancelled():
@@ -158,11 +170,18 @@ def cancelled(key: str, children: tuple[Call, ...]) -> Any:
     return combined(gather(child, future) for child, future in each[1::2])
 
 
+def collapses(key: str, children: tuple[Call, ...]) -> Any:
+    """It has children, takes their results, and fails."""
+    submitted(key, children)
+    raise Boom(key)
+
+
 def generations(key: str, children: tuple[Call, ...]) -> Any:
     """Two maps, the second made of the first's results."""
     found = [expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)]
     after = tuple((f"{k}.g", 0.3, "leaf", ()) for k, _ in found)
-    return combined([*found, *futures.map(node, after)])
+    found += [expect(c, r) for c, r in zip(after, futures.map(node, after), strict=True)]
+    return combined(found)
 
 
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
@@ -170,14 +189,15 @@ HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "poison": poison, "poison-once": poison_once, "constant": constant,
     "mapped": mapped, "submitted": submitted, "completed": completed, "first": first,
     "impatient": impatient, "cancelled": cancelled, "generations": generations,
+    "collapses": collapses,
 }  # fmt: skip
 PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
 STRICT = ("mapped", "generations")  # their children must not fail
 
 
-def function_of(child: Call) -> Callable[[Call], Any]:
-    """Return the function of a call: the edited one where somebody has edited it."""
-    return edited_node if child[0].endswith("!") else node
+def function_of(*keys: str) -> Callable[..., Any]:
+    """Return what somebody calls: the edited function where he, or the call, was edited."""
+    return edited_node if any(key.endswith("!") for key in keys) else node
 
 
 def arguments_of(child: Call) -> tuple[Any, ...]:
@@ -199,10 +219,10 @@ def gather(child: Call, future: Any) -> Any:
 
 
 def expect(child: Call, got: Any) -> Any:
-    """Check that a result is that of its task."""
+    """Check that a result is that of its task; return what counts of it."""
     if got[0] != child[0]:
         stage.wrong(f"{child[0]} was given the result of {got[0]}")
-    return got
+    return got[:2]
 
 
 def combined(found: Iterable[Any]) -> int:
@@ -212,7 +232,7 @@ def combined(found: Iterable[Any]) -> int:
 
 def script(program: Program) -> Any:
     """What the root runs."""
-    shared.set_const(**{CONST: 17})
+    shared.set_const(**{CONST: 17, ROOT: stage.root()})
     found = []
     for key, millis, how, children in program:
         stage.work(millis / 1000)
@@ -259,7 +279,7 @@ class Author:
         key, millis = self._key(), self._time()
         dice = rng.random()
         if depth and self._left > 0 and dice < 0.3:
-            how = rng.choice(PARENTS)
+            how = rng.choice(PARENTS if strict else (*PARENTS, "collapses"))
             return key, millis, how, self._children(how, depth - 1)
         if self._poison and not strict and dice < 0.4:
             return key, millis, rng.choice(("poison", "poison-once")), ()
@@ -277,10 +297,13 @@ class Author:
 
 
 def edit(program: Program, rng: Random) -> Program:
-    """Change one call, or the code it calls: somebody has edited the script."""
+    """Change one call, or the code that a phase calls: somebody has edited the script."""
     phases = list(program)
     at = rng.randrange(len(phases))
     key, millis, how, children = phases[at]
+    if rng.random() < 0.5:
+        phases[at] = (key + "!", millis, how, children)
+        return tuple(phases)
     place = rng.randrange(len(children))
     old = children[place]
     new = (old[0] + "!", *old[1:])

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from scoop_journal import JournalBroken
 
+from ..faults import Fault
 from ..violations import LIVENESS, Violation
 from . import inject, stage, stand_ins
 from .answers import has_twins, serially
@@ -24,10 +25,12 @@ from .peers import SimAgent, SimRoot, SimWorker
 from .plan import Plan, Strike
 from .process import Process
 from .trace import Trace
+from .witness import Witness
 from .workload import Program, script
 
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
 MOST_EVENTS: Final = 100_000
+DEFECT: Final = 27  # our own code ends by no error of its own: users' runs elsewhere
 ROOT_PATIENCE_S: Final = 2.0  # as long as the launcher's
 HOSTS: Final = ("home", "afar")
 
@@ -75,6 +78,7 @@ class World:
         self.clocks = {host: HostClock(self.clock, 100.0) for host in HOSTS}
         self.violations: list[Violation] = []
         self.checks = Checks(self)
+        self.witness = Witness(self)
         self.journal.on_commit = self.checks.committed
         self.broker: SimBroker | None = None
         self.root: SimRoot | None = None
@@ -83,9 +87,10 @@ class World:
         self.processes: list[Process] = []
         self.edited = False  # an edited parent's children are new, though their keys are not
         self._sessions = 0
-        self._roots = 0
+        self.roots = 0
         self._answers: dict[str, Any] = {}
         self._dead_once: set[str] = set()
+        self.struck: set[Fault] = set()
         self._pending = 0  # faults that have not ended
         self._calm_since = 0.0
         self._over = False
@@ -143,6 +148,9 @@ class World:
             self.journal.crash()
             self.later(0.3, lambda: self.start_broker(resume=resume))
             return
+        except Exception as error:  # noqa: BLE001 - whatever keeps a broker from starting
+            self.defect("broker", error)
+            return
         self.trace("broker", "starts", f"incarnation {self.broker.core.incarnation}")
         self.broker.pace = self.plan.pace
         if before is not None:
@@ -152,9 +160,9 @@ class World:
 
     def start_root(self) -> None:
         """Start the script, once more."""
-        self._roots += 1
+        self.roots += 1
         program = self.program
-        self.root = SimRoot(self, self._roots, lambda: script(program))
+        self.root = SimRoot(self, self.roots, lambda: script(program))
         self.root.program = program
         self.trace.names[self.root.session.session] = self.root.name
         self.processes.append(self.root.process)
@@ -225,24 +233,25 @@ class World:
         if root is not self.root:
             return
         if root.process.failure is not None:
-            self.violated(27, f"{root.name} failed: {root.process.failure!r}")
+            self.defect(root.name, root.process.failure)
         self.root = None
         self.later(0.1, self._root_again)
 
     def worker_ended(self, worker: SimWorker, task: bytes, *, crashed: bool) -> None:
         """A worker's process has ended."""
         if worker.process.failure is not None:
-            self.violated(27, f"{worker.name} failed: {worker.process.failure!r}")
+            self.defect(worker.name, worker.process.failure)
         if crashed and task:
             self.checks.died(task)
         self.trace(worker.name, "dies" if crashed else "leaves", task.hex()[-12:])
 
     # ---- what tasks do ---------------------------------------------------------------------
 
-    def began(self, process: Process, key: str) -> None:
-        """A task begins."""
+    def began(self, process: Process, key: str) -> int:
+        """A task begins; return for the how many-th time."""
         self.trace(process.name, "begins", key)
         self.checks.began(key)
+        return self.checks.executed[key]
 
     def names_tasks(self) -> bool:
         """Does a key name one task, so that it must not be computed again once recorded?"""
@@ -288,6 +297,7 @@ class World:
         self.trace(root.name, "ends", "")
         if self.root is root:
             self.checks.look()
+            self.witness.ends(root.session)
             self._over = True
 
     def finished(self, agent: SimAgent, reason: str) -> None:
@@ -300,6 +310,10 @@ class World:
         if agent is self.home:
             self.checks.look()
             self._over = True
+
+    def defect(self, name: str, error: BaseException) -> None:
+        """A process has ended by an error of its own."""
+        self.violated(DEFECT, f"{name} failed: {error!r}")
 
     def violated(self, invariant: int, text: str) -> None:
         """Something did not hold."""
@@ -342,6 +356,7 @@ class World:
     def _strike(self, each: Strike) -> None:
         self._calm_since = self.clock.now
         self._struck.append(each)
+        self.struck.add(each.fault)
         self.trace("FAULT", "", str(each))
         inject.strike(self, each)
 
