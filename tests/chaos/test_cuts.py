@@ -75,10 +75,13 @@ def test_an_acknowledgement_before_the_sync_is_found(
 def test_a_meta_page_that_is_not_synced_loses_the_last_transaction(
     recording: Recording, tmp_path: Path, where: Places
 ) -> None:
-    """The journal opened with ``metasync=False``: exactly the last transaction, and no damage."""
+    """The journal opened with ``metasync=False``: exactly the last transaction, and no damage.
+
+    Where the last one is the one that makes it a journal, it is none.
+    """
     tally = cuts_of(recording, 60, tmp_path, where, Lie.META)
     assert tally.fates[Fate.LOST] > 10
-    assert tally.fates.keys() == {Fate.WHOLE, Fate.LOST}
+    assert tally.fates.keys() <= {Fate.WHOLE, Fate.LOST, Fate.FOREIGN}
     assert tally.beyond.keys() <= {-1, 0, 1}
 
 
@@ -88,7 +91,7 @@ def test_a_disk_that_syncs_nothing_is_found(
 ) -> None:
     """The journal opened with ``sync=False``."""
     tally = cuts_of(recording, 60, tmp_path, where, Lie.ALL)
-    assert tally.fates[Fate.DAMAGED] > 20
+    assert tally.fates[Fate.DAMAGED] + tally.fates[Fate.FOREIGN] > 20
     assert tally.found
 
 
@@ -145,7 +148,7 @@ def test_the_command_says_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert "everything held" in sound.output
     assert sound.exit_code == 0
     lying = CliRunner().invoke(command, ["--cuts", "40", "--seed", "5", "--lying"])
-    assert Fate.DAMAGED.value in lying.output
+    assert "it is refused" in lying.output
     assert "not everything held" in lying.output
     assert lying.exit_code == 1
 

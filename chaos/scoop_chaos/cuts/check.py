@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from scoop_journal import Journal, JournalError, Record
+from scoop_journal import Journal, JournalDamaged, JournalError, Record
 
 from scoop_chaos.violations import Violation
 from scoop_ft.broker.__main__ import INCARNATION
@@ -35,6 +35,7 @@ class Fate(str, Enum):
     WHOLE = "all that must be there is there"
     LOST = "something acknowledged is gone"
     DAMAGED = "it is refused as damaged"
+    FOREIGN = "it is refused as no journal: what made it one is gone"
     MIXED = "it holds what it never held"
     UNSOUND = "its state does not hold together"
 
@@ -91,7 +92,9 @@ class Checker:
         try:
             journal = Journal.open(self._folder, reserve_bytes=0)
         except JournalError as error:
-            return Outcome(Fate.DAMAGED, [Violation(VERIFIED, str(error))])
+            damaged = isinstance(error, JournalDamaged)
+            fate = Fate.DAMAGED if damaged else Fate.FOREIGN
+            return Outcome(fate, [Violation(VERIFIED, str(error))])
         with journal:
             return self._open(journal, at, resume)
 
