@@ -64,13 +64,6 @@ QUEUEING = (
         "pass",
     ),
     Mutant(
-        "recall-too-early",
-        "What was given this moment is asked back before it can begin.",
-        f"{_DISPATCH}._run",
-        "max(peer.recall_at, broker.now + SETTLE_S)",
-        "0.0",
-    ),
-    Mutant(
         "function-sent-once-for-ever",
         "A function counts as sent though the connection that carried it broke.",
         f"{_PARENT}:_admit",
@@ -269,13 +262,6 @@ SYNCING = (
         f"{_CORE}.on_room",
         "self.send(session, wire.Unknown())",
         "pass",
-    ),
-    Mutant(
-        "record-dropped-too-early",
-        "Records are deleted as soon as nothing needs them, messages on their way included.",
-        f"{_CORE}.record_results",
-        "self._take_back_dropped()",
-        "self._take_back_dropped(); self.drop_records()",
     ),
     Mutant(
         "record-never-dropped",

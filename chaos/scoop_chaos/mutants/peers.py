@@ -191,25 +191,11 @@ WORKERS = (
         "return scope is None or scope.alive",
     ),
     Mutant(
-        "waits-with-its-piece",
-        "A task that waits keeps the tasks behind it from being run.",
-        f"{_CREW}._park",
-        "self.session.queue.give_back(runner.piece)",
-        "pass",
-    ),
-    Mutant(
         "abandoned-goes-on-waiting",
         "A waiting task that nobody wants any more is not ended.",
         f"{_CREW}._abandon_task",
         "runner.abandoned = True  # one that runs now sees it when it next waits",
         "pass",
-    ),
-    Mutant(
-        "leaves-with-its-queue",
-        "A worker that leaves hands nothing back.",
-        f"{_WORKER}.leave",
-        "self.say(wire.Returned(0, spans)",
-        "self.say(wire.Returned(0, [])",
     ),
 )
 

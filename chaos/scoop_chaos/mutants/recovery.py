@@ -48,20 +48,6 @@ REPLAYING = (
         "pool = {}",
     ),
     Mutant(
-        "said-again-is-new",
-        "A call that is said again, in a batch of another name, is recorded as another call.",
-        f"{_REPLAY}:_match_by_ordinal",
-        "again.append((a + shift, z + shift, older, a))",
-        "pass",
-    ),
-    Mutant(
-        "batch-said-again-is-new",
-        "A batch that is said again after a reconnect is recorded once more.",
-        f"{_PARENT}:on_submit",
-        "if m.batch in b.book.batches:",
-        "if False:",
-    ),
-    Mutant(
         "said-again-is-not-served",
         "A batch that is said again is known, and its results are not sent again.",
         f"{_PARENT}:_serve_again",
@@ -205,13 +191,6 @@ RECORDING = (
         "self._dropped.append(older)",
         "self._dropped.append((seq, 1 + len(m.buffers)))",
     ),
-    Mutant(
-        "recovered-parents-run",
-        "A restarted broker takes all parents for running, without being told.",
-        "scoop_ft.broker.core:Broker.recover",
-        "family.unclaim()",
-        "pass",
-    ),
 )
 
 JOURNAL = (
@@ -231,12 +210,12 @@ JOURNAL = (
         "self._store(staging)",
     ),
     Mutant(
-        "commit-is-not-atomic",
-        "Of a commit that finds no room the records are written and the deletions are not.",
+        "deletions-go-first",
+        "A commit that finds no room writes its deletions, and not what made them right.",
         f"{_MEMORY}._store",
         "if staging.bytes > self.free_bytes():",
-        "self._stored.records.update(staging.records)\n    "
-        "if staging.bytes > self.free_bytes() + staging.bytes:",
+        "for start, stop in staging.deletions:\n        self._delete(start, stop)\n    "
+        "if staging.bytes > self.free_bytes():",
     ),
     Mutant(
         "deletes-the-next-one",

@@ -201,6 +201,8 @@ class Witness:
     def looked(self, now: float, before: int) -> None:
         """It has done it: who has slept meanwhile takes nobody for late."""
         core = self._core()
+        if core.bad_messages:
+            self._world.violated(24, f"{core.bad_messages} messages of our own are malformed")
         if core.orphans and now >= core.grace_until:
             self._world.violated(28, "messages wait for batches that nobody will send any more")
         slept, self._looked = now - self._looked, now
