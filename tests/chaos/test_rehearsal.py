@@ -242,6 +242,16 @@ def test_moments_of_long_tasks_are_times() -> None:
     assert timeline.since(2) is None
 
 
+def test_moments_among_tasks_that_were_seen_at_once_are_numbers() -> None:
+    timeline = plan.Timeline()
+    timeline.note(0.001, 1000)  # all of it within one look
+    assert timeline.at(0.0) == (0, 0.0)
+    tasks, wait_s = timeline.at(0.25)
+    assert abs(tasks - 250) <= 1
+    assert wait_s == 0.0
+    assert {strike.tasks for strike in plan.draw(random.Random(1), timeline)} <= set(range(1000))
+
+
 def rows(calls: str, results: str = "") -> Table:
     """Make a table with a task a letter; a capital letter in ``results`` is another result."""
     letters = zip(calls, results or calls, strict=True)

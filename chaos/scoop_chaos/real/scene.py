@@ -19,13 +19,13 @@ import psutil
 from scoop_ft.launch.status import ask
 
 from ..faults import Fault
-from .account import Harm, Story
 from .disk import SmallDisk
 from .ledger import Ledger, Line
 from .plan import TrialPlan
 from .recorded import Looker
 from .recovery import Sign, Watches
 from .stage import Stage
+from .story import Harm, Story
 from .victim import Away, Victim
 
 PROBE_S: Final = 0.02  # between two questions to a broker that does not answer yet

@@ -5,6 +5,7 @@ Also the campaign's folder, and what its trials share: the janitor, the network,
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from .janitor import Janitor
 from .memory import MemoryLimits
 from .network import Network
 
-NETWORK: Final = (Fault.NET_CUT, Fault.NET_ONE_WAY, Fault.AGENT_KILL, Fault.AGENT_STOP)
+NETWORK: Final = (Fault.NET_CUT, Fault.NET_ONE_WAY, Fault.AGENT_KILL)
 
 
 class Stage:
@@ -54,16 +55,16 @@ class Stage:
         try:
             self.network = Network(self.janitor)
         except OSError as error:
-            self.missing.update(dict.fromkeys(NETWORK, f"no second host: {error}"))
+            self.missing.update(dict.fromkeys(NETWORK, f"no second host: {_one_line(error)}"))
         try:
             self.memory = MemoryLimits(self.janitor)
         except OSError as error:
-            self.missing[Fault.WORKER_MEMORY] = str(error)
+            self.missing[Fault.WORKER_MEMORY] = _one_line(error)
         try:
             SmallDisk(self.janitor, self.folder / "probe", 1).unmount()
             self.has_small_disks = True
         except OSError as error:
-            self.missing[Fault.DISK_FULL] = f"no small file system: {error}"
+            self.missing[Fault.DISK_FULL] = f"no small file system: {_one_line(error)}"
 
     def __enter__(self) -> Stage:
         return self
@@ -77,6 +78,8 @@ class Stage:
         # The last said is the first removed: what is on it must go before the folder does.
         self.janitor.finish()
         if not self.keep:
-            import shutil
-
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _one_line(error: OSError) -> str:
+    return " ".join(str(error).split())

@@ -22,7 +22,7 @@ import scoop_journal
 from ..faults import Fault
 from ..runs import COMMAND, RunFailed, is_gone
 from ..violations import LIVENESS, Violation
-from .account import Account, replays, settle
+from .account import Account, settle
 from .disk import SmallDisk
 from .ledger import ROOT
 from .network import ADDRESS, AWAY, HOME
@@ -31,6 +31,7 @@ from .recovery import Times, first_line
 from .scene import Scene
 from .stage import Stage
 from .strikes import strike
+from .verdict import of_answer, of_journal, write_story
 from .victim import Away, Victim
 
 LOOK_S: Final = 0.004
@@ -118,7 +119,7 @@ class Trial:
             self._start()
             self._storm(min(self._until, began + STORM_S))
             self._calm()
-            self._judge()
+            self._conclude()
         except RunFailed as error:
             self._violate(LIVENESS, str(error))
         except scoop_journal.JournalError as error:
@@ -265,22 +266,13 @@ class Trial:
 
     # ---- the end --------------------------------------------------------------------------------
 
-    def _judge(self) -> None:
+    def _conclude(self) -> None:
         """Hold the run to its answer, its journal to its word, its tasks to their reasons."""
         scene = self.scene
         scene.look()
         scene.watches.give_up()
-        *before, last = scene.victim.outputs()
-        if last == "" and "is finished" in scene.victim.errors:
-            *before, last = before
-        if not replays(last, self._answer):
-            self._violate(6, f"it printed {_short(last)}, not {_short(self._answer)}")
-        for text in before:
-            if not replays(text + self._answer, self._answer):
-                self._violate(6, f"it printed {_short(text)}, no part of the answer")
-        report = scoop_journal.verify(scene.victim.directory.journal)
-        if not report.ok:
-            self._violate(13, f"its journal is not sound: {report.problem}")
+        for violation in (*of_answer(scene.victim, self._answer), *of_journal(scene.victim)):
+            self._violate(*violation)
         if self.plan.ours:
             self.outcome.account = settle(scene.story)
             for violation in self.outcome.account.violations:
@@ -305,26 +297,10 @@ class Trial:
                 shutil.copytree(scene.disk.run_dir, self.outcome.folder / "run")
             scene.disk.unmount()
         if self.outcome.violations:
-            self._write_story()
+            texts = [str(violation) for violation in self.outcome.violations]
+            write_story(self.outcome.folder, self.plan, scene.story, texts)
         else:
             shutil.rmtree(self.outcome.folder, ignore_errors=True)
-
-    def _write_story(self) -> None:
-        """Leave what was done beside what came of it."""
-        harms = [
-            {**vars(harm), "fault": harm.fault.value, "pids": sorted(harm.pids)}
-            for harm in self.scene.story.harms
-        ]
-        story = {
-            "plan": self.plan.title,
-            "seed": self.plan.seed,
-            "violations": [str(violation) for violation in self.outcome.violations],
-            "harms": sorted(harms, key=lambda harm: float(harm["at"])),
-            "resumes": self.scene.story.resumes,
-            "broker_deaths": self.scene.story.broker_deaths,
-            "full": self.scene.story.full,
-        }
-        (self.outcome.folder / "story.json").write_text(json.dumps(story, indent=1, default=str))
 
 
 _PORT: Final = 5757  # in a network of our own
@@ -332,7 +308,3 @@ _PORT: Final = 5757  # in a network of our own
 
 def _tail(victim: Victim) -> str:
     return f"\nstdout: {victim.output[-1000:]}\nstderr: {victim.errors[-3000:]}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) < 200 else f"{text[:90]}...{text[-90:]}")

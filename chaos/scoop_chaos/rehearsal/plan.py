@@ -25,6 +25,8 @@ class Strike:
         Who is killed.
     share : float
         When: after this share of the undisturbed run, for people.
+    after_s : float
+        The same in seconds.
     tasks, wait_s : int, float
         The same as so many seconds after so many tasks had finished.
     draw : float
@@ -33,6 +35,7 @@ class Strike:
 
     fault: Fault
     share: float
+    after_s: float
     tasks: int
     wait_s: float
     draw: float
@@ -42,12 +45,12 @@ class Strike:
 class Timeline:
     """How many tasks had finished when, in seconds since the first one was submitted."""
 
-    points: list[tuple[float, int]] = field(default_factory=list)
+    points: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
     end: float = 0.0
 
     def note(self, now: float, finished: int) -> None:
         """Take in what is finished now."""
-        if not self.points or finished > self.points[-1][1]:
+        if finished > self.points[-1][1]:
             self.points.append((now, finished))
         self.end = max(self.end, now)
 
@@ -55,10 +58,17 @@ class Timeline:
         """Return when so many tasks had finished; None: they have not yet."""
         return next((when for when, finished in self.points if finished >= tasks), None)
 
-    def at(self, fraction: float) -> tuple[int, float]:
-        """Return the tasks that had finished at a fraction of the run, and since how long."""
-        moment = fraction * self.end
-        when, tasks = max(point for point in self.points if point[0] <= moment)
+    def at(self, share: float) -> tuple[int, float]:
+        """Return the tasks that had finished after a share of the run, and since how long.
+
+        Between two looks at many tasks it goes by their number.
+        """
+        moment = share * self.end
+        place = max(k for k, point in enumerate(self.points) if point[0] <= moment)
+        (when, tasks), after = self.points[place], self.points[place + 1 : place + 2]
+        for later, more in after:
+            if more - tasks > 1:
+                return tasks + int((more - tasks) * (moment - when) / (later - when)), 0.0
         return tasks, moment - when
 
 
@@ -68,5 +78,7 @@ def draw(rng: random.Random, timeline: Timeline) -> list[Strike]:
     strikes = []
     for place, fault in enumerate(kinds):
         share = (place + rng.uniform(0.1, 0.9)) / len(kinds)
-        strikes.append(Strike(fault, share, *timeline.at(share), rng.random()))
+        strikes.append(
+            Strike(fault, share, share * timeline.end, *timeline.at(share), rng.random())
+        )
     return strikes

@@ -130,9 +130,13 @@ def order(e: Evidence) -> Iterator[Finding]:
 def late(e: Evidence) -> Iterator[Finding]:
     """Tell of kills that hit nobody."""
     count = sum(len(one.late) for one in e.others)
-    if count:
-        total = count + sum(len(one.struck) for one in e.others)
-        yield Finding(
-            Weight.FINE, "", f"{number(count)} of {number(total)} kills came too late: the run had "
-            "ended.", [], "Give the script more to do to see more, or rehearse more rounds.",
-        )  # fmt: skip
+    if not count:
+        return
+    total = count + sum(len(one.struck) for one in e.others)
+    yield Finding(
+        Weight.FINE if count < total else Weight.BUT,
+        "no kill came in time: it was only run again on what it had recorded",
+        f"{number(count)} of {number(total)} kills came too late: the run had ended.",
+        [],
+        "Give the script more to do to see more, or rehearse more rounds.",
+    )

@@ -24,6 +24,7 @@ from .plan import Strike, Timeline
 from .script import LOOK_S, Script
 from .table import Table, read
 
+RESTART_S = 2.0  # what a kill may cost
 PATIENCE = 10  # a round may take so many times as long as the undisturbed one
 
 
@@ -163,11 +164,17 @@ class _Watch:
     def wait_for(self, strike: Strike) -> bool:
         """Wait for the moment of a strike; tell whether it came before the end."""
         while self._goes_on():
-            since = self._found.timeline.since(strike.tasks)
-            if since is not None and self._now() - since >= strike.wait_s:
+            if self._first and self._is_due(strike):
                 return True
             time.sleep(LOOK_S)
         return False
+
+    def _is_due(self, strike: Strike) -> bool:
+        """By the number of tasks; or by time, since fewer nested ones may be recorded."""
+        since = self._found.timeline.since(strike.tasks)
+        if since is not None and self._now() - since >= strike.wait_s:
+            return True
+        return self._now() >= strike.after_s + RESTART_S * len(self._found.struck)
 
     def wait_for_the_end(self) -> None:
         """Wait until the run has ended, or its limit has passed."""
