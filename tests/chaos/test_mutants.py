@@ -68,6 +68,6 @@ def test_the_command_says_who_was_caught_and_who_survives() -> None:
     )
     assert caught.exit_code == 0, caught.output
     assert "| acknowledge-before-sync |" in caught.output
-    survives = CliRunner().invoke(command, ["--only", "dead-machine-is-busy", "--seeds", "1"])
+    survives = CliRunner().invoke(command, ["--only", "delivered-to-the-unready", "--seeds", "1"])
     assert survives.exit_code == 1
-    assert "survived: dead-machine-is-busy" in survives.output
+    assert "survived: delivered-to-the-unready" in survives.output

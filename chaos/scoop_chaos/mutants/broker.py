@@ -197,20 +197,6 @@ CANCELLING = (
         "cancel.done.append((ordinal, ordinal + 1))",
         "cancel.done.append((index, index + 1))",
     ),
-    Mutant(
-        "cancel-answered-twice",
-        "What a session had asked on an older connection is answered there and here.",
-        f"{_PARENT}:_admit",
-        "del b.cancels[number]",
-        "pass",
-    ),
-    Mutant(
-        "cancels-for-anybody",
-        "Somebody who does not host the parent any more can cancel its children.",
-        f"{_PARENT}:on_cancel",
-        "family is not None and family.host == peer.session",
-        "family is not None",
-    ),
 )
 
 SYNCING = (
@@ -300,13 +286,6 @@ TIME = (
         f"{_TIMING}:_look_at_worker",
         "if not peer.connected and now - peer.lost_at > LOST_S:",
         "if False:",
-    ),
-    Mutant(
-        "dead-machine-is-busy",
-        "What a machine that nobody hears of was last seen to run stays its own.",
-        f"{_TIMING}:_look_at_worker",
-        'but=busy_with if heard else b""',
-        "but=busy_with",
     ),
 )
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, NAMES, Batch
+from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
 if TYPE_CHECKING:
+    from scoop_ft.broker.core import Broker
     from scoop_ft.client.session import Session
 
     from .world import World
@@ -201,6 +203,7 @@ class Witness:
     def looked(self, now: float, before: int) -> None:
         """It has done it: who has slept meanwhile takes nobody for late."""
         core = self._core()
+        self._lost_are_forgotten(core, now)
         if core.bad_messages:
             self._world.violated(24, f"{core.bad_messages} messages of our own are malformed")
         if core.orphans and now >= core.grace_until:
@@ -208,6 +211,19 @@ class Witness:
         slept, self._looked = now - self._looked, now
         if self._looked >= 0 and slept > JUMP_S and self._core().resubmitted > before:
             self._world.violated(21, f"after {slept:.1f} s asleep leases have expired")
+
+    def _lost_are_forgotten(self, core: Broker, now: float) -> None:
+        """Who cannot be reached for long keeps what its agent sees it run, else nothing."""
+        for peer in core.peers.values():
+            if peer.role != "worker" or peer.connected or now - peer.lost_at < LOST_S + JUMP_S:
+                continue
+            heard = now - peer.heard_at < SILENT_AGENT_S + JUMP_S
+            if peer.load > (1 if heard and peer.report is not None and peer.report.task else 0):
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(21, f"{name} is lost, and {peer.load} tasks wait for it")
+            elif not peer.load:
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(28, f"{name} is lost, holds nothing, and is not forgotten")
 
     def new_broker(self) -> None:
         """A broker has begun."""
@@ -217,7 +233,7 @@ class Witness:
         self._last = -1
         self._looked = -1.0
 
-    def _core(self) -> Any:
+    def _core(self) -> Broker:
         assert self._world.broker is not None
         return self._world.broker.core
 
