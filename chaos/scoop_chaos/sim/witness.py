@@ -39,6 +39,7 @@ class Witness:
         self._cancels: dict[tuple[bytes, int], bytes] = {}  # session, request -> parent
         self._alone: set[bytes] = set()  # workers that try something that may kill them
         self._turned: dict[bytes, int] = {}  # session -> the first number that was turned away
+        self._stay: set[bytes] = set()  # batches that no failure may drop
         self._new = b""  # a batch that is about to be taken in
         self._last = -1  # the journal's last number before what must not be taken in
         self._looked = -1.0
@@ -89,6 +90,8 @@ class Witness:
             self._last = self._world.journal.last_seq
         if kind is wire.Submit and message.batch not in core.book.batches:
             self._new = message.batch
+        elif kind is wire.Results and message.status and all(message.status):
+            self._stay = set(core.book.batches)
         elif kind is wire.Cancel:
             self._cancels[session, message.request] = message.parent
         elif kind is wire.Hello or kind is wire.Idle:
@@ -103,6 +106,9 @@ class Witness:
         if self._last >= 0 and self._world.journal.last_seq != self._last:
             self._world.violated(12, "new work was taken in on a full disk")
         self._last = -1
+        for name in self._stay - self._core().book.batches.keys():
+            self._world.violated(11, f"batch {name.hex()} is dropped, and its parent has failed")
+        self._stay.clear()
         if self._new in self._core().book.batches:
             self._is_causal(self._core().book.batches[self._new])
         self._new = b""
@@ -115,6 +121,10 @@ class Witness:
             if other is not None and other.state[index] not in ENDED:
                 text = f"{batch!r} was recorded before the result of task {index} of {other!r}"
                 self._world.violated(7, f"{text}, which its parent knew")
+
+    def torn(self) -> None:
+        """A commit has found no room, and has changed the disk."""
+        self._world.violated(12, "a part of a commit that found no room is on disk")
 
     # ---- what it sends ---------------------------------------------------------------------
 
@@ -229,6 +239,7 @@ class Witness:
         """A broker has begun."""
         self._alone.clear()
         self._turned.clear()
+        self._stay.clear()
         self._new = b""
         self._last = -1
         self._looked = -1.0

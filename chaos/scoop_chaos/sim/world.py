@@ -80,6 +80,7 @@ class World:
         self.checks = Checks(self)
         self.witness = Witness(self)
         self.journal.on_commit = self.checks.committed
+        self.journal.on_torn = self.witness.torn
         self.broker: SimBroker | None = None
         self.root: SimRoot | None = None
         self.home: SimAgent | None = None
