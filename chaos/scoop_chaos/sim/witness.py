@@ -15,14 +15,22 @@ from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
+from ..faults import Fault
+
 if TYPE_CHECKING:
     from scoop_ft.broker.core import Broker
     from scoop_ft.client.session import Session
 
+    from .peers import SimAgent
     from .world import World
 
 JUMP_S = 2.0  # who sees this much time pass between two looks was asleep
 ENDED = (DONE, FAILED)
+#: Under these faults what is said comes through within a moment, if it is said.
+PROMPT = frozenset({
+    Fault.BROKER_KILL, Fault.BROKER_DOWN, Fault.BROKER_TERM, Fault.ROOT_KILL, Fault.NET_LOSS,
+    Fault.DISK_SLOW, Fault.DISK_SYNC, Fault.WORKER_KILL, Fault.WORKER_TERM, Fault.WORKER_SLOW,
+})  # fmt: skip
 _INTAKE = (wire.Define, wire.Submit, wire.SetConst)
 _KEPT = {Kind.BATCH, Kind.RESULTS, Kind.CONST}
 
@@ -39,6 +47,8 @@ class Witness:
         self._cancels: dict[tuple[bytes, int], bytes] = {}  # session, request -> parent
         self._alone: set[bytes] = set()  # workers that try something that may kill them
         self._turned: dict[bytes, int] = {}  # session -> the first number that was turned away
+        self._deaths: list[tuple[float, SimAgent, bytes]] = []
+        self._told: set[bytes] = set()  # workers whose end a broker has heard of
         self._stay: set[bytes] = set()  # batches that no failure may drop
         self._new = b""  # a batch that is about to be taken in
         self._last = -1  # the journal's last number before what must not be taken in
@@ -64,6 +74,21 @@ class Witness:
         if before:
             self._world.violated(9, f"{before[0]} is synced, and its receiver keeps it still")
         self._journal_is_tidy()
+        self._deaths_are_told()
+
+    def died(self, agent: SimAgent, session: bytes) -> None:
+        """A worker has ended, and its agent has seen it."""
+        self._deaths.append((self._world.clock.now, agent, session))
+
+    def _deaths_are_told(self) -> None:
+        """What an agent has seen the broker knows, sooner or later."""
+        now, agents = self._world.clock.now, self._world.agents()
+        for when, agent, session in self._deaths:
+            reached = agent in agents and agent.agent.connected and not agent.frozen
+            late = reached and now - when > JUMP_S and PROMPT.issuperset(self._world.struck)
+            if late and session not in self._told:
+                name = self._world.trace.name_of(session)
+                self._world.violated(9, f"{name} died at {when:.3f} s, and no broker was told")
 
     def _journal_is_tidy(self) -> None:
         """Nothing is on disk that nothing needs, but for what the next commit deletes."""
@@ -92,6 +117,8 @@ class Witness:
             self._new = message.batch
         elif kind is wire.Results and message.status and all(message.status):
             self._stay = set(core.book.batches)
+        elif kind is wire.Gone:
+            self._told.add(message.session)
         elif kind is wire.Cancel:
             self._cancels[session, message.request] = message.parent
         elif kind is wire.Hello or kind is wire.Idle:
