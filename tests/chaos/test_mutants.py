@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
-from scoop_chaos.mutants.catalogue import MUTANTS
+from scoop_chaos.mutants.catalogue import MISSED, MUTANTS
 from scoop_chaos.mutants.command import command
 from scoop_chaos.mutants.hunt import hunt
 from scoop_chaos.mutants.mutant import DoesNotApply, Mutant
@@ -22,9 +22,10 @@ WITHIN = 200
 
 def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
     assert len(NAMES) == len(MUTANTS) >= 30
+    assert NAMES.keys().isdisjoint(mutant.name for mutant in MISSED)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *MISSED], ids=lambda mutant: mutant.name)
 def test_it_applies_to_the_product_and_leaves_no_trace(mutant: Mutant) -> None:
     function = mutant.function()
     whole = function.__code__

@@ -145,13 +145,6 @@ RESULTS = (
         "base = 0",
     ),
     Mutant(
-        "gaps-ignored",
-        "A result's place in its record is reckoned as if the record had no gaps.",
-        f"{_DELIVERY}:_position",
-        "return before + index - start",
-        "return index - ranges[0][0]",
-    ),
-    Mutant(
         "record-before-is-missed",
         "Of several records of one batch, the one in which a slice begins is passed over.",
         f"{_DELIVERY}:Delivery._deliver_stretch",
@@ -189,13 +182,6 @@ CANCELLING = (
         f"{_TIMING}:on_tick",
         "if now >= request.deadline:",
         "if False:",
-    ),
-    Mutant(
-        "wrong-child-cancelled",
-        "A cancelled task is named by its place in the batch, not by its ordinal.",
-        f"{_WORKER}:on_returned",
-        "cancel.done.append((ordinal, ordinal + 1))",
-        "cancel.done.append((index, index + 1))",
     ),
 )
 
@@ -323,13 +309,6 @@ MEMBERS = (
         "A crash counts in memory only.",
         f"{_AGENT}:_blame",
         "b.append(Kind.CRASH, records.encode(crash))",
-        "pass",
-    ),
-    Mutant(
-        "gone-comes-back",
-        "A process that has ended is welcomed when its last hello comes late.",
-        f"{_AGENT}:on_gone",
-        "b.gone.add(m.session)",
         "pass",
     ),
     Mutant(

@@ -34,13 +34,6 @@ REPLAYING = (
         "if lo != other:",
     ),
     Mutant(
-        "claimed-twice",
-        "Two calls of one run find the same recorded task.",
-        f"{_REPLAY}:_take_unclaimed",
-        "if not batch.is_claimed(index):",
-        "if True:",
-    ),
-    Mutant(
         "not-found-by-content",
         "Children in another order are computed again.",
         f"{_REPLAY}:_match_by_content",
@@ -83,13 +76,6 @@ REPLAYING = (
         "pass",
     ),
     Mutant(
-        "pool-outlives-the-run",
-        "What was unclaimed in a parent's last run is offered to its next one.",
-        f"{_FAMILY}.unclaim",
-        "self.pool = None",
-        "pass",
-    ),
-    Mutant(
         "hello-claims-nothing",
         "What a parent says it has submitted is not claimed when its process comes back.",
         f"{_PARENT}:_take_hosting",
@@ -120,13 +106,6 @@ REPLAYING = (
 )
 
 RECORDING = (
-    Mutant(
-        "status-of-another",
-        "How a result ended is looked up at the beginning of its message.",
-        f"{_BOOK}.apply_results",
-        "self._finish(batch, a, b, m.status, position + a - start)",
-        "self._finish(batch, a, b, m.status, position)",
-    ),
     Mutant(
         "results-out-of-order",
         "Results are kept in the order in which they came.",
