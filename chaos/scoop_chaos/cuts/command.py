@@ -169,12 +169,16 @@ def _say_tally(console: Console, total: Tally) -> None:
 def _run_errors(console: Console, where: Places, count: int, seed: int) -> Found:
     found: Found = []
     ways: Counter[tuple[str, str]] = Counter()
+    cuts = 0
     for run in fail(where, count, seed):
         console.print(f"{run.fault}: {run.how if run.struck else 'the run had ended'}")
         ways[run.name.value, run.how if run.struck else "the run had ended before"] += 1
+        cuts += run.cuts
         found += [(str(run.fault), violation) for violation in run.found]
     for (name, how), times in sorted(ways.items()):
         console.print(f"  [bold]{name}[/]: {times:3}  {how}")
+    if count:
+        console.print(f"  and {cuts:,} power cuts over the logs of these runs")
     return found
 
 
@@ -191,9 +195,10 @@ def fail(where: Places, count: int, seed: int) -> Iterator[ErrorRun]:
     if not count:
         return
     draw = Random(f"{seed} errors")
-    clean = record(where.fresh("clean"), draw, SMALL, kill=False)
+    # In memory, where a run makes many calls.
+    clean = record(where.fresh("clean", 1), draw, SMALL, kill=False)
     for number, fault in enumerate(plan(draw, count, clean)):
-        yield run_with(fault, where.fresh("errors", number), draw, SMALL)
+        yield run_with(fault, where.fresh("errors", 2 * number + 1), draw, SMALL)
 
 
 # ---- a real file system -------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def cycle(folder: Path, draw: Random, size: Sequence[int]) -> Cycle:
         run = watched_run(folder)
         try:
             start(run, size, "--run-dir", str(disk.place / "run"))
-            _wait_for_log(run, folder / "log", draw.randint(1 << 16, 1 << 20))
+            _wait_for_log(run, folder / "log", draw.randint(1 << 17, 1 << 20))
             disk.cut_power()
             _wait_for_end_of_broker(run, folder / "log")
         finally:
