@@ -26,7 +26,7 @@ class _Said:
     script_args: list[str] | None = None  # after the ``--`` of resume
 
 
-_COMMANDS = ("run", "resume", "status", "runs", "journal", "broker", "worker", "version")
+_COMMANDS = ("run", "resume", "status", "runs", "journal", "broker", "worker", "chaos", "version")
 
 
 @click.group(
@@ -255,6 +255,35 @@ def worker(where: str, workers: int | None, keys: str | None) -> int:
     from .launch.processes import usable_cores
 
     return standalone.serve(where, workers or usable_cores(), keys)
+
+
+# ---- before a long run --------------------------------------------------------------------------
+
+
+@cli.command(
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
+    options_metavar="[OPTIONS]",
+)
+@click.option("-n", "--workers", type=click.IntRange(1, 1000), metavar="N", default=2,
+              help="Number of workers (default: 2).")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1, 1000), metavar="N", default=3,
+              help="How often it is run with kills (default: 3).")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Seed of the kills and of the runs (default: drawn, and shown).")  # fmt: skip
+@click.option("--keep", is_flag=True, help="Keep the run directories, and say where they are.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what was found.")
+@_verbose
+@click.argument("script", type=click.Path())
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def chaos(script: str, args: tuple[str, ...], **options: Any) -> int:
+    """Rehearse a script with kills: is it safe to resume?
+
+    The script runs here, several times: undisturbed, and while its processes are killed.  What was
+    not the same is told.  Exit code: 0 safe, 1 not safe, 2 it fails by itself.
+    """
+    from scoop_chaos.rehearsal.command import rehearse
+
+    return rehearse(script, list(args), **options)
 
 
 @cli.command()

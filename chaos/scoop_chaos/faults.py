@@ -35,6 +35,9 @@ class Fault(str, Enum):
     EVERYTHING_KILL = "everything killed, resumed"
     POISON = "task that kills its worker"
 
+    # machines
+    HOST_SLEEP = "machine asleep, awake"
+
     # network
     NET_DELAY = "network slow"
     NET_LOSS = "connection lost"

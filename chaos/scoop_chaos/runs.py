@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,21 @@ class RunProcess:
     folder : Path
         Where commands are typed; the run directory is the last one in its ``.scoop-ft``, unless
         ``--run-dir`` is among the words of `start`.
+    environ : mapping, optional
+        The environment of the commands that start something, in place of ours.
+    prefix : sequence of str, optional
+        Words before each command, such as those that put it on another host.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
+        self.environ = environ
+        self._command = (*prefix, *COMMAND)
         self._commands: list[subprocess.Popen[bytes]] = []
         self._run_dir: list[str] = []
 
@@ -82,11 +93,12 @@ class RunProcess:
             open(self.folder / f"stderr.{number}", "wb") as err,
         ):
             return subprocess.Popen(
-                [*COMMAND, *words],
+                [*self._command, *words],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                env=self.environ,
             )
 
     # ---- looking --------------------------------------------------------------------------------
@@ -110,7 +122,7 @@ class RunProcess:
 
     def _ask(self) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, "status", "--json", *self._run_dir],
+            [*self._command, "status", "--json", *self._run_dir],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -176,12 +188,16 @@ class RunProcess:
     def wait_gone(self, victims: Sequence[int], limit: float = LIMIT_S) -> None:
         """Wait until processes have ended."""
         deadline = time.monotonic() + limit
-        while left := [pid for pid in victims if not _is_gone(pid)]:
+        while left := [pid for pid in victims if not is_gone(pid)]:
             if time.monotonic() > deadline:
                 raise RunFailed(f"{left} live still{self._told()}")
             time.sleep(POLL_S)
 
     # ---- the end --------------------------------------------------------------------------------
+
+    def has_ended(self) -> bool:
+        """Tell whether the last command has ended."""
+        return self._commands[-1].poll() is not None
 
     def wait(self, limit: float = LIMIT_S) -> int:
         """Wait until the last command ends; return its exit code."""
@@ -224,7 +240,8 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _is_gone(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -181,11 +181,15 @@ class Book:
         """What failed is to be tried again, and no attempt counts any more."""
         for batch in self.batches.values():
             batch.attempts.clear()
+            recorded = {seq: size for _, _, seq, size in batch.results}
             for start, stop, state in list(batch.runs(0, batch.count)):
                 if state in (FAILED, CANCELLED):
                     batch.move(start, stop, HELD)
                     self.failed -= (stop - start) if state == FAILED else 0
                     batch.results = list(_without(batch.results, start, stop))
+            for _, _, seq, _ in batch.results:
+                recorded.pop(seq, None)
+            self._dropped.extend(recorded.items())
         self.exit_code = None
 
     def apply_const(self, seq: int, m: SetConst) -> None:

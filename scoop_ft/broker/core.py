@@ -132,7 +132,7 @@ class Broker:
         ProtocolError
             This message makes no sense from this session; nothing was changed.
         """
-        self.now = now
+        timing.pass_to(self, now)
         peer = self.peers.get(session)
         if type(message) is wire.Hello:
             self.refused.discard(session)
@@ -158,7 +158,7 @@ class Broker:
 
     def on_disconnect(self, session: bytes, now: float) -> None:
         """A session cannot be reached."""
-        self.now = now
+        timing.pass_to(self, now)
         peer = self.peers.get(session)
         if peer is None or not peer.connected:
             return
@@ -175,12 +175,12 @@ class Broker:
     def on_committed(self) -> None:
         """All that was appended is committed and synced: acknowledge what waited for it."""
         synced, self.sync_due = self.sync_due, set()
-        for session in synced:
+        for session in sorted(synced):
             peer = self.peers.get(session)
             if peer is not None and peer.connected:
                 self.send(session, wire.Synced(peer.delivered))
         due, self._ack_due = self._ack_due, set()
-        for session in due:
+        for session in sorted(due):
             peer = self.peers.get(session)
             if peer is None or not peer.connected:
                 continue
@@ -204,7 +204,7 @@ class Broker:
     def on_room(self) -> None:
         """There is room on the disk again: let those we turned away say it again."""
         self.full = ""
-        for session in self.refused:
+        for session in sorted(self.refused):
             self.send(session, wire.Unknown())
         self.refused.clear()
 
@@ -272,7 +272,7 @@ class Broker:
         """A parent has ended: workers need not run what is left of its descendants."""
         dropped, self.book.dropped_batches = self.book.dropped_batches, []
         for batch in dropped:
-            for session in list(batch.holders):
+            for session in sorted(batch.holders):
                 self.dispatcher.take_away(self.peers[session], batch, 0, batch.count)
 
     def fail(self, batch: Batch, index: int, info: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ class Dispatcher:
             broker.orphan_family(name)
             family = broker.book.families.get(name)
             for batch in family.batches.values() if family is not None else ():
-                for session in list(batch.holders):
+                for session in sorted(batch.holders):
                     self.take_away(broker.peers[session], batch, 0, batch.count)
                 batch.move_all(0, batch.count, LEASED, HELD)
                 parents += [task_id(batch.id, index) for index in batch.families]

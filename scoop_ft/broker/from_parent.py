@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID, digest, split_task_id, task_id
+from ..ids import ROOT_ID, SESSION_BYTES, digest, split_task_id, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import replay
@@ -188,6 +188,8 @@ def on_submit(
     """A batch: recorded, matched with what is recorded already, queued."""
     if m.claimed and peer.role != "worker":
         raise ProtocolError("only a worker runs tasks")
+    if m.batch[:SESSION_BYTES] != peer.session:
+        raise ProtocolError("a batch bears the name of another session")
     if m.batch in b.book.batches:
         _serve_again(b, peer, m, header, frames)
         return
@@ -243,6 +245,8 @@ def _may_submit(
             kept = [bytes(frame) for frame in frames]
             b.orphans.setdefault(m.parent[:16], []).append((peer.session, m, header, kept))
             peer.unsettled.add(m.n)
+            if m.claimed:
+                b.dispatcher.not_idle(peer)
         else:  # it would wait for ever
             index = split_task_id(m.parent)[1]
             b.send(peer.session, wire.Drop(0, [(m.parent[:16], index, index + 1)]))
@@ -264,9 +268,14 @@ def _adopt(
     if type(message) is wire.Hello:
         _take_more_holdings(b, peer, message.holding)
         return
-    n = message.n
-    peer.unsettled.discard(n)
-    b.on_message(session, message, header, frames, b.now)
+    peer.unsettled.discard(message.n)
+    idle = peer.idle  # what it has said since counts, not what this would have made of it
+    try:
+        b.on_message(session, message, header, frames, b.now)
+    except ProtocolError:  # that one is at fault, not the batch that is taken in just now
+        b.late += 1
+    if idle:
+        b.dispatcher.now_idle(peer)
 
 
 def _take_more_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> None:
@@ -372,7 +381,7 @@ def _cancel_segment(
             request.done.append((a + shift, z + shift))
         elif state == LEASED:
             for index in range(a, z):
-                for session in batch.holders:
+                for session in sorted(batch.holders):
                     if b.peers[session].holds(batch, index):
                         asked.setdefault(session, []).append((batch.id, index, index + 1))
                         request.asked[batch.id, index] = index + shift

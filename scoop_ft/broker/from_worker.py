@@ -40,7 +40,7 @@ def on_results(
     b.delivery.forward(batch, m, frames, fresh, peer.session)
     for start, stop in m.ranges:
         b.dispatcher.release(peer, batch, start, stop)
-        for session in list(batch.holders):
+        for session in sorted(batch.holders):
             if session != peer.session:
                 b.dispatcher.take_away(b.peers[session], batch, start, min(stop, batch.count))
 

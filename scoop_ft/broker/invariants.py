@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_header
@@ -152,22 +153,22 @@ def _queue(b: Broker) -> Iterator[str]:
 
 def _results(b: Broker) -> Iterator[str]:
     """Each finished task has one result that can be read, and no other task has one."""
-    for batch in b.book.batches.values():
-        places: Counter[int] = Counter()
-        for start, stop, seq, _ in batch.results:
-            places.update(range(start, stop))
-            yield from _record(b, batch, start, stop, seq)
-        for index, state in enumerate(batch.state):
-            wanted = 1 if state in (DONE, FAILED) else 0
-            if places[index] != wanted:
-                yield f"{batch!r}: task {index}, {NAMES[state]}, has {places[index]} results"
-        if batch.results != sorted(batch.results):
-            yield f"{batch!r}: its results are not in order"
-
-
-def _record(b: Broker, batch: Batch, start: int, stop: int, seq: int) -> Iterator[str]:
     with b.journal.reading() as view:
-        header = decode_header(view.header(seq), Results)
+        for batch in b.book.batches.values():
+            places: Counter[int] = Counter()
+            for start, stop, seq, _ in batch.results:
+                places.update(range(start, stop))
+                yield from _record(view, batch, start, stop, seq)
+            for index, state in enumerate(batch.state):
+                wanted = 1 if state in (DONE, FAILED) else 0
+                if places[index] != wanted:
+                    yield f"{batch!r}: task {index}, {NAMES[state]}, has {places[index]} results"
+            if batch.results != sorted(batch.results):
+                yield f"{batch!r}: its results are not in order"
+
+
+def _record(view: Any, batch: Batch, start: int, stop: int, seq: int) -> Iterator[str]:
+    header = decode_header(view.header(seq), Results)
     if header.batch != batch.id:
         yield f"{batch!r}: record {seq} holds results of another batch"
     if not any(low <= start and stop <= high for low, high in header.ranges):

@@ -34,6 +34,18 @@ class Routes(Generic[Route]):
         self._sessions[route] = session
         return True
 
+    def anew(self, route: Route) -> bool:
+        """A connection has begun; True when one of that name had said hello before.
+
+        ØMQ makes a broken connection anew under the same name, and what was under way is lost:
+        whoever speaks on it must begin with another hello.
+        """
+        session = self._sessions.pop(route, None)
+        if session is None:
+            return False
+        del self._routes[session]
+        return True
+
     def session(self, route: Route) -> bytes | None:
         """Return who speaks on a connection."""
         return self._sessions.get(route)

@@ -169,6 +169,10 @@ class Server:
 
     def _send_all(self) -> None:
         while outbox := self._broker.take_outbox():
+            if not any(send.frames for send in outbox):  # nothing to be read for it
+                for send in outbox:
+                    self._send(None, send)
+                continue
             with self._journal.reading() as view:
                 for send in outbox:
                     self._send(view, send)

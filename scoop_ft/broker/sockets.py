@@ -118,6 +118,10 @@ class Sockets:
             self.bad_messages += 1
             return None
         header = parts[1].bytes
+        if not header:  # the probe that ØMQ sends first on each connection that it makes
+            if self._routes.anew(route):
+                self._send_to(route, [encode(wire.Unknown())])
+            return None
         frames: list[Buffer] = [p.bytes if len(p) < LARGE else p.buffer for p in parts[2:]]
         try:
             message = decode_from_peer(header, frames)

@@ -29,11 +29,7 @@ JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
 
 def on_tick(b: Broker, now: float) -> None:
     """Look at everything that may be due."""
-    slept = now - b.now
-    b.now = now
-    if slept > JUMP_S:
-        _renew(b, now, slept)
-        return
+    pass_to(b, now)
     if b.grace_until:
         if not b.expected and b.root and b.agents_heard:
             b.grace_until = min(b.grace_until, now + REUNION_S)
@@ -52,6 +48,14 @@ def on_tick(b: Broker, now: float) -> None:
             finish_cancel(b, number)
 
 
+def pass_to(b: Broker, now: float) -> None:
+    """It is now so late: whatever comes in says so first."""
+    slept = now - b.now
+    b.now = now
+    if slept > JUMP_S:
+        _renew(b, now, slept)
+
+
 def _renew(b: Broker, now: float, slept: float) -> None:
     """The clock jumped (a laptop that slept, a stopped broker): leases are renewed, not expired."""
     for peer in b.peers.values():
@@ -59,13 +63,15 @@ def _renew(b: Broker, now: float, slept: float) -> None:
         peer.recall_sent += slept
         if not peer.connected:
             peer.lost_at = now
+    for request in b.cancels.values():
+        request.deadline += slept
     if b.grace_until:
         b.grace_until += slept
 
 
 def _end_grace(b: Broker) -> None:
     b.grace_until = 0.0
-    for session in list(b.expected):
+    for session in sorted(b.expected):
         if session not in b.peers:
             b.expected.discard(session)
             b.record_member(session, b"", "", alive=False)
@@ -83,7 +89,10 @@ def _look_at_worker(b: Broker, peer: Peer, now: float) -> None:
             b.record_member(peer.session, peer.agent, peer.host, alive=False)
     elif peer.recall and now - peer.recall_sent > UNANSWERED_S and b.dispatcher.any_idle():
         peer.recall_sent = now
-        b.dispatcher.take_all(peer, but=busy_with)
+        # What nobody has told us of is a child of something it holds: with its parent it would
+        # begin anew elsewhere, as deaf there, and so on for ever.
+        if not busy_with or b.book.task(busy_with) is not None:
+            b.dispatcher.take_all(peer, but=busy_with)
 
 
 def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:

@@ -2,11 +2,17 @@
 
 Moves frames and reports the end of the connection; says nothing by itself.  A new connection is a
 new socket with an identity nobody had before, so that nothing queued for an old one gets through.
+
+ØMQ makes a broken connection anew by itself, under the same identity, maybe before anybody here has
+looked.  So that what follows cannot hide what was lost, what was queued is lost with the connection
+(IMMEDIATE), and the broker is told of each new one by an empty message (PROBE_ROUTER).
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +28,7 @@ RECONNECT_MS = 20
 HEARTBEAT_MS = 500
 HEARTBEAT_TIMEOUT_MS = 2_000
 _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+_BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
 
 class Connection:
@@ -39,11 +46,19 @@ class Connection:
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._waiting: deque[tuple[Message, Sequence[Buffer]]] = deque()  # until it is connected
 
     @property
     def sockets(self) -> list[zmq.Socket[bytes]]:
         """What to poll for reading."""
         return [s for s in (self._socket, self._monitor) if s is not None]
+
+    def poll(self, seconds: float) -> None:
+        """Wait until there is something to receive, or the connection begins or ends."""
+        poller = zmq.Poller()
+        for each in self.sockets:
+            poller.register(each, zmq.POLLIN)
+        poller.poll(int(seconds * 1000) + 1)
 
     def open(self) -> None:
         """Begin anew.  It connects as soon as there is a broker."""
@@ -56,6 +71,8 @@ class Connection:
             (zmq.RECONNECT_IVL, RECONNECT_MS),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
             (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+            (zmq.IMMEDIATE, 1),
+            (zmq.PROBE_ROUTER, 1),
         ):
             socket.set(option, value)
         socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))
@@ -66,7 +83,7 @@ class Connection:
                 socket.curve_publickey = keys.public.encode()
                 socket.curve_secretkey = keys.secret.encode()
                 socket.curve_serverkey = keys.server.encode()
-        self._monitor = socket.get_monitor_socket(_ENDS)
+        self._monitor = socket.get_monitor_socket(_ENDS | _BEGINS)
         self._socket = socket
         socket.connect(endpoint)
 
@@ -74,12 +91,21 @@ class Connection:
         """Send a message; without a broker it waits for one."""
         if self._socket is None:
             return
+        if self._waiting or not self._try_to_send(self._socket, message, frames):
+            self._waiting.append((message, frames))
+
+    @staticmethod
+    def _try_to_send(socket: zmq.Socket[bytes], message: Message, frames: Sequence[Buffer]) -> bool:
         header = encode(message)
-        if not frames:
-            self._socket.send(header, zmq.DONTWAIT)
-            return
         large = any(len(frame) >= LARGE for frame in frames)
-        self._socket.send_multipart([header, *frames], zmq.DONTWAIT, copy=not large)
+        try:
+            if frames:
+                socket.send_multipart([header, *frames], zmq.DONTWAIT, copy=not large)
+            else:
+                socket.send(header, zmq.DONTWAIT)
+        except zmq.Again:
+            return False
+        return True
 
     def receive(self) -> tuple[Any, list[Buffer]] | None:
         """Return the next message and its frames; None when there is none now.
@@ -87,6 +113,8 @@ class Connection:
         What is malformed is left out.
         """
         while self._socket is not None:
+            while self._waiting and self._try_to_send(self._socket, *self._waiting[0]):
+                self._waiting.popleft()
             try:
                 header, *rest = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
@@ -103,10 +131,10 @@ class Connection:
         ended = False
         while self._monitor is not None:
             try:
-                self._monitor.recv_multipart(zmq.DONTWAIT)
-                ended = True
+                event = self._monitor.recv_multipart(zmq.DONTWAIT)[0]
             except zmq.Again:
                 break
+            ended = ended or bool(int.from_bytes(event[:2], sys.byteorder) & _ENDS)
         return ended
 
     def _shut(self) -> None:
@@ -114,6 +142,7 @@ class Connection:
             self._socket.disable_monitor()
             self._socket.close(0)
         self._socket = self._monitor = None
+        self._waiting.clear()
 
     def close(self) -> None:
         """Close everything, at once."""

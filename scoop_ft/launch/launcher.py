@@ -96,6 +96,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         unsafe = info.unsafe_filesystem or options.unsafe_filesystem
         found = journal_summary(directory, unsafe_filesystem=unsafe)
         if found["state"] == "done":
+            directory.drop_endpoint()  # its launcher may have been killed after that
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
             return 0
         check_script(info.script)

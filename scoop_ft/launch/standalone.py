@@ -72,8 +72,6 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
 
 def _ask_welcome(home: RunDir) -> Any:
     """Say hello as an observer, for the run's settings."""
-    import zmq
-
     from ..client.connection import Connection
     from ..wire.messages import PROTOCOL_VERSION, Hello, Refused, Welcome
 
@@ -86,9 +84,9 @@ def _ask_welcome(home: RunDir) -> Any:
     deadline = time.monotonic() + WELCOME_S
     try:
         while (left := deadline - time.monotonic()) > 0:
-            poller = zmq.Poller()
-            poller.register(connection.sockets[0], zmq.POLLIN)
-            poller.poll(int(left * 1000) + 1)
+            connection.poll(left)
+            if connection.ended():
+                break
             message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
                 return message

@@ -150,8 +150,6 @@ def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
         return None
     if not _listens(endpoint):
         return None
-    import zmq
-
     connection = Connection(lambda: endpoint, directory.client_keys)
     connection.open()
     hello = Hello(
@@ -159,11 +157,11 @@ def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
     )
     connection.send(hello)
     deadline = time.monotonic() + limit_s
-    poller = zmq.Poller()
-    poller.register(connection.sockets[0], zmq.POLLIN)
     try:
         while (left := deadline - time.monotonic()) > 0:
-            poller.poll(max(1, int(left * 1000)))
+            connection.poll(left)
+            if connection.ended():
+                return None
             message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
                 connection.send(AskStatus())

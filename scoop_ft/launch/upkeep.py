@@ -11,7 +11,7 @@ from .wording import how_it_ended
 BAD_STARTS: Final = 3
 SHORT_LIVES: Final = 5  # deaths of its own fault, soon after it began to serve
 SHORT_LIFE_S: Final = 5.0
-UNLUCKY_STARTS: Final = 10  # killed from outside before it was up: no fault of its own
+UNLUCKY_STARTS: Final = 10  # ended from outside before it was up: no fault of its own
 OPERATOR_ERROR: Final = 2
 PREFIX: Final = "scoop-ft: "
 
@@ -57,7 +57,8 @@ class BrokerUpkeep:
             return GiveUp(text, OPERATOR_ERROR, refused=not was_up)
         how = how_it_ended(code, by)
         self._bad_starts = 0 if was_up else self._bad_starts + 1
-        killed = by in (signal.SIGKILL, signal.SIGTERM)
+        # It ends with 0 only when somebody has told it to.
+        killed = by in (signal.SIGKILL, signal.SIGTERM) or (code, by) == (0, 0)
         if not killed:
             self._short_lives = self._short_lives + 1 if lived_s < SHORT_LIFE_S else 0
         times = 0

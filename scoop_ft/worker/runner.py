@@ -92,7 +92,7 @@ class Crew:
         self.leaving = False
         self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
-        self._waiters: set[Runner] = set()
+        self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
         session.on_abandon = self._abandon
         session.on_event = self.wake_waiters
 
@@ -170,7 +170,7 @@ class Crew:
             for group in watched:
                 group.watchers.append(wake)
             if not watched:
-                self._waiters.add(runner)
+                self._waiters[runner] = None
         others_ran = False
         try:
             while True:
@@ -196,7 +196,7 @@ class Crew:
             with self.link.state:
                 for group in watched:
                     group.watchers.remove(wake)
-                self._waiters.discard(runner)
+                self._waiters.pop(runner, None)
 
     def breathe(self) -> None:
         """Let others run for a moment: this task asks again and again whether something is so."""

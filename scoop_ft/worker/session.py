@@ -141,7 +141,7 @@ class WorkerSession(Session):
                 self._send_results(span)
             else:
                 span.done.clear()
-        if self.idle and not self._idle_said:
+        if self.idle and self.welcomed and not self._idle_said:
             self._idle_said = True
             self.say(wire.Idle(self._runs))
 

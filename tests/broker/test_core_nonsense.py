@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoop_ft.broker.tasks import DONE
 from scoop_ft.errors import ProtocolError
 from scoop_ft.ids import ROOT_ID, batch_id, digest, task_id
 from scoop_ft.wire import messages as wire
@@ -131,6 +132,28 @@ def test_nonsense_leaves_the_broker_whole(said: list[tuple[bytes, Any, int]]) ->
     root.submit("leaf:z", "tree:2:y")
     rig.settle()
     assert not root.missing()
+
+
+def test_results_that_no_batch_can_have_harm_only_themselves() -> None:
+    """They wait for their batch after a restart; it comes, and has fewer tasks."""
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    rig.commit()
+    rig.restart()
+    name = batch_id(root.session, 1)
+    worker.connect()
+    for n, stop in ((1, 9), (2, 1)):
+        message = wire.Results(
+            n, name, [(0, stop)], b"", packed_ends([b"r"] * stop), [], 0, 0, False
+        )  # fmt: skip
+        rig.say(worker.session, message, [b"r" * stop])
+    root.connect()
+    rig.flush()
+    root.handle()
+    root.submit("leaf:a", "leaf:b")
+    batch = rig.broker.book.batches[name]
+    assert batch.state[0] == DONE
+    assert not rig.broker.peers[worker.session].unsettled
 
 
 def test_ends_that_do_not_grow_are_refused() -> None:

@@ -9,6 +9,7 @@ from scoop_journal import JournalBroken, JournalFull
 
 from scoop_ft.broker import timing
 from scoop_ft.broker.book import Book
+from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
 from scoop_ft.wire import messages as wire
 
@@ -192,6 +193,33 @@ def test_a_worker_too_busy_to_come_back_keeps_what_its_agent_sees_it_run() -> No
     assert not root.missing()
 
 
+def test_a_busy_worker_keeps_what_it_runs_though_its_batch_is_said_again_only_later() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    rig.commit()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.restart()  # the batch was not recorded
+    agent.connect()
+    rig.settle(work=False, commit=False)
+    running = ("busy", first.queue[0].id)
+    agent.heartbeat({first: running})  # nobody knows that task yet
+    second = rig.worker(agent)
+    root.connect()
+    rig.settle(work=False)
+    for _ in range(10):
+        agent.heartbeat({first: running})
+        rig.tick(0.5)
+        rig.settle(work=False)
+    assert not second.queue
+    first.connect()
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+    assert not root.missing()
+
+
 def test_a_worker_that_died_with_the_broker_is_blamed_all_the_same() -> None:
     rig = Rig(max_attempts=1)
     root, agent = rig.root(), rig.agent()
@@ -246,6 +274,25 @@ def test_a_resumed_run_has_no_members() -> None:
     assert not rig.broker.grace_until
     assert not rig.broker.stopping
     commit_and_compare(rig)
+
+
+def test_a_failure_that_is_tried_again_leaves_no_record() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    worker.finish(worker.queue.popleft(), b"what it raised", status=int(wire.Status.RAISED))
+    rig.commit()
+    assert rig.stats["failed"] == 1
+    rig.peers.clear()
+    rig.restart(resume=True)
+    again, _worker = rig.root(), rig.worker()
+    again.submit("leaf:a")
+    rig.settle()
+    assert again.results == {0: (0, expected(b"leaf:a"))}
+    kinds = [record.kind for _, record in rig.journal.scan()]
+    assert kinds.count(Kind.RESULTS) == 1
 
 
 def test_a_full_disk_loses_nothing() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -57,6 +58,20 @@ def start_sleeper(shell: Shell, *options: str) -> tuple[subprocess.Popen[bytes],
 
 def family(launcher: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return list(psutil.Process(launcher.pid).children(recursive=True))
+
+
+def test_resuming_what_is_done_removes_what_its_launcher_left(shell: Shell) -> None:
+    """One that was killed after the script's end could not remove its socket's private folder."""
+    shell.script("print('done')\n")
+    place = "x" * 120
+    done = shell.type("run", "-q", "-n", "1", "--run-dir", place, "script.py")
+    assert done.returncode == 0
+    folder = Path(RunDir(shell.folder / place).choose_endpoint().removeprefix("ipc://")).parent
+    assert folder.exists()
+    again = shell.type("resume", place)
+    assert again.returncode == 0
+    assert "is finished" in again.stderr
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -39,6 +39,12 @@ def test_kills_from_outside_need_more_bad_luck() -> None:
         assert isinstance(upkeep.ended(0, 9, was_up=False, lived_s=0.1, stderr=[]), Again)
 
 
+def test_a_broker_that_was_told_to_end_is_not_at_fault() -> None:
+    upkeep = BrokerUpkeep()
+    for _ in range(20):
+        assert isinstance(upkeep.ended(0, 0, was_up=True, lived_s=0.5, stderr=[]), Again)
+
+
 def test_a_broker_that_keeps_failing_soon_after_its_start_is_given_up() -> None:
     upkeep = BrokerUpkeep()
     for _ in range(4):

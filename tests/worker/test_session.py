@@ -176,3 +176,18 @@ def test_a_cancel_comes_after_the_batch_it_is_about() -> None:
     worker.send()
     rig.settle()
     assert worker.real.answer(request) == [(1, 2)]
+
+
+def test_idleness_that_could_not_be_told_is_told_later() -> None:
+    """While nobody answers, a task asks for something: what it flushed must not count as said."""
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    scope = worker.parent(worker.begin())
+    rig.cut(worker)  # type: ignore[arg-type]
+    worker.connect()
+    worker.real.idle = True  # it polls, and there is room beside it
+    worker.real.ask(lambda r: wire.Query(r, scope.task, 0))
+    rig.flush()
+    worker.handle()
+    worker.send()
+    assert worker.session in rig.broker.dispatcher.idle_sessions()

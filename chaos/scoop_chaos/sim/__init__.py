@@ -6,5 +6,6 @@ network, the disk and the processes, which are greenlets here.  One integer, the
 everything; the same seed gives the same trace.
 
 Reading order: `clock`, `process`, `network`, `disk`; `link` and `peers`, `broker`; `workload`,
-`plan`, `inject`, `checks`; `world` joins them, `campaign` runs many.
+`stage`, `answers`; `plan`, `inject`, `checks`; `world` joins them (`trace`, `stand_ins`);
+`campaign` runs many, `minimise` makes one small, `command` is what people type.
 """

@@ -39,6 +39,10 @@ class SimSockets:
         checks.handled()
         while self.inbox:
             conn, (header, frames) = self.inbox.popleft()
+            if not header:
+                if self._routes.anew(conn):
+                    self._send(conn, wire.Unknown(), ())
+                continue
             try:
                 message = decode_from_peer(header, frames)
             except ProtocolError:
@@ -51,9 +55,9 @@ class SimSockets:
             if session is None:
                 self._send(conn, wire.Unknown(), ())
                 continue
-            if self._world.tracing:
-                self._world.trace_message(session, "broker", message, conn)
+            self._world.trace.message(session, "broker", message, conn)
             checks.received(session, message)
+            self._world.witness.received(session, message)
             return session, message, header, frames
         return None
 
@@ -63,8 +67,9 @@ class SimSockets:
         if conn is None:
             return False
         self._world.checks.sends(session, message)
-        if self._world.tracing:
-            self._world.trace_message(b"broker", self._world.name_of(session), message, conn)
+        self._world.witness.sends(session, message, frames)
+        trace = self._world.trace
+        trace.message(b"broker", trace.name_of(session), message, conn)
         if self._send(conn, message, frames):
             return True
         self._routes.lose(session)
@@ -73,6 +78,17 @@ class SimSockets:
     def _send(self, conn: Conn, message: wire.Message, frames: Sequence[Any]) -> bool:
         parcel = encode(message), [bytes(frame) for frame in frames]
         return self._world.network.send_down(conn, parcel, self._world.journal.syncing_until)
+
+
+class SimServer(Server):
+    """The driver, watched while it does what is due because time has passed."""
+
+    world: World
+
+    def _tick(self, now: float) -> None:
+        before = self.world.witness.looks(now)
+        super()._tick(now)
+        self.world.witness.looked(now, before)
 
 
 class SimBroker:
@@ -96,7 +112,8 @@ class SimBroker:
         )
         self.core.recover(journal.scan(), resume=resume and number > 1, now=world.broker_time())
         self.sockets = SimSockets(world)
-        self.server = Server(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
+        self.server = SimServer(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
+        self.server.world = world
         self.server.commit()
         world.network.listen(self)
         self._at(world.clock.now)
@@ -121,10 +138,13 @@ class SimBroker:
         world = self.world
         try:
             self.server.step(world.broker_time())
+            world.checks.stepped()
         except JournalBroken as error:
             world.broker_failed(error)
             return
-        world.checks.stepped()
+        except Exception as error:  # noqa: BLE001 - whatever ends a broker is a defect
+            world.defect("broker", error)
+            return
         patience = self.server.patience_s() * self.pace
         self._at(max(world.clock.now + patience, world.journal.syncing_until))
 

@@ -9,17 +9,30 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from scoop_ft.broker.book import Book
+from scoop_ft.broker.content import Content
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
-from scoop_ft.broker.tasks import DONE, FAILED, Batch
+from scoop_ft.broker.records import Kind
+from scoop_ft.broker.tasks import DONE, FAILED, QUEUED, UNFINISHED, Batch
 from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.payload import load
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
+from ..faults import Fault
+from .books import differences
+
 if TYPE_CHECKING:
+    from .workload import Program
     from .world import World
 
+#: Faults that leave every worker alone: it goes on, says what it holds, and gives no work up.
+_CALM = frozenset({Fault.DISK_SLOW, Fault.CLOCK_JUMP, Fault.CLOCK_SKEW, Fault.WORKER_SLOW})
+BROKERS = _CALM | {Fault.BROKER_KILL, Fault.BROKER_DOWN, Fault.BROKER_TERM, Fault.DISK_SYNC}
+OTHERS = _CALM | {
+    Fault.BROKER_STOP, Fault.ROOT_KILL, Fault.ROOT_STOP, Fault.ROOT_REORDERED, Fault.NET_DELAY,
+    Fault.NET_LOSS, Fault.NET_REORDER,
+}  # fmt: skip
 HEADERS = 64  # as many decoded headers as a broker keeps
 SLACK = 64  # messages and requests that may wait for something in so small a world
 
@@ -30,18 +43,21 @@ class Checks:
     def __init__(self, world: World) -> None:
         self._world = world
         self._steps = 0
+        self._commits = 0
         self._at_hand: tuple[bytes, int] | None = None
         self._needs: dict[bytes, list[tuple[int, int]]] = {}  # session -> (n, journal number)
         self._passed_on: dict[bytes, list[int]] = {}  # session -> journal number of each Deliver
         self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
         self.deaths: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
+        self._of_root = _children_of_root(world.plan.program)
 
     # ---- acknowledged is synced ------------------------------------------------------------
 
     def new_broker(self) -> None:
         """Nobody has told this one anything."""
         self._at_hand = None
+        self._world.witness.new_broker()
         self._needs.clear()
         self._passed_on.clear()
 
@@ -59,12 +75,14 @@ class Checks:
             session, n = self._at_hand
             self._needs.setdefault(session, []).append((n, self._world.journal.last_seq))
             self._at_hand = None
+        self._world.witness.handled()
 
     def sends(self, session: bytes, message: Any) -> None:
         """The broker sends something."""
         self.handled()
         kind = type(message)
         if kind is wire.Ack:
+            self._is_settled(session, message)
             waiting = self._needs.get(session, [])
             self._synced([seq for n, seq in waiting if n <= message.n], session, message)
             self._needs[session] = [each for each in waiting if each[0] > message.n]
@@ -75,10 +93,18 @@ class Checks:
         elif kind is wire.Welcome:
             self._passed_on.pop(session, None)
 
+    def _is_settled(self, session: bytes, m: Any) -> None:
+        """Nothing is acknowledged that still waits for its batch."""
+        broker = self._world.broker
+        peer = broker.core.peers.get(session) if broker is not None else None
+        if peer is not None and any(n <= m.n for n in peer.unsettled):
+            name = self._world.trace.name_of(session)
+            self._world.violated(8, f"{m} to {name}, whose {min(peer.unsettled)} waits")
+
     def _synced(self, needed: list[int], session: bytes, message: Any) -> None:
         durable = self._world.journal.synced_seq
         if any(seq >= durable for seq in needed):
-            name = self._world.name_of(session)
+            name = self._world.trace.name_of(session)
             self._world.violated(8, f"{message} to {name} before record {max(needed)} was synced")
 
     # ---- the whole state -------------------------------------------------------------------
@@ -97,8 +123,24 @@ class Checks:
             return
         for text in violations(broker.core):
             self._world.violated(_number(text), text)
+        for peer in broker.core.peers.values():
+            if peer.suspended and peer.load:
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(21, f"{name} is stopped or silent, and keeps its work")
+        self._asked_for(broker.core)
         self._within_limits(broker.core)
         self._blamed(broker.core)
+
+    def _asked_for(self, core: Broker) -> None:
+        """Who waits is told in the end, and what is queued is somebody's child."""
+        for peer in core.peers.values():
+            if peer.connected and peer.settled() > peer.acked and peer.session not in core._ack_due:
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(9, f"{name} waits for an acknowledgement that will not come")
+        for batch in core.book.batches.values():
+            for index, ordinal in enumerate(batch.places or ()):
+                if ordinal < 0 and batch.state[index] == QUEUED:
+                    self._world.violated(18, f"{batch!r}: task {index} is queued, nobody's child")
 
     def _within_limits(self, core: Broker) -> None:
         sizes = {
@@ -118,12 +160,45 @@ class Checks:
                 if attempts > deaths:
                     text = f"{batch!r}: task {index} is blamed {attempts} times, died {deaths}"
                     self._world.violated(20, text)
+                limit = core.max_attempts
+                if attempts >= limit and batch.state[index] in UNFINISHED:
+                    text = (
+                        f"{batch!r}: task {index} is blamed {attempts} times, {limit} are allowed"
+                    )
+                    self._world.violated(19, text)
 
     # ---- over the death of a broker --------------------------------------------------------
+
+    def committed(self) -> None:
+        """A crash at this instant would leave this on disk: it opens, and nothing is missing."""
+        self._commits += 1
+        live = self._world.broker
+        every = self._world.plan.look_every // 3 or 1
+        if live is not None and live.alive and self._commits % every == 0:
+            self._reopen(live.core)
+
+    def _reopen(self, live: Broker) -> None:
+        journal = self._world.journal.as_on_disk()
+        again = Broker(journal, "a-run", max_attempts=self._world.plan.max_attempts, incarnation=2)
+        again.recover(journal.scan(), resume=False, now=0.0)
+        journal.commit()  # what nothing needs is gone
+        for text in violations(again):
+            self._world.violated(7, f"a crash at this commit leaves: {text}")
+        for seq, record in journal.scan():
+            if record.kind == Kind.RESULTS:
+                name = decode_header(record.header, wire.Results).batch
+                if name not in again.book.batches:
+                    self._world.violated(7, f"record {seq} holds results of a batch that is not")
+        for text in differences(live.book, again.book):
+            self._world.violated(10, f"after a crash at this commit: {text}")
+        self._compare_books(live.book, self._world.journal.synced_seq, again, resume=False)
 
     def compare(self, before: Book, synced: int, after: Broker, *, resume: bool) -> None:
         """What was recorded and synced is recorded still, and is the same."""
         self.look()
+        self._compare_books(before, synced, after, resume=resume)
+
+    def _compare_books(self, before: Book, synced: int, after: Broker, *, resume: bool) -> None:
         for batch in before.batches.values():
             for start, stop, seq, _ in batch.results:
                 if seq < synced:
@@ -150,16 +225,46 @@ class Checks:
     def resumed(self, core: Broker) -> None:
         """Everybody of before is gone: what is recorded now is never to be computed again."""
         self.recorded = set(_done_keys(core))
+        for batch in core.book.batches.values():
+            if FAILED in batch.state or batch.attempts:
+                self._world.violated(19, f"{batch!r} has failures or crashes of before the resume")
 
     def began(self, key: str) -> None:
         """A task has begun somewhere."""
         self.executed[key] += 1
         if key in self.recorded and self._world.names_tasks():
             self._world.violated(29, f"{key} was recorded before the resume, and begins again")
+        if self.executed[key] > 1 and key in self._of_root and self._quiet():
+            self._world.violated(31, f"{key} begins again, though nobody who ran it was disturbed")
+
+    def _quiet(self) -> bool:
+        """Have all workers been left alone so far, so that nothing that ran is run again?
+
+        A broker that dies while the root is away may take along what is in no journal yet.
+        """
+        return self._all_told() and not self.deaths and self._world.names_tasks()
+
+    def _all_told(self) -> bool:
+        struck = self._world.struck
+        return BROKERS.issuperset(struck) or OTHERS.issuperset(struck)
 
     def died(self, task: bytes) -> None:
         """A worker died running a task."""
         self.deaths[task] += 1
+        limit = self._world.plan.max_attempts
+        if self.deaths[task] > limit and self._all_told():
+            text = f"task {task.hex()} has killed {self.deaths[task]} workers, {limit} are allowed"
+            self._world.violated(19, text)
+
+
+def _children_of_root(program: Program) -> set[str]:
+    """Return the root's children that nobody is asked to hand over while they run.
+
+    Where a task lets nobody in its process answer, what else is there may be given to others.
+    """
+    children = [call for phase in program for call in phase[3]]
+    silent = "deaf" in str(program)
+    return {key for key, _, how, _ in children if how == "deaf" or not silent}
 
 
 def _stood_for(before: Book, after: Book, batch: Batch) -> bool:
@@ -184,11 +289,12 @@ def _done_keys(core: Broker) -> list[str]:
             if DONE not in batch.state:
                 continue
             record = view.record(batch.seq)
-            ends = memoryview(decode_header(record.header, wire.Submit).ends).cast("I")
+            header = decode_header(record.header, wire.Submit)
+            content = Content(header, record.payload, record.buffers)
             for index, state in enumerate(batch.state):
                 if state == DONE:
-                    begin = ends[index - 1] if index else 0
-                    keys.append(load(record.payload[begin : ends[index]])[0][0])
+                    call = load(content.arguments(index), content.buffers.get(index, ()))
+                    keys.append(call[0][0])
     return keys
 
 

@@ -46,6 +46,35 @@ class Clock:
         return True
 
 
+class HostClock:
+    """A machine's monotonic clock: it may run fast or slow, and jump ahead, never back.
+
+    Parameters
+    ----------
+    clock : Clock
+    begin : float
+        What it shows now.
+    """
+
+    def __init__(self, clock: Clock, begin: float) -> None:
+        self._clock = clock
+        self._shown = begin
+        self._since = clock.now
+        self._rate = 1.0
+
+    def time(self) -> float:
+        """Return what it shows."""
+        return self._shown + (self._clock.now - self._since) * self._rate
+
+    def jump(self, seconds: float) -> None:
+        """It goes ahead at once."""
+        self._shown += seconds
+
+    def run_at(self, rate: float) -> None:
+        """From now on a second takes so many."""
+        self._shown, self._since, self._rate = self.time(), self._clock.now, rate
+
+
 class VirtualTime:
     """What the product sees as the module ``time``.
 

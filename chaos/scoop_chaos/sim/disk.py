@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scoop_journal import MemoryJournal
+from scoop_journal import JournalFull, MemoryJournal
 
 from .clock import Clock
 
@@ -34,6 +34,8 @@ class SimJournal(MemoryJournal):
         self._clock = clock
         self._took = took
         self.syncing_until = 0.0
+        self.on_commit: Callable[[], None] = lambda: None
+        self.on_torn: Callable[[], None] = lambda: None  # a commit that failed has left something
         self._before: tuple[dict[int, bytes], dict[bytes, bytes], int] | None = None
 
     def commit(self) -> int:
@@ -41,18 +43,33 @@ class SimJournal(MemoryJournal):
         dirty = self.dirty
         stored = self._stored
         before = (dict(stored.records), dict(stored.blobs), stored.next_seq) if dirty else None
-        last = super().commit()
+        try:
+            last = super().commit()
+        except JournalFull:
+            if (stored.records, stored.blobs, stored.next_seq) != before:
+                self.on_torn()
+            raise
         self.last_commit_seconds = 0.0
         if dirty:
             self._before = before
             self.last_commit_seconds = self._took()
             self.syncing_until = self._clock.now + self.last_commit_seconds
+            self.on_commit()
         return last
 
     @property
     def synced_seq(self) -> int:
         """The number below which everything is on disk."""
         return self._stored.next_seq
+
+    def as_on_disk(self) -> MemoryJournal:
+        """Return what somebody who opens it after a crash at this moment finds."""
+        found = MemoryJournal(self.run)
+        stored, mine = found._stored, self._stored
+        stored.records, stored.blobs = dict(mine.records), dict(mine.blobs)
+        stored.next_seq = mine.next_seq
+        found.crash()
+        return found
 
     def undo(self) -> None:
         """The last commit was still being written when the power went: it has not happened."""

@@ -14,7 +14,9 @@ from .plan import Strike
 from .workload import edit, reorder
 
 if TYPE_CHECKING:
-    from .peers import SimWorker
+    from .broker import SimBroker
+    from .peers import SimAgent, SimWorker
+    from .process import Process
     from .world import World
 
 NOTICE_S = 0.02  # until an agent sees that its worker was stopped
@@ -220,11 +222,36 @@ def _disk_sync(world: World, each: Strike, rng: Random) -> None:
 
 
 def _clock_jump(world: World, each: Strike, rng: Random) -> None:
-    world.clock_offset += rng.choice((3.0, 30.0, 3600.0))
+    world.clocks[_a_host(world, rng)].jump(rng.choice((3.0, 30.0, 3600.0)))
 
 
 def _clock_skew(world: World, each: Strike, rng: Random) -> None:
-    world.clock_rate = rng.choice((0.8, 1.25))
+    world.clocks[_a_host(world, rng)].run_at(rng.choice((0.8, 1.25)))
+
+
+def _host_sleep(world: World, each: Strike, rng: Random) -> None:
+    """A lid is closed: all of a machine stands still, and nothing reaches it."""
+    host = _a_host(world, rng)
+    seconds = each.seconds
+    world.network.cut(host, seconds, up=True, down=True)
+    asleep: list[Process | SimAgent | SimBroker] = []
+    for agent in (a for a in world.agents() if a.host == host):
+        asleep.append(agent)
+        asleep += [worker.process for worker in agent.workers.values()]
+    if host == "home":
+        asleep += [world.root.process] if world.root is not None else []
+        asleep += [world.broker] if world.broker is not None else []
+    for each_one in asleep:
+        each_one.freeze()
+    if rng.random() < 0.5:  # its clock does not count that
+        world.clocks[host].run_at(0.0)
+
+    def wake() -> None:
+        world.clocks[host].run_at(1.0)
+        for each_one in asleep:
+            each_one.thaw()
+
+    world.later(seconds, wake)
 
 
 _FAULTS: dict[Fault, Callable[[World, Strike, Random], None]] = {
@@ -239,5 +266,5 @@ _FAULTS: dict[Fault, Callable[[World, Strike, Random], None]] = {
     Fault.NET_LOSS: _lose_one, Fault.NET_HALF_OPEN: _half_open, Fault.NET_CUT: _cut,
     Fault.NET_ONE_WAY: _one_way, Fault.NET_DELAY: _delay, Fault.NET_REORDER: _outlive,
     Fault.DISK_SLOW: _disk_slow, Fault.DISK_FULL: _disk_full, Fault.DISK_SYNC: _disk_sync,
-    Fault.CLOCK_JUMP: _clock_jump, Fault.CLOCK_SKEW: _clock_skew,
+    Fault.CLOCK_JUMP: _clock_jump, Fault.CLOCK_SKEW: _clock_skew, Fault.HOST_SLEEP: _host_sleep,
 }  # fmt: skip

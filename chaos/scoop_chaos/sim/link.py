@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from scoop_ft.client.link import SILENCE_S, TICK_S
 from scoop_ft.client.session import Session
@@ -16,6 +15,7 @@ from scoop_ft.wire.codec import decode_from_broker, encode
 
 from .network import Connection
 from .process import Process
+from .witness import Witness
 
 
 class SimLink:
@@ -27,6 +27,7 @@ class SimLink:
         session: Session,
         connection: Connection,
         flush: Callable[[], None],
+        witness: Witness,
     ) -> None:
         self.process = process
         self.session = session
@@ -35,6 +36,7 @@ class SimLink:
         self.last_pump = 0.0
         self.after_pump: Callable[[], None] | None = None
         self._flush = flush
+        self._witness = witness
         self._hello_at = 0.0
         self._helped = False
 
@@ -101,7 +103,9 @@ class SimLink:
             self.process.block(self._patience(deadline), polling=True)
         while (found := connection.receive()) is not None:
             header, frames = found
-            session.on_message(decode_from_broker(header, frames), frames)
+            message = decode_from_broker(header, frames)
+            self._witness.hears(session, message)
+            session.on_message(message, frames)
         if session.reconnect:
             self._reconnect()
         self._send()
@@ -120,6 +124,7 @@ class SimLink:
             self._flush()
         outbox, self.session.outbox = self.session.outbox, []
         for message, frames in outbox:
+            self._witness.says(self.session, message)
             self.connection.send((encode(message), [bytes(frame) for frame in frames]))
 
     def _silent(self) -> bool:
@@ -129,5 +134,3 @@ class SimLink:
         self.connection.open()
         self._hello_at = self.process.clock.now
         self.session.connect()
-
-

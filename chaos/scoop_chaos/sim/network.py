@@ -19,6 +19,7 @@ HEARTBEAT_TIMEOUT_S = 2.0  # a pipe on which nothing comes for so long is given 
 RECONNECT_S = 0.02
 
 Parcel = tuple[bytes, list[bytes]]
+PROBE: Parcel = (b"", [])  # what ØMQ sends first on each pipe, where it is asked to
 
 
 class Listener(Protocol):
@@ -45,7 +46,6 @@ class Pipe:
         self.last_up = self.last_down = 0.0
         self.leaves: list[float] = []  # when the last messages down are really sent
         self.lag = 0.0  # what is still under way comes so much later
-
 
     def unsent(self, now: float) -> int:
         """Return how many messages down wait for a sync."""
@@ -226,6 +226,7 @@ class Network:
         if self.listener is None or conn.closed or conn.pipe is not None:
             return
         conn.pipe = Pipe(self.listener)
+        self.send_up(conn, PROBE)
         while conn.waiting:
             self.send_up(conn, conn.waiting.popleft())
 
@@ -257,8 +258,6 @@ class Network:
         if not conn.closed:
             conn.ended = True
             conn.wake()
-
-
 
 
 class Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ class SimRoot:
         self.process = process = Process(world.clock, self.name, "home")
         self.session = Session(world.new_session(), "root", "home")
         connection = Connection(world.network, "home", lambda: self.link.arrived())
-        self.link = SimLink(process, self.session, connection, lambda: self.runtime.flush_open())
+        self.link: SimLink = SimLink(
+            process, self.session, connection, lambda: self.runtime.flush_open(), world.witness
+        )
         self.runtime = RootRuntime(self.session, self.link)  # type: ignore[arg-type]
         process.runtime = self.runtime
         process.on_end = lambda: world.root_ended(self, None)
@@ -87,12 +90,14 @@ class SimWorker:
     def __init__(self, world: World, session: bytes, agent: SimAgent) -> None:
         self.world = world
         self.agent = agent
-        self.name = world.name_of(session)
+        self.name = world.trace.name_of(session)
         self.slate = MemorySlate()
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
         connection = Connection(world.network, agent.host, lambda: self.link.arrived())
-        self.link = SimLink(process, self.session, connection, self.session.flush)
+        self.link: SimLink = SimLink(
+            process, self.session, connection, self.session.flush, world.witness
+        )
         self.crew: Crew | None = None
         self.leaves_until = 0.0
         world.processes.append(process)
@@ -108,10 +113,8 @@ class SimWorker:
         self.link.after_pump = self._look
         self.link.wait(lambda: self.session.welcomed)
         self.slate.ready()
-        try:
+        with contextlib.suppress(BrokenRun):  # told to stop: it leaves
             crew.run()
-        except BrokenRun:
-            pass  # told to stop: it leaves
         self._leave()
         self.process.block(None)
 
@@ -186,6 +189,7 @@ class SimAgent:
         self.connection = Connection(world.network, host, lambda: self._soon(0.0))
         sessions = iter(world.new_session, b"")
         self.agent = Agent(world.new_session(), workers, sessions, host, 1)
+        self.time = world.clocks[host].time
         self._pids = 0
         self._due = -1.0
         self._missed = False
@@ -207,7 +211,12 @@ class SimAgent:
         if self.frozen:
             self._missed = True
             return
-        now = self.world.clock.now
+        try:
+            self._look(self.time())
+        except Exception as error:  # noqa: BLE001 - whatever ends an agent is a defect
+            self.world.defect(self.name, error)
+
+    def _look(self, now: float) -> None:
         while (found := self.connection.receive()) is not None:
             self._do(self.agent.received(decode_from_broker(*found), now))
         if self.connection.ended():
@@ -222,7 +231,7 @@ class SimAgent:
         return Sight(worker.slate.is_ready(), task, done, 0)
 
     def _do(self, effects: list[Any]) -> None:
-        now = self.world.clock.now
+        now = self.time()
         for effect in effects:
             if isinstance(effect, Send):
                 self.connection.send((encode(effect.message), []))
@@ -252,7 +261,8 @@ class SimAgent:
         del self.workers[session]
         if not self.alive:
             return
-        now = self.world.clock.now
+        self.world.witness.died(self, session)
+        now = self.time()
         self._do(self.agent.exited(session, code, by, sight, [], now))
         self._soon(0.0)
 
@@ -281,5 +291,3 @@ class SimAgent:
         self.connection.close()
         for worker in list(self.workers.values()):
             self.lose(worker, code=0, by=signal.SIGKILL)
-
-

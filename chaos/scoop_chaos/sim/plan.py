@@ -11,18 +11,18 @@ from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .workload import Author, Program
+from .workload import Author, Program, without
 
 #: How likely each kind is, when it is one of those that a seed allows.
 KINDS: Final[dict[Fault, int]] = {
     Fault.WORKER_KILL: 6, Fault.WORKER_TERM: 3, Fault.WORKER_STOP: 4, Fault.WORKER_SLOW: 1,
-    Fault.WORKER_GONE: 1, Fault.BROKER_KILL: 6, Fault.BROKER_DOWN: 2, Fault.BROKER_STOP: 3,
+    Fault.WORKER_GONE: 3, Fault.BROKER_KILL: 6, Fault.BROKER_DOWN: 2, Fault.BROKER_STOP: 3,
     Fault.BROKER_TERM: 2, Fault.ROOT_KILL: 5, Fault.ROOT_STOP: 2, Fault.ROOT_REORDERED: 2,
     Fault.ROOT_EDITED: 2, Fault.AGENT_KILL: 2, Fault.AGENT_STOP: 2, Fault.LAUNCHER_KILL: 3,
-    Fault.EVERYTHING_KILL: 2, Fault.NET_DELAY: 2, Fault.NET_LOSS: 5, Fault.NET_REORDER: 2,
+    Fault.EVERYTHING_KILL: 2, Fault.NET_DELAY: 2, Fault.NET_LOSS: 5, Fault.NET_REORDER: 4,
     Fault.NET_ONE_WAY: 2, Fault.NET_CUT: 3, Fault.NET_HALF_OPEN: 3, Fault.DISK_SLOW: 2,
     Fault.DISK_FULL: 3, Fault.DISK_SYNC: 1, Fault.POWER_CUT: 2, Fault.CLOCK_JUMP: 2,
-    Fault.CLOCK_SKEW: 1,
+    Fault.CLOCK_SKEW: 1, Fault.HOST_SLEEP: 2,
 }  # fmt: skip
 
 MOST_FAULTS: Final = 8
@@ -62,7 +62,7 @@ class Plan:
     strikes: list[Strike] = field(default_factory=list)
 
 
-def draw(seed: int, only: Collection[int] | None = None) -> Plan:
+def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection[str] = ()) -> Plan:
     """Return what a seed decides.
 
     Parameters
@@ -70,27 +70,30 @@ def draw(seed: int, only: Collection[int] | None = None) -> Plan:
     seed : int
     only : collection of int, optional
         The numbers of the strikes to keep; all others are left out.
+    left_out : collection of str, optional
+        The keys of calls that the program is to do without.
     """
     rng = Random(seed)
     poison = rng.random() < 0.15
-    tasks = rng.choice((2, 4, 6, 8, 8, 12, 16, 30))
-    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0)))
+    tasks = rng.choice((2, 3, 4, 4, 6, 6, 8, 8, 12, 24))
+    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0, 400.0)))
     plan = Plan(
         seed=seed,
         program=author.program(),
         tasks=author.keys,
         max_attempts=3 if poison else 1000,
         workers=rng.choice((1, 2, 2, 3)),
-        remote_workers=rng.choice((0, 0, 0, 1, 2)),
+        remote_workers=rng.choice((0, 0, 1, 1, 2)),
         latency_s=rng.choice((0.00005, 0.0002, 0.002, 0.02)),
         sync_s=rng.choice((0.0001, 0.002, 0.02)),
         start_s=rng.choice((0.01, 0.1)),
         pace=rng.choice((1.0, 5.0, 25.0)),
-        look_every=rng.choice((1, 7, 7, 40, 40)),
+        look_every=rng.choice((1, 9, 9, 40, 40, 40)),
     )
     plan.strikes = _strikes(rng, remote=bool(plan.remote_workers))
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
+    plan.program = without(plan.program, left_out)
     return plan
 
 
@@ -100,13 +103,13 @@ def _strikes(rng: Random, *, remote: bool) -> list[Strike]:
     kinds = rng.sample(possible, rng.choice((1, 2, 3, 5, len(possible))))
     weights = [KINDS[kind] for kind in kinds]
     strikes = []
-    for number in range(rng.choice((0, 1, 1, 2, 2, 3, 4, MOST_FAULTS))):
+    for number in range(rng.choice((0, 1, 2, 2, 3, 4, 6, MOST_FAULTS))):
         by_event = rng.random() < 0.7
         strikes.append(
             Strike(
                 number=number,
                 fault=rng.choices(kinds, weights)[0],
-                event=int(10 ** rng.uniform(1.0, 3.0)) if by_event else 0,
+                event=int(10 ** rng.uniform(1.0, 2.6)) if by_event else 0,
                 time=rng.random() * rng.choice((0.1, 0.5, 3.0)),
                 seconds=rng.choice((0.01, 0.1, 0.5, 2.5, 6.0)) * (0.5 + rng.random()),
                 draw=rng.getrandbits(32),

@@ -16,19 +16,25 @@ class Died(Exception):
     """In a serial run: this task would have killed its process."""
 
 
-def begin(key: str) -> None:
-    """A task begins."""
+def begin(key: str) -> int:
+    """A task begins, for the how many-th time; 0 in a serial run."""
     runtime: Any = current()
-    if runtime is not None:
-        world.began(runtime.link.process, key)
+    if runtime is None:
+        return 0
+    return int(world.began(runtime.link.process, key))
 
 
-def work(seconds: float) -> None:
-    """Compute."""
+def root() -> int:
+    """Return the how many-th root runs; 0 in a serial run."""
+    return int(world.roots) if current() is not None else 0
+
+
+def work(seconds: float, *, deaf: bool = False) -> None:
+    """Compute; ``deaf`` as extensions do that never let go of the interpreter's lock."""
     runtime: Any = current()
     if runtime is not None:
         runtime.link.help_soon()
-        runtime.link.process.work(seconds)
+        runtime.link.process.work(seconds, deaf=deaf)
 
 
 def die(key: str, *, for_ever: bool) -> None:

@@ -8,7 +8,8 @@ serial answer.  What they do to the world (begin, work, die) goes through `stage
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from pickle import PickleBuffer
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ Call = tuple[str, float, str, tuple[Any, ...]]  # key, milliseconds, how, childr
 Program = tuple[Call, ...]
 
 CONST = "a-constant"
+ROOT = "the-number-of-the-root"  # a constant that each run of the script sets anew
 
 
 class Boom(Exception):
@@ -30,17 +32,42 @@ class Boom(Exception):
 # ---- what tasks do -----------------------------------------------------------------------------
 
 
-def node(call: Call) -> tuple[str, Any]:
-    """Do what a call says; return its key and a value made of its children's results."""
+class Blob:
+    """What travels beside its pickle, as an array does."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = bytes(data)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Blob, (PickleBuffer(self.data),)
+
+    def __repr__(self) -> str:
+        return f"Blob({zlib.crc32(self.data)})"
+
+
+def node(call: Call, blob: Blob | None = None) -> tuple[str, Any, int]:
+    """Do what a call says; return its key, a value made of its children's results, and a number.
+
+    The number is another one each time: whoever looks at the bytes sees which of several runs of a
+    task a result is of.  No value is made of it.
+    """
     key, millis, how, children = call
-    stage.begin(key)
+    if blob is not None and blob.data != blob_of(call).data:
+        stage.wrong(f"{key} was given the buffers of another call")
+    number = stage.begin(key)
     stage.work(millis / 1000)
-    return key, HOW[how](key, children)
+    return key, HOW[how](key, children), number
 
 
-def edited_node(call: Call) -> tuple[str, Any]:
-    """The same task after somebody has edited it."""
-    return node(call)
+def edited_node(call: Call, blob: Blob | None = None) -> tuple[str, Any, int]:
+    """The same task after somebody has edited it: it returns something else."""
+    key, value, number = node(call, blob)
+    return key, ("edited", value), number
+
+
+def blob_of(call: Call) -> Blob:
+    """Return what goes with a call as its second argument."""
+    return Blob(call[0].encode() * 20)
 
 
 def leaf(key: str, children: tuple[Call, ...]) -> Any:
@@ -51,6 +78,11 @@ def leaf(key: str, children: tuple[Call, ...]) -> Any:
 def raises(key: str, children: tuple[Call, ...]) -> Any:
     """It fails, as the program expects."""
     raise Boom(key)
+
+
+def buffers(key: str, children: tuple[Call, ...]) -> Any:
+    """It has a large result."""
+    return Blob(key.encode() * 30)
 
 
 def poison(key: str, children: tuple[Call, ...]) -> Any:
@@ -64,19 +96,29 @@ def poison_once(key: str, children: tuple[Call, ...]) -> Any:
     return zlib.crc32(key.encode())
 
 
+def deaf(key: str, children: tuple[Call, ...]) -> Any:
+    """It computes for long, and lets nobody in its process answer meanwhile."""
+    stage.work(zlib.crc32(key.encode()) % 8 * 0.5, deaf=True)
+    return zlib.crc32(key.encode())
+
+
 def constant(key: str, children: tuple[Call, ...]) -> Any:
     """It needs what the script has shared."""
+    if shared.get_const(ROOT) < 0:
+        stage.wrong(f"{key} was given a constant that nobody has set")
     return shared.get_const(CONST)
 
 
 def mapped(key: str, children: tuple[Call, ...]) -> Any:
     """One map."""
-    return combined(expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True))
+    return combined(
+        expect(c, r) for c, r in zip(children, futures.map(function_of(key), children), strict=True)
+    )
 
 
 def submitted(key: str, children: tuple[Call, ...]) -> Any:
     """One submit each, results in order."""
-    each = [futures.submit(function_of(child), child) for child in children]
+    each = [futures.submit(function_of(key, child[0]), *arguments_of(child)) for child in children]
     return combined(gather(child, future) for child, future in zip(children, each, strict=True))
 
 
@@ -121,6 +163,10 @@ def impatient(key: str, children: tuple[Call, ...]) -> Any:
 def cancelled(key: str, children: tuple[Call, ...]) -> Any:
     """Give every second child up; whether that came in time is nobody's business."""
     each = [(child, futures.submit(node, child)) for child in children]
+    dice = zlib.crc32(key.encode()) % 6
+    stage.work(dice * 0.002)  # some have begun,
+    if dice % 2 and len(each) > 2:
+        futures.wait([each[1][1]])  # and some are with a worker, in front of which others stand
     for child, future in each[::2]:
         if future.cancel():
             if not future.cancelled():
@@ -130,25 +176,39 @@ def cancelled(key: str, children: tuple[Call, ...]) -> Any:
     return combined(gather(child, future) for child, future in each[1::2])
 
 
+def collapses(key: str, children: tuple[Call, ...]) -> Any:
+    """It has children, takes their results, and fails."""
+    submitted(key, children)
+    raise Boom(key)
+
+
 def generations(key: str, children: tuple[Call, ...]) -> Any:
     """Two maps, the second made of the first's results."""
     found = [expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)]
     after = tuple((f"{k}.g", 0.3, "leaf", ()) for k, _ in found)
-    return combined([*found, *futures.map(node, after)])
+    found += [expect(c, r) for c, r in zip(after, futures.map(node, after), strict=True)]
+    return combined(found)
 
 
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
-    "leaf": leaf, "raises": raises, "poison": poison, "poison-once": poison_once,
-    "constant": constant, "mapped": mapped, "submitted": submitted, "completed": completed,
-    "first": first, "impatient": impatient, "cancelled": cancelled, "generations": generations,
+    "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
+    "poison": poison, "poison-once": poison_once, "constant": constant,
+    "mapped": mapped, "submitted": submitted, "completed": completed, "first": first,
+    "impatient": impatient, "cancelled": cancelled, "generations": generations,
+    "collapses": collapses,
 }  # fmt: skip
 PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
 STRICT = ("mapped", "generations")  # their children must not fail
 
 
-def function_of(child: Call) -> Callable[[Call], Any]:
-    """Return the function of a call: the edited one where somebody has edited it."""
-    return edited_node if child[0].endswith("!") else node
+def function_of(*keys: str) -> Callable[..., Any]:
+    """Return what somebody calls: the edited function where he, or the call, was edited."""
+    return edited_node if any(key.endswith("!") for key in keys) else node
+
+
+def arguments_of(child: Call) -> tuple[Any, ...]:
+    """Return what a call is called with: some have an argument with a buffer."""
+    return (child, blob_of(child)) if child[2] == "buffers" else (child,)
 
 
 def gather(child: Call, future: Any) -> Any:
@@ -165,10 +225,10 @@ def gather(child: Call, future: Any) -> Any:
 
 
 def expect(child: Call, got: Any) -> Any:
-    """Check that a result is that of its task."""
+    """Check that a result is that of its task; return what counts of it."""
     if got[0] != child[0]:
         stage.wrong(f"{child[0]} was given the result of {got[0]}")
-    return got
+    return got[:2]
 
 
 def combined(found: Iterable[Any]) -> int:
@@ -178,7 +238,7 @@ def combined(found: Iterable[Any]) -> int:
 
 def script(program: Program) -> Any:
     """What the root runs."""
-    shared.set_const(**{CONST: 17})
+    shared.set_const(**{CONST: 17, ROOT: stage.root()})
     found = []
     for key, millis, how, children in program:
         stage.work(millis / 1000)
@@ -201,7 +261,8 @@ class Author:
 
     def program(self) -> Program:
         """Return a program of some phases."""
-        rng, phases = self._rng, []
+        rng = self._rng
+        phases: list[Call] = []
         while self._left > 0 and len(phases) < 4:
             how = rng.choice(PARENTS)
             phases.append((self._key(), self._time() / 4, how, self._children(how, 2)))
@@ -224,13 +285,15 @@ class Author:
         key, millis = self._key(), self._time()
         dice = rng.random()
         if depth and self._left > 0 and dice < 0.3:
-            how = rng.choice(PARENTS)
+            how = rng.choice(PARENTS if strict else (*PARENTS, "collapses"))
             return key, millis, how, self._children(how, depth - 1)
         if self._poison and not strict and dice < 0.4:
             return key, millis, rng.choice(("poison", "poison-once")), ()
         if not strict and dice < 0.5:
             return key, millis, "raises", ()
-        return key, millis, "constant" if dice > 0.9 else "leaf", ()
+        others = ((0.92, "constant"), (0.84, "buffers"), (0.78, "deaf"), (0.0, "leaf"))
+        how = next(how for least, how in others if dice > least)
+        return key, millis, how, ()
 
     def _key(self) -> str:
         self.keys += 1
@@ -241,10 +304,13 @@ class Author:
 
 
 def edit(program: Program, rng: Random) -> Program:
-    """Change one call, or the code it calls: somebody has edited the script."""
+    """Change one call, or the code that a phase calls: somebody has edited the script."""
     phases = list(program)
     at = rng.randrange(len(phases))
     key, millis, how, children = phases[at]
+    if rng.random() < 0.5:
+        phases[at] = (key + "!", millis, how, children)
+        return tuple(phases)
     place = rng.randrange(len(children))
     old = children[place]
     new = (old[0] + "!", *old[1:])
@@ -258,3 +324,26 @@ def reorder(program: Program, rng: Random) -> Program:
     if rng.random() < 0.5:
         rng.shuffle(phases)
     return tuple(phases)
+
+
+def keys(program: Program) -> list[str]:
+    """Return the keys of all calls of a program, each once."""
+    found: dict[str, None] = {}
+    for key, _, _, children in program:
+        found[key] = None
+        found.update(dict.fromkeys(keys(children)))
+    return list(found)
+
+
+def without(program: Program, keys: Collection[str]) -> Program:
+    """Leave calls out, and what is left without children; to make what fails small."""
+    if not keys:
+        return program
+    phases = (_without(phase, keys) for phase in program if phase[0] not in keys)
+    return tuple(phase for phase in phases if phase[3])
+
+
+def _without(call: Call, keys: Collection[str]) -> Call:
+    key, millis, how, children = call
+    kept = tuple(_without(child, keys) for child in children if child[0] not in keys)
+    return key, millis, how if kept or how not in PARENTS else "leaf", kept

@@ -5,34 +5,34 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
 from scoop_journal import JournalBroken
 
-from scoop_ft import futures, shared
-from scoop_ft.client import runtime as runtime_of
-from scoop_ft.client import serial
-from scoop_ft.worker import runner as runner_of
-
+from ..faults import Fault
 from ..violations import LIVENESS, Violation
-from . import inject, stage
+from . import inject, stage, stand_ins
+from .answers import has_twins, serially
 from .broker import SimBroker
 from .checks import Checks
-from .clock import Clock, virtual_time
+from .clock import Clock, HostClock, virtual_time
 from .disk import SimJournal
-from .network import Conn, Network
+from .network import Network
 from .peers import SimAgent, SimRoot, SimWorker
-from .plan import Plan
+from .plan import Plan, Strike
 from .process import Process
+from .trace import Trace
+from .witness import Witness
 from .workload import Program, script
 
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
 MOST_EVENTS: Final = 100_000
+DEFECT: Final = 27  # our own code ends by no error of its own: users' runs elsewhere
 ROOT_PATIENCE_S: Final = 2.0  # as long as the launcher's
+HOSTS: Final = ("home", "afar")
 
 
 @dataclass
@@ -41,6 +41,8 @@ class Outcome:
 
     Attributes
     ----------
+    strikes, struck : list of str
+        The faults as they were planned, and their kinds.
     trace : list of str
         What happened, where that was asked for.
     """
@@ -50,6 +52,7 @@ class Outcome:
     events: int
     seconds: float
     strikes: list[str] = field(default_factory=list)
+    struck: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
 
 
@@ -65,34 +68,36 @@ class World:
 
     def __init__(self, plan: Plan, *, tracing: bool = False) -> None:
         self.plan = plan
-        self.tracing = tracing
-        self.lines: list[str] = []
         self.clock = virtual_time.clock = Clock()
+        self.trace = Trace(self.clock, wanted=tracing)
         self.rng = Random(plan.seed ^ 0x5C00)
         self.program: Program = plan.program
         self.network = Network(self.clock, self.rng, plan.latency_s)
         self.sync_s = plan.sync_s
         self.journal = SimJournal("a-run", self.clock, self._draw_sync)
-        self.clock_offset = 0.0
-        self.clock_rate = 1.0
+        self.clocks = {host: HostClock(self.clock, 100.0) for host in HOSTS}
         self.violations: list[Violation] = []
         self.checks = Checks(self)
+        self.witness = Witness(self)
+        self.journal.on_commit = self.checks.committed
+        self.journal.on_torn = self.witness.torn
         self.broker: SimBroker | None = None
         self.root: SimRoot | None = None
         self.home: SimAgent | None = None
         self.remote: SimAgent | None = None
         self.processes: list[Process] = []
         self.edited = False  # an edited parent's children are new, though their keys are not
-        self._names: dict[bytes, str] = {b"broker": "broker"}
         self._sessions = 0
-        self._roots = 0
+        self.roots = 0
+        self._launcher = 1  # the how many-th of this run
         self._answers: dict[str, Any] = {}
         self._dead_once: set[str] = set()
+        self.struck: set[Fault] = set()
         self._pending = 0  # faults that have not ended
         self._calm_since = 0.0
         self._over = False
-        self._struck: list[str] = []
-        self._twins = _has_twins(plan.program)
+        self._struck: list[Strike] = []
+        self._twins = has_twins(plan.program)
 
     # ---- small things ----------------------------------------------------------------------
 
@@ -100,11 +105,6 @@ class World:
         """Return a session that nobody else has."""
         self._sessions += 1
         return self._sessions.to_bytes(8, "big")
-
-    def name_of(self, session: bytes) -> str:
-        """Return what a session is called in traces."""
-        found = self._names.get(session)
-        return found if found is not None else f"s{int.from_bytes(session, 'big')}"
 
     def draw_start(self) -> float:
         """Return how long a process takes to start."""
@@ -119,7 +119,7 @@ class World:
 
     def broker_time(self) -> float:
         """Return what the broker's clock shows."""
-        return 100.0 + self.clock.now * self.clock_rate + self.clock_offset
+        return self.clocks["home"].time()
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """End a fault after some time; until then it is not calm."""
@@ -148,7 +148,10 @@ class World:
         except JournalBroken as error:
             self.trace("broker", "fails", str(error))
             self.journal.crash()
-            self.later(0.3, lambda: self.start_broker(resume=resume))
+            self._broker_later(0.3, resume=resume)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever keeps a broker from starting
+            self.defect("broker", error)
             return
         self.trace("broker", "starts", f"incarnation {self.broker.core.incarnation}")
         self.broker.pace = self.plan.pace
@@ -159,23 +162,23 @@ class World:
 
     def start_root(self) -> None:
         """Start the script, once more."""
-        self._roots += 1
+        self.roots += 1
         program = self.program
-        self.root = SimRoot(self, self._roots, lambda: script(program))
+        self.root = SimRoot(self, self.roots, lambda: script(program))
         self.root.program = program
-        self._names[self.root.session.session] = self.root.name
+        self.trace.names[self.root.session.session] = self.root.name
         self.processes.append(self.root.process)
 
     def start_home(self) -> None:
         """Start what a launcher starts."""
         self.home = SimAgent(self, "home", self.plan.workers)
-        self._names[self.home.agent.session] = self.home.name
+        self.trace.names[self.home.agent.session] = self.home.name
 
     def start_remote(self) -> None:
         """Start an agent on another machine."""
         if self.remote is None:
             self.remote = SimAgent(self, "afar", self.plan.remote_workers)
-            self._names[self.remote.agent.session] = self.remote.name
+            self.trace.names[self.remote.agent.session] = self.remote.name
 
     def kill_broker(self, *, down: float) -> None:
         """SIGKILL; its supervisor starts another after some time."""
@@ -184,11 +187,18 @@ class World:
             return
         broker.kill()
         self.trace("broker", "dies", "")
-        self.later(down, self._broker_again)
+        self._broker_later(down, resume=False)
 
-    def _broker_again(self) -> None:
-        if self.home is not None and self.broker is not None and not self.broker.alive:
-            self.start_broker()
+    def _broker_later(self, seconds: float, *, resume: bool) -> None:
+        """Its launcher starts a broker in a while, if it lives then."""
+        launcher = self._launcher
+
+        def start() -> None:
+            running = self.broker is not None and self.broker.alive
+            if launcher == self._launcher and not running:
+                self.start_broker(resume=resume)
+
+        self.later(seconds, start)
 
     def broker_failed(self, error: Exception) -> None:
         """Its disk failed: it has ended by itself."""
@@ -213,6 +223,7 @@ class World:
         home, self.home = self.home, None
         if home is None:
             return
+        self._launcher += 1
         self.trace("launcher", "dies", "")
         if self.root is not None:
             self.root.kill()
@@ -232,25 +243,25 @@ class World:
         if root is not self.root:
             return
         if root.process.failure is not None:
-            self.violated(27, f"{root.name} failed: {root.process.failure!r}")
+            self.defect(root.name, root.process.failure)
         self.root = None
         self.later(0.1, self._root_again)
 
     def worker_ended(self, worker: SimWorker, task: bytes, *, crashed: bool) -> None:
         """A worker's process has ended."""
         if worker.process.failure is not None:
-            self.violated(27, f"{worker.name} failed: {worker.process.failure!r}")
+            self.defect(worker.name, worker.process.failure)
         if crashed and task:
             self.checks.died(task)
         self.trace(worker.name, "dies" if crashed else "leaves", task.hex()[-12:])
 
     # ---- what tasks do ---------------------------------------------------------------------
 
-    def began(self, process: Process, key: str) -> None:
-        """A task begins."""
-        if self.tracing:
-            self.trace(process.name, "begins", key)
+    def began(self, process: Process, key: str) -> int:
+        """A task begins; return for the how many-th time."""
+        self.trace(process.name, "begins", key)
         self.checks.began(key)
+        return self.checks.executed[key]
 
     def names_tasks(self) -> bool:
         """Does a key name one task, so that it must not be computed again once recorded?"""
@@ -296,6 +307,7 @@ class World:
         self.trace(root.name, "ends", "")
         if self.root is root:
             self.checks.look()
+            self.witness.ends(root.session)
             self._over = True
 
     def finished(self, agent: SimAgent, reason: str) -> None:
@@ -309,6 +321,10 @@ class World:
             self.checks.look()
             self._over = True
 
+    def defect(self, name: str, error: BaseException) -> None:
+        """A process has ended by an error of its own."""
+        self.violated(DEFECT, f"{name} failed: {error!r}")
+
     def violated(self, invariant: int, text: str) -> None:
         """Something did not hold."""
         violation = Violation(invariant, text)
@@ -316,25 +332,6 @@ class World:
             self.violations.append(violation)
             self.trace("VIOLATION", "", str(violation))
         self._over = True
-
-    # ---- the trace -------------------------------------------------------------------------
-
-    def trace(self, who: str, does: str, what: str) -> None:
-        """Write down that somebody does something."""
-        if self.tracing:
-            self.lines.append(f"{self.clock.now:11.6f} {who:12} {does} {what}".rstrip())
-
-    def trace_message(self, source: bytes, target: str, message: Any, conn: Conn) -> None:
-        """Write down a message, without what it carries."""
-        fields = {
-            name: _short(getattr(message, name))
-            for name in message.__struct_fields__
-            if name not in _UNTRACED
-        }
-        text = " ".join(f"{name}={value}" for name, value in fields.items())
-        self.trace(
-            self.name_of(source), f"-> {target} [{conn}]", f"{type(message).__name__} {text}"
-        )
 
     # ---- running ---------------------------------------------------------------------------
 
@@ -362,13 +359,14 @@ class World:
             if clock.events > MOST_EVENTS:
                 self.violated(LIVENESS, f"{MOST_EVENTS} events: {self.why()}")
 
-    def _strike_in_time(self, each: inject.Strike) -> None:
+    def _strike_in_time(self, each: Strike) -> None:
         self._pending -= 1
         self._strike(each)
 
-    def _strike(self, each: inject.Strike) -> None:
+    def _strike(self, each: Strike) -> None:
         self._calm_since = self.clock.now
-        self._struck.append(str(each))
+        self._struck.append(each)
+        self.struck.add(each.fault)
         self.trace("FAULT", "", str(each))
         inject.strike(self, each)
 
@@ -395,8 +393,9 @@ class World:
     def outcome(self) -> Outcome:
         """Return how it went."""
         return Outcome(
-            self.plan.seed, self.violations, self.clock.events, self.clock.now, self._struck,
-            self.lines,
+            self.plan.seed, self.violations, self.clock.events, self.clock.now,
+            [str(each) for each in self._struck], [each.fault.value for each in self._struck],
+            self.trace.lines,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -409,51 +408,6 @@ class World:
                 worker.leave_no_code()
         for process in self.processes:
             process.unwind()
-
-
-_UNTRACED = {"pid", "ends", "stats", "settings", "lineage", "functions", "digest", "elapsed_ns"}
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()[-8:] or "-"
-    if isinstance(value, (list, tuple)):
-        return [_short(each) for each in value]
-    if isinstance(value, str):
-        return value
-    return getattr(value, "__struct_fields__", None) and repr(value) or value
-
-
-def _has_twins(program: Program) -> bool:
-    """Is a call there more than once, so that its key says nothing about how often it runs?"""
-    seen: set[str] = set()
-
-    def visit(calls: Iterable[Any]) -> bool:
-        for key, _, _, children in calls:
-            if key in seen:
-                return True
-            seen.add(key)
-            if visit(children):
-                return True
-        return False
-
-    return visit(program)
-
-
-_serial: dict[Program, Any] = {}
-
-
-def serially(program: Program) -> Any:
-    """Return the answer that the program has without a run."""
-    if program not in _serial:
-        _serial.clear()
-        before, runtime_of._current = runtime_of._current, None
-        shared._here.clear()
-        try:
-            _serial[program] = script(program)
-        finally:
-            runtime_of._current = before
-    return _serial[program]
 
 
 def run(plan: Plan, *, tracing: bool = False) -> Outcome:
@@ -471,15 +425,11 @@ def run(plan: Plan, *, tracing: bool = False) -> Outcome:
     >>> run(draw(1)).violations
     []
     """
-    serial._warned = True
-    logging.getLogger("scoop_ft").setLevel(logging.CRITICAL + 1)
-    for module in (runner_of, runtime_of, futures):
-        module.time = virtual_time  # type: ignore[attr-defined]
-    world = stage.world = World(plan, tracing=tracing)
-    try:
-        world.run()
-    finally:
-        world.close()
-        runtime_of._current = None
-        stage.world = None
+    with stand_ins.in_place(virtual_time):
+        world = stage.world = World(plan, tracing=tracing)
+        try:
+            world.run()
+        finally:
+            world.close()
+            stage.world = None
     return world.outcome()

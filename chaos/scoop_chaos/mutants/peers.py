@@ -1,0 +1,179 @@
+"""Mistakes at the broker's other end: sessions, workers, agents, and which connection counts."""
+
+from __future__ import annotations
+
+from .mutant import Mutant
+
+_SESSION = "scoop_ft.client.session:Session"
+_WORKER = "scoop_ft.worker.session:WorkerSession"
+_QUEUE = "scoop_ft.worker.spans:Queue"
+_CREW = "scoop_ft.worker.runner:Crew"
+_AGENT = "scoop_ft.launch.agent:Agent"
+_ROUTES = "scoop_ft.broker.routes:Routes"
+
+SESSIONS = (
+    Mutant(
+        "given-back-too-late",
+        "What a dead broker had passed on comes to the next one after what was made of it.",
+        f"{_SESSION}._renumber",
+        "if unsynced and (not kept or kept[0][0] > unsynced[0][0]):",
+        "if unsynced and not kept:",
+    ),
+    Mutant(
+        "never-given-back",
+        "What a dead broker had passed on and not synced is not kept.",
+        f"{_SESSION}._on_deliver",
+        "self._unsynced.append((self._n, m, frames))",
+        "pass",
+    ),
+    Mutant(
+        "nothing-said-again",
+        "What was not acknowledged is not said again on a new connection.",
+        f"{_SESSION}._on_welcome",
+        "self.outbox = [(message, parts) for _, message, parts, _ in self._unacknowledged]",
+        "self.outbox = []",
+    ),
+    Mutant(
+        "said-again-backwards",
+        "What was not acknowledged is said again with the newest first.",
+        f"{_SESSION}._on_welcome",
+        "for _, message, parts, _ in self._unacknowledged]",
+        "for _, message, parts, _ in reversed(self._unacknowledged)]",
+    ),
+    Mutant(
+        "acknowledged-one-too-many",
+        "An acknowledgement ends the keeping of one message more than it names.",
+        f"{_SESSION}._on_ack",
+        "kept[0][0] <= m.n:",
+        "kept[0][0] <= m.n + 1:",
+    ),
+    Mutant(
+        "hello-without-parents",
+        "A process that comes back does not say which parents run in it.",
+        f"{_SESSION}.hello",
+        "if scope.alive and self.is_recorded(scope)",
+        "if False",
+    ),
+    Mutant(
+        "hello-claims-what-is-on-its-way",
+        "A process that comes back claims children that it is about to submit again.",
+        f"{_SESSION}.hello",
+        "until.get(scope.task, scope.submitted())",
+        "scope.submitted()",
+    ),
+    Mutant(
+        "request-asked-once",
+        "A request whose answer was lost with its connection is not asked again.",
+        f"{_SESSION}._on_welcome",
+        "self.outbox += [(message, ()) for message in self._asked.values()]",
+        "pass",
+    ),
+    Mutant(
+        "answered-twice",
+        "An answer counts each time that it comes.",
+        f"{_SESSION}._on_cancelled",
+        "asked = self._asked.pop(m.request, None)",
+        "asked = self._asked.get(m.request)",
+    ),
+    Mutant(
+        "stays-unknown",
+        "A process that the broker does not know does not begin anew.",
+        f"{_SESSION}._on_unknown",
+        "self.reconnect = True",
+        "pass",
+    ),
+)
+
+WORKERS = (
+    Mutant(
+        "recall-drops",
+        "A recalled span is taken out of the queue, and the broker is not told.",
+        f"{_WORKER}._on_recall",
+        "spans.append((span.batch, start, stop))",
+        "pass",
+    ),
+    Mutant(
+        "recall-names-the-wrong-end",
+        "A recalled span is taken from one end of a piece, and named as the other.",
+        f"{_QUEUE}.recall",
+        "taken.append((last.span, last.stop - count, last.stop))",
+        "taken.append((last.span, last.next, last.next + count))",
+    ),
+    Mutant(
+        "drop-is-not-answered",
+        "What is dropped because somebody gave it up is not handed back.",
+        f"{_WORKER}._on_drop",
+        "taken += self.queue.drop(batch, start, stop)",
+        "self.queue.drop(batch, start, stop)",
+    ),
+    Mutant(
+        "running-is-not-held",
+        "A worker that comes back does not name what it runs.",
+        f"{_WORKER}.holding",
+        "for span, index in list(self.running.values())  # the main thread goes on",
+        "for span, index in ()",
+    ),
+    Mutant(
+        "claims-what-was-handed-back",
+        "A batch that is said again claims what was recalled from it meanwhile.",
+        f"{_WORKER}.again",
+        "return msgspec.structs.replace(message, claimed=_merged(held))",
+        "return message",
+    ),
+    Mutant(
+        "idle-said-once",
+        "A worker that was idle before a reconnect does not say so again.",
+        f"{_WORKER}.connect",
+        "self._idle_said = False",
+        "pass",
+    ),
+    Mutant(
+        "runs-counted-on",
+        "A worker counts the spans of all its connections, the broker those of one.",
+        f"{_WORKER}.connect",
+        "self._runs = 0",
+        "pass",
+    ),
+    Mutant(
+        "replay-asks-nobody",
+        "The children of a parent that is run again are run without asking for their results.",
+        f"{_WORKER}.close",
+        "if scope.replayed or not scope.alive:",
+        "if not scope.alive:",
+    ),
+)
+
+AGENTS = (
+    Mutant(
+        "death-told-once",
+        "A worker's death is said on the present connection, and forgotten.",
+        f"{_AGENT}.exited",
+        "self._unacknowledged.append(gone)",
+        "pass",
+    ),
+    Mutant(
+        "death-not-told-again",
+        "Deaths that were not acknowledged are not told again on a new connection.",
+        f"{_AGENT}.received",
+        "return [Send(gone) for gone in self._unacknowledged]",
+        "return []",
+    ),
+    Mutant(
+        "reports-no-task",
+        "The heartbeat says of busy workers that they run nothing.",
+        "scoop_ft.launch.agent:_Worker.report",
+        "task=sight.task,",
+        'task=b"",',
+    ),
+    Mutant(
+        "nobody-in-its-place",
+        "A worker that died is not replaced.",
+        f"{_AGENT}.exited",
+        "worker, slot.worker = slot.worker, None",
+        "worker = slot.worker",
+    ),
+)
+
+ROUTES = ()
+
+PEERS = (*SESSIONS, *WORKERS, *AGENTS, *ROUTES)

@@ -1,0 +1,44 @@
+"""What the product's modules find instead of the machine while a world runs, and not after it.
+
+The clock, buffers that are large though they are small, silence in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from scoop_ft import futures, pickling
+from scoop_ft.client import runtime as runtime_of
+from scoop_ft.client import serial
+from scoop_ft.worker import runner as runner_of
+
+SMALL_BUFFER: Final = 16  # bytes that a buffer must have to travel apart from its pickle
+_SILENCE: Final = logging.CRITICAL + 1
+
+
+@contextmanager
+def in_place(time: Any) -> Generator[None, None, None]:
+    """Let the product's modules see this ``time``; all is as before afterwards."""
+    log = logging.getLogger("scoop_ft")
+    level = log.level
+    log.setLevel(_SILENCE)
+    places: list[tuple[Any, str, Any]] = [
+        (runner_of, "time", time),
+        (runtime_of, "time", time),
+        (futures, "time", time),
+        (pickling, "OUT_OF_BAND_BYTES", SMALL_BUFFER),
+        (serial, "_warned", True),
+        (runtime_of, "_current", None),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in places]
+    try:
+        for module, name, value in places:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+        log.setLevel(level)
