@@ -34,6 +34,8 @@ def on_heartbeat(
             continue
         worker.report = report
         worker.heard_at = b.now
+        if not worker.connected and b.now < b.grace_until:
+            _lease_what_runs(b, worker, report)  # its batch may have been said again meanwhile
         stopped = report.state == "stopped"
         if stopped and not worker.suspended:
             b.dispatcher.take_all(worker)
@@ -54,6 +56,10 @@ def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> Non
     worker.lost_at = b.now
     worker.report = report
     b.peers[report.session] = worker
+    _lease_what_runs(b, worker, report)
+
+
+def _lease_what_runs(b: Broker, worker: Peer, report: wire.WorkerReport) -> None:
     found = b.book.task(report.task)
     if found is not None:
         batch, index = found

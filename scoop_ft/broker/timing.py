@@ -89,7 +89,10 @@ def _look_at_worker(b: Broker, peer: Peer, now: float) -> None:
             b.record_member(peer.session, peer.agent, peer.host, alive=False)
     elif peer.recall and now - peer.recall_sent > UNANSWERED_S and b.dispatcher.any_idle():
         peer.recall_sent = now
-        b.dispatcher.take_all(peer, but=busy_with)
+        # What nobody has told us of is a child of something it holds: with its parent it would
+        # begin anew elsewhere, as deaf there, and so on for ever.
+        if not busy_with or b.book.task(busy_with) is not None:
+            b.dispatcher.take_all(peer, but=busy_with)
 
 
 def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:

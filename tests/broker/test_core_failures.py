@@ -6,6 +6,7 @@ import msgspec
 
 from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import LEASED, QUEUED
+from scoop_ft.ids import batch_id, task_id
 from scoop_ft.wire import messages as wire
 
 from .peers import FakeWorker, expected
@@ -307,6 +308,28 @@ def test_a_worker_that_answers_no_recall_loses_all_but_its_running_task() -> Non
     assert len(root.results) == 2
     assert rig.stats["running"] == 1
     first.awake = True
+    rig.settle()
+    assert not root.missing()
+
+
+def test_a_worker_at_a_child_that_nobody_was_told_of_keeps_its_parent() -> None:
+    """Else each worker in turn would run parent and child, answer too late, and lose both."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    deaf = rig.worker(agent)
+    root.submit("tree:2:a")
+    taken(rig, deaf, 1)
+    deaf.awake = False
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    assert rig.broker.peers[deaf.session].recall, "somebody is idle: it is asked for work"
+    for _ in range(8):
+        agent.heartbeat({deaf: ("busy", task_id(batch_id(deaf.session, 1), 0))})
+        rig.tick(1.0)
+    assert rig.stats["running"] == 1
+    assert rig.stats["resubmitted"] == 0
+    deaf.awake = True
     rig.settle()
     assert not root.missing()
 

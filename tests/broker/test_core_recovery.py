@@ -193,6 +193,33 @@ def test_a_worker_too_busy_to_come_back_keeps_what_its_agent_sees_it_run() -> No
     assert not root.missing()
 
 
+def test_a_busy_worker_keeps_what_it_runs_though_its_batch_is_said_again_only_later() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    rig.commit()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.restart()  # the batch was not recorded
+    agent.connect()
+    rig.settle(work=False, commit=False)
+    running = ("busy", first.queue[0].id)
+    agent.heartbeat({first: running})  # nobody knows that task yet
+    second = rig.worker(agent)
+    root.connect()
+    rig.settle(work=False)
+    for _ in range(10):
+        agent.heartbeat({first: running})
+        rig.tick(0.5)
+        rig.settle(work=False)
+    assert not second.queue
+    first.connect()
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+    assert not root.missing()
+
+
 def test_a_worker_that_died_with_the_broker_is_blamed_all_the_same() -> None:
     rig = Rig(max_attempts=1)
     root, agent = rig.root(), rig.agent()

@@ -17,12 +17,13 @@ import pytest
 from scoop_chaos.faults import Fault
 from scoop_chaos.real.account import settle
 from scoop_chaos.real.ledger import Line, parse
+from scoop_chaos.real.outcome import Answer, Outcome
 from scoop_chaos.real.plan import KINDS, PROGRAMS, Drawn, TrialPlan, trial_plan
 from scoop_chaos.real.recorded import Looker, Recorded
 from scoop_chaos.real.recovery import Watches, first_line, percentile
 from scoop_chaos.real.stage import NETWORK, Stage
 from scoop_chaos.real.story import Harm, Story
-from scoop_chaos.real.trial import Answer, Outcome, Trial
+from scoop_chaos.real.trial import Trial
 from scoop_chaos.real.verdict import replays
 from scoop_chaos.runs import left_in
 

@@ -83,8 +83,9 @@ class Stage:
         self.place.renew()
         services = self.system.services(self.place)
         for service in services:
-            if service.ready is not None:
-                service.ready.unlink(missing_ok=True)  # of a service that has died
+            for file in (service.ready, service.stale):
+                if file is not None:  # of a service that has died
+                    file.unlink(missing_ok=True)
         for service in services:
             self._wait_ready(service, self._popen(list(service.words)))
 

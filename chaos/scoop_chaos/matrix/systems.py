@@ -36,11 +36,19 @@ class Place:
 class Service:
     """Something to be started before the program: words for the interpreter, and its sign of life.
 
-    Without a file that tells that it is ready, it is ready when the command has ended.
+    Attributes
+    ----------
+    words : tuple of str
+        The command.
+    ready : Path, optional
+        A file that tells that it is ready; without one it is ready when the command has ended.
+    stale : Path, optional
+        Another file that a dead one has left, to be removed as its user would.
     """
 
     words: tuple[str, ...]
     ready: Path | None = None
+    stale: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -116,12 +124,10 @@ def _ipyparallel_file(place: Place) -> Path:
 
 
 def _ipyparallel(place: Place) -> list[Service]:
+    told = _ipyparallel_file(place)
+    words = ("-m", "ipyparallel.cluster", "start", "-n", "2")
     profile = f"--profile-dir={place.folder / 'profile'}"
-    return [
-        Service(
-            ("-m", "ipyparallel.cluster", "start", "-n", "2", profile), _ipyparallel_file(place)
-        )
-    ]
+    return [Service((*words, profile), told, told.with_name("cluster-.json"))]
 
 
 SYSTEMS = (
@@ -212,7 +218,8 @@ SYSTEMS = (
         "ipyparallel",
         PROGRAMS / "with_ipyparallel.py",
         "`ipcluster start -n 2`, which outlives the program; load-balanced view with "
-        "`retries = 2`; broker: the controller, that is hub and schedulers",
+        "`retries = 2`; broker: the controller, that is hub and schedulers; before it is started "
+        "again, the file `cluster-.json` of the dead one has to be removed by hand",
         more=lambda place: [str(_ipyparallel_file(place))],
         services=_ipyparallel,
         broker="ipyparallel.controller",

@@ -65,6 +65,7 @@ class MatrixTable:
     def _footnote(self, text: str) -> str:
         if not text:
             return ""
+        text = text.splitlines()[0]
         if text not in self.footnotes:
             self.footnotes.append(text)
         return f"[{self.footnotes.index(text) + 1}]"
@@ -78,18 +79,20 @@ class MatrixTable:
         yield (
             f"{size.tasks} tasks of {size.seconds} s on 2 workers, the death after {size.after}. "
             "Seconds are from the program's first start to its answer; with a sign: against the "
-            "same system undisturbed. Again: inputs that were begun more than once, those that the "
-            "death interrupted included. Reused: inputs that had been executed to their end before "
-            "the death and were not executed again. A stopped worker stays stopped. After the "
-            "root's death the program is started again, by the system where it does so, else by "
-            "hand on what outlived it; after the death of everything all is started again. Hangs: "
-            "no end after four times the undisturbed seconds and 30 more."
+            "same system undisturbed, which is measured first and last (the mean). Again: inputs "
+            "that were begun more than once, those that the death interrupted included. Reused: "
+            "inputs that had been executed to their end before the death and were not executed "
+            "again. A stopped worker stays stopped. After the root's death the program is started "
+            "again, by the system where it does so, else by hand on what outlived it, which may "
+            "have gone on with what the dead one had asked for; after the death of everything all "
+            "is started again. Hangs: no end after four times the undisturbed seconds and 30 more."
         )
         machine = report["machine"]
         versions = ", ".join(f"{title} {number}" for title, number in report["versions"].items())
         yield (
             f"Measured in one run, {report['date']}, {machine['cores']} cores, CPython "
-            f"{machine['python']}, {machine['system']}: {versions}."
+            f"{machine['python']}, {machine['system']}, load at the end "
+            f"{machine['load'][0]:.1f}: {versions}."
         )
         for title, note in report["notes"].items():
             yield f"{title}: {note}."
@@ -100,7 +103,7 @@ class MatrixTable:
         """Return it for a terminal."""
         table = Table(pad_edge=False, show_lines=True)
         for title in self.header:
-            table.add_column(title)
+            table.add_column(title, overflow="fold")
         for system, fields in self.fields:
             shown = [Text(text, style=STYLES[outcome]) for text, outcome in fields]
             table.add_row(Text(system.title, style="bold"), *shown)

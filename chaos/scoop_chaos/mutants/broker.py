@@ -64,13 +64,6 @@ QUEUEING = (
         "pass",
     ),
     Mutant(
-        "recall-too-early",
-        "What was given this moment is asked back before it can begin.",
-        f"{_DISPATCH}._run",
-        "max(peer.recall_at, broker.now + SETTLE_S)",
-        "0.0",
-    ),
-    Mutant(
         "function-sent-once-for-ever",
         "A function counts as sent though the connection that carried it broke.",
         f"{_PARENT}:_admit",
@@ -152,13 +145,6 @@ RESULTS = (
         "base = 0",
     ),
     Mutant(
-        "gaps-ignored",
-        "A result's place in its record is reckoned as if the record had no gaps.",
-        f"{_DELIVERY}:_position",
-        "return before + index - start",
-        "return index - ranges[0][0]",
-    ),
-    Mutant(
         "record-before-is-missed",
         "Of several records of one batch, the one in which a slice begins is passed over.",
         f"{_DELIVERY}:Delivery._deliver_stretch",
@@ -196,27 +182,6 @@ CANCELLING = (
         f"{_TIMING}:on_tick",
         "if now >= request.deadline:",
         "if False:",
-    ),
-    Mutant(
-        "wrong-child-cancelled",
-        "A cancelled task is named by its place in the batch, not by its ordinal.",
-        f"{_WORKER}:on_returned",
-        "cancel.done.append((ordinal, ordinal + 1))",
-        "cancel.done.append((index, index + 1))",
-    ),
-    Mutant(
-        "cancel-answered-twice",
-        "What a session had asked on an older connection is answered there and here.",
-        f"{_PARENT}:_admit",
-        "del b.cancels[number]",
-        "pass",
-    ),
-    Mutant(
-        "cancels-for-anybody",
-        "Somebody who does not host the parent any more can cancel its children.",
-        f"{_PARENT}:on_cancel",
-        "family is not None and family.host == peer.session",
-        "family is not None",
     ),
 )
 
@@ -271,13 +236,6 @@ SYNCING = (
         "pass",
     ),
     Mutant(
-        "record-dropped-too-early",
-        "Records are deleted as soon as nothing needs them, messages on their way included.",
-        f"{_CORE}.record_results",
-        "self._take_back_dropped()",
-        "self._take_back_dropped(); self.drop_records()",
-    ),
-    Mutant(
         "record-never-dropped",
         "What nothing needs any more stays in the journal.",
         f"{_CORE}.drop_records",
@@ -315,13 +273,6 @@ TIME = (
         "if not peer.connected and now - peer.lost_at > LOST_S:",
         "if False:",
     ),
-    Mutant(
-        "dead-machine-is-busy",
-        "What a machine that nobody hears of was last seen to run stays its own.",
-        f"{_TIMING}:_look_at_worker",
-        'but=busy_with if heard else b""',
-        "but=busy_with",
-    ),
 )
 
 MEMBERS = (
@@ -358,13 +309,6 @@ MEMBERS = (
         "A crash counts in memory only.",
         f"{_AGENT}:_blame",
         "b.append(Kind.CRASH, records.encode(crash))",
-        "pass",
-    ),
-    Mutant(
-        "gone-comes-back",
-        "A process that has ended is welcomed when its last hello comes late.",
-        f"{_AGENT}:on_gone",
-        "b.gone.add(m.session)",
         "pass",
     ),
     Mutant(

@@ -1,12 +1,15 @@
-"""All mutants, in the order in which they are shown."""
+"""All mutants, in the order in which they are shown; those that no seed has caught stand apart."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from .broker import BROKER
+from .missed import MISSED
 from .mutant import Mutant
 from .peers import PEERS
 from .recovery import RECOVERY
+
+__all__ = ["MISSED", "MUTANTS"]
 
 MUTANTS: Final[tuple[Mutant, ...]] = (*BROKER, *RECOVERY, *PEERS)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .catalogue import MUTANTS
+from .catalogue import MISSED, MUTANTS
 from .hunt import Hunt, hunt_all
 from .mutant import Mutant
 
@@ -25,10 +25,11 @@ _console = Console(highlight=False)
 def _chosen(
     context: click.Context, parameter: click.Parameter, value: Sequence[str]
 ) -> list[Mutant]:
-    unknown = set(value) - {mutant.name for mutant in MUTANTS}
+    known = (*MUTANTS, *MISSED)
+    unknown = set(value) - {mutant.name for mutant in known}
     if unknown:
         raise click.BadParameter(f"no mutant is called {', '.join(sorted(unknown))}")
-    return [mutant for mutant in MUTANTS if not value or mutant.name in value]
+    return [mutant for mutant in known if mutant.name in value]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,15 +40,18 @@ def _chosen(
 @click.option("--only", "mutants", multiple=True, callback=_chosen, metavar="NAME",
               help="This mutant only; may be repeated.")  # fmt: skip
 @click.option("-j", "--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--missed", is_flag=True, help="Those that no seed has caught yet.")
 @click.option("--markdown", is_flag=True, help="Print the table for a document.")
-def command(seeds: int, first: int, mutants: list[Mutant], jobs: int, markdown: bool) -> None:
+def command(
+    seeds: int, first: int, mutants: list[Mutant], jobs: int, missed: bool, markdown: bool
+) -> None:  # fmt: skip
     """Show that the simulator catches broken variants of the logic.
 
     The product as it is is run first: it must not be caught.  The exit code is 1 when it is, or
     when a mutant survives.
     """
     began = time.monotonic()
-    found = _hunted(mutants, first, seeds, jobs)
+    found = _hunted(mutants or list(MISSED if missed else MUTANTS), first, seeds, jobs)
     table = _markdown if markdown else _rich
     table(found[1:])
     whole, *hunts = found

@@ -27,20 +27,6 @@ SESSIONS = (
         "pass",
     ),
     Mutant(
-        "given-back-with-wrong-ends",
-        "A slice that is given back keeps the offsets of the record it was cut from.",
-        "scoop_ft.client.session:_give_back",
-        "if m.base:",
-        "if False:",
-    ),
-    Mutant(
-        "synced-forgets-too-much",
-        "When a part of what was passed on is synced, all of it is forgotten.",
-        f"{_SESSION}._on_synced",
-        "while self._unsynced and self._synced < m.delivered:",
-        "while self._unsynced:",
-    ),
-    Mutant(
         "nothing-said-again",
         "What was not acknowledged is not said again on a new connection.",
         f"{_SESSION}._on_welcome",
@@ -121,25 +107,11 @@ WORKERS = (
         "self.queue.drop(batch, start, stop)",
     ),
     Mutant(
-        "claimed-is-not-held",
-        "A worker that comes back does not name what a runner has claimed.",
-        f"{_QUEUE}.spans",
-        "if claimed is not None and claimed.next < claimed.stop:",
-        "if False:",
-    ),
-    Mutant(
         "running-is-not-held",
         "A worker that comes back does not name what it runs.",
         f"{_WORKER}.holding",
         "for span, index in list(self.running.values())  # the main thread goes on",
         "for span, index in ()",
-    ),
-    Mutant(
-        "result-under-way-is-not-held",
-        "A worker that comes back does not name the tasks whose results are not acknowledged.",
-        f"{_WORKER}.holding",
-        "for _, message, _, _ in self._unacknowledged",
-        "for _, message, _, _ in ()",
     ),
     Mutant(
         "claims-what-was-handed-back",
@@ -163,53 +135,11 @@ WORKERS = (
         "pass",
     ),
     Mutant(
-        "busy-with-its-own",
-        "A worker that has told of its own tasks does not say that it is idle after them.",
-        f"{_WORKER}._tell",
-        "self._idle_said = False  # the broker takes who claims tasks to be busy",
-        "pass",
-    ),
-    Mutant(
         "replay-asks-nobody",
         "The children of a parent that is run again are run without asking for their results.",
         f"{_WORKER}.close",
         "if scope.replayed or not scope.alive:",
         "if not scope.alive:",
-    ),
-    Mutant(
-        "abandoned-children-are-kept",
-        "The children of a task that is run elsewhere now are not handed back.",
-        f"{_WORKER}.end",
-        "self.say(wire.Returned(0, back))",
-        "pass",
-    ),
-    Mutant(
-        "abandoned-results-are-dropped",
-        "What is finished of a parent that is run elsewhere now is not reported.",
-        "scoop_ft.worker.spans:Span.is_reported",
-        "return scope is None or scope.alive or (scope.abandoned and self.closed is None)",
-        "return scope is None or scope.alive",
-    ),
-    Mutant(
-        "waits-with-its-piece",
-        "A task that waits keeps the tasks behind it from being run.",
-        f"{_CREW}._park",
-        "self.session.queue.give_back(runner.piece)",
-        "pass",
-    ),
-    Mutant(
-        "abandoned-goes-on-waiting",
-        "A waiting task that nobody wants any more is not ended.",
-        f"{_CREW}._abandon_task",
-        "runner.abandoned = True  # one that runs now sees it when it next waits",
-        "pass",
-    ),
-    Mutant(
-        "leaves-with-its-queue",
-        "A worker that leaves hands nothing back.",
-        f"{_WORKER}.leave",
-        "self.say(wire.Returned(0, spans)",
-        "self.say(wire.Returned(0, [])",
     ),
 )
 
@@ -229,13 +159,6 @@ AGENTS = (
         "return []",
     ),
     Mutant(
-        "one-ack-for-all-deaths",
-        "The acknowledgement of one death ends the keeping of all.",
-        f"{_AGENT}.received",
-        "[gone for gone in self._unacknowledged if gone.n > message.n]",
-        "[]",
-    ),
-    Mutant(
         "reports-no-task",
         "The heartbeat says of busy workers that they run nothing.",
         "scoop_ft.launch.agent:_Worker.report",
@@ -251,21 +174,6 @@ AGENTS = (
     ),
 )
 
-ROUTES = (
-    Mutant(
-        "older-connection-wins",
-        "A hello that comes late, on an older connection, takes the session with it.",
-        f"{_ROUTES}.meet",
-        "if number < self._numbers.get(session, 0):",
-        "if False:",
-    ),
-    Mutant(
-        "both-connections-count",
-        "What comes on a session's old connection is heard beside the new one.",
-        f"{_ROUTES}.meet",
-        "self._sessions.pop(old, None)",
-        "pass",
-    ),
-)
+ROUTES = ()
 
 PEERS = (*SESSIONS, *WORKERS, *AGENTS, *ROUTES)

@@ -34,32 +34,11 @@ REPLAYING = (
         "if lo != other:",
     ),
     Mutant(
-        "claimed-twice",
-        "Two calls of one run find the same recorded task.",
-        f"{_REPLAY}:_take_unclaimed",
-        "if not batch.is_claimed(index):",
-        "if True:",
-    ),
-    Mutant(
         "not-found-by-content",
         "Children in another order are computed again.",
         f"{_REPLAY}:_match_by_content",
         "pool = _unclaimed_by_content(b, family)",
         "pool = {}",
-    ),
-    Mutant(
-        "said-again-is-new",
-        "A call that is said again, in a batch of another name, is recorded as another call.",
-        f"{_REPLAY}:_match_by_ordinal",
-        "again.append((a + shift, z + shift, older, a))",
-        "pass",
-    ),
-    Mutant(
-        "batch-said-again-is-new",
-        "A batch that is said again after a reconnect is recorded once more.",
-        f"{_PARENT}:on_submit",
-        "if m.batch in b.book.batches:",
-        "if False:",
     ),
     Mutant(
         "said-again-is-not-served",
@@ -97,13 +76,6 @@ REPLAYING = (
         "pass",
     ),
     Mutant(
-        "pool-outlives-the-run",
-        "What was unclaimed in a parent's last run is offered to its next one.",
-        f"{_FAMILY}.unclaim",
-        "self.pool = None",
-        "pass",
-    ),
-    Mutant(
         "hello-claims-nothing",
         "What a parent says it has submitted is not claimed when its process comes back.",
         f"{_PARENT}:_take_hosting",
@@ -134,13 +106,6 @@ REPLAYING = (
 )
 
 RECORDING = (
-    Mutant(
-        "status-of-another",
-        "How a result ended is looked up at the beginning of its message.",
-        f"{_BOOK}.apply_results",
-        "self._finish(batch, a, b, m.status, position + a - start)",
-        "self._finish(batch, a, b, m.status, position)",
-    ),
     Mutant(
         "results-out-of-order",
         "Results are kept in the order in which they came.",
@@ -205,13 +170,6 @@ RECORDING = (
         "self._dropped.append(older)",
         "self._dropped.append((seq, 1 + len(m.buffers)))",
     ),
-    Mutant(
-        "recovered-parents-run",
-        "A restarted broker takes all parents for running, without being told.",
-        "scoop_ft.broker.core:Broker.recover",
-        "family.unclaim()",
-        "pass",
-    ),
 )
 
 JOURNAL = (
@@ -231,12 +189,12 @@ JOURNAL = (
         "self._store(staging)",
     ),
     Mutant(
-        "commit-is-not-atomic",
-        "Of a commit that finds no room the records are written and the deletions are not.",
+        "deletions-go-first",
+        "A commit that finds no room writes its deletions, and not what made them right.",
         f"{_MEMORY}._store",
         "if staging.bytes > self.free_bytes():",
-        "self._stored.records.update(staging.records)\n    "
-        "if staging.bytes > self.free_bytes() + staging.bytes:",
+        "for start, stop in staging.deletions:\n        self._delete(start, stop)\n    "
+        "if staging.bytes > self.free_bytes():",
     ),
     Mutant(
         "deletes-the-next-one",

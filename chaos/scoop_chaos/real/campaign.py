@@ -12,10 +12,11 @@ from typing import Final
 
 from ..faults import Fault
 from ..runs import COMMAND, RunFailed
+from .outcome import Answer, Emit, Outcome
 from .plan import KINDS, TrialPlan, trial_plan
 from .recovery import Times
 from .stage import Stage
-from .trial import Answer, Emit, Outcome, Trial
+from .trial import Trial
 
 SERIAL_S: Final = 600.0
 LEAST_S: Final = 3.0  # no trial begins when less than this is left

@@ -99,7 +99,8 @@ class Judge:
                 late = self._ended_long_before(end, harm)
                 if late:
                     return False, f"{second.key} ran again: {late}"
-                return True, f"its worker {_WORDS[harm.what]} ({harm.fault.value})"
+                when = " just after it" if end is not None and end.at <= harm.at else ""
+                return True, f"its worker {_WORDS[harm.what]}{when} ({harm.fault.value})"
         for harm in between:
             if harm.what == "silent" and _cuts_off(harm, first):
                 return True, f"its worker was out of reach ({harm.fault.value})"

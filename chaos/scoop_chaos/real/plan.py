@@ -46,9 +46,9 @@ _FAULTS: Final = {
     Fault.EVERYTHING_KILL: (2, 0.0, 1.0),
     Fault.AGENT_STOP: (2, 0.2, 6.0),
     Fault.AGENT_KILL: (2, 0.0, 1.0),
-    Fault.NET_CUT: (4, 0.3, 8.0),
-    Fault.NET_ONE_WAY: (4, 0.3, 8.0),
-    Fault.DISK_FULL: (4, 0.3, 4.0),
+    Fault.NET_CUT: (6, 0.3, 8.0),
+    Fault.NET_ONE_WAY: (6, 0.3, 8.0),
+    Fault.DISK_FULL: (6, 0.3, 4.0),
 }
 KINDS: Final = tuple(_FAULTS)
 SOMEWHERE: Final = (Fault.AGENT_KILL, Fault.NET_CUT, Fault.NET_ONE_WAY)  # need the other host
@@ -142,8 +142,8 @@ def trial_plan(
     """
     dice = random.Random(f"{seed} {number}")
     workers, away, disk = dice.randint(2, 4), dice.random(), dice.random()
-    remote = 2 if away < 0.4 and any(kind in kinds for kind in SOMEWHERE) else 0
-    small_disk = disk < 0.35 and Fault.DISK_FULL in kinds
+    remote = 2 if away < 0.5 and any(kind in kinds for kind in SOMEWHERE) else 0
+    small_disk = disk < 0.4 and Fault.DISK_FULL in kinds
     if scripts:
         script, *args = scripts[number % len(scripts)]
         words = serial = tuple(args)

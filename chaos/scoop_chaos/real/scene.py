@@ -20,7 +20,7 @@ from scoop_ft.launch.status import ask
 
 from ..faults import Fault
 from .disk import SmallDisk
-from .ledger import Ledger, Line
+from .ledger import ROOT, Ledger, Line
 from .plan import TrialPlan
 from .recorded import Looker
 from .recovery import Sign, Watches
@@ -145,14 +145,15 @@ class Scene:
         if self.plan.ours:
             self.watches.begin(kind, since, sign, needed=needed)
 
-    def answered(self, since: float) -> Sign:
-        """Wait for the first line after a broker has answered again."""
+    def answered(self, since: float, what: str = "SEX") -> Sign:
+        """Wait for the first line of a task after a broker has answered again."""
 
         def sign(new: list[Line], now: float) -> float | None:
             answered = self.answered_at
             if answered < since:
                 return None
-            return next((line.at for line in new if line.at >= answered), None)
+            lines = (line for line in new if line.what in what and line.key != ROOT)
+            return next((line.at for line in lines if line.at >= answered), None)
 
         return sign  # type: ignore[return-value]
 

@@ -11,23 +11,17 @@ import json
 import shutil
 import signal
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import scoop_journal
 
-from ..faults import Fault
 from ..runs import COMMAND, RunFailed, is_gone
 from ..violations import LIVENESS, Violation
-from .account import Account, settle
+from .account import settle
 from .disk import SmallDisk
-from .ledger import ROOT
 from .network import ADDRESS, AWAY, HOME
+from .outcome import Answer, Emit, Outcome
 from .plan import Drawn, TrialPlan
-from .recovery import Times, first_line
 from .scene import Scene
 from .stage import Stage
 from .strikes import strike
@@ -44,29 +38,6 @@ GONE_S: Final = 5.0  # all processes of a launcher that was killed
 LEFT_S: Final = 10.0  # a launcher that was told to end
 ATTEMPTS: Final = 1000  # they are killed at random: none of it is the tasks' own fault
 DISK_MB: Final = 48
-
-Emit = Callable[[str], None]
-
-
-class Answer(NamedTuple):
-    """What a program prints when nothing is broken, and how long that takes."""
-
-    text: str
-    seconds: float
-
-
-@dataclass
-class Outcome:
-    """What came of a trial."""
-
-    plan: TrialPlan
-    folder: Path
-    faults: Counter[Fault] = field(default_factory=Counter)
-    account: Account = field(default_factory=Account)
-    times: Times = field(default_factory=Times)
-    violations: list[Violation] = field(default_factory=list)
-    resumes: int = 0
-    seconds: float = 0.0
 
 
 class Trial:
@@ -260,8 +231,7 @@ class Trial:
         scene.story.resumes.append(since)
         scene.victim.resume()
         self.outcome.resumes += 1
-        task = first_line(lambda line: line.what == "S" and line.key != ROOT)
-        scene.watch(self._resume_kind, since, task)
+        scene.watch(self._resume_kind, since, scene.answered(since, "S"))
         self._since = since
 
     # ---- the end --------------------------------------------------------------------------------

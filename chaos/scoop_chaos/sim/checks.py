@@ -23,6 +23,7 @@ from ..faults import Fault
 from .books import differences
 
 if TYPE_CHECKING:
+    from .workload import Program
     from .world import World
 
 #: Faults that leave every worker alone: it goes on, says what it holds, and gives no work up.
@@ -49,7 +50,7 @@ class Checks:
         self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
         self.deaths: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
-        self._of_root = {call[0] for phase in world.plan.program for call in phase[3]}
+        self._of_root = _children_of_root(world.plan.program)
 
     # ---- acknowledged is synced ------------------------------------------------------------
 
@@ -241,13 +242,29 @@ class Checks:
 
         A broker that dies while the root is away may take along what is in no journal yet.
         """
+        return self._all_told() and not self.deaths and self._world.names_tasks()
+
+    def _all_told(self) -> bool:
         struck = self._world.struck
-        quiet = BROKERS.issuperset(struck) or OTHERS.issuperset(struck)
-        return quiet and not self.deaths and self._world.names_tasks()
+        return BROKERS.issuperset(struck) or OTHERS.issuperset(struck)
 
     def died(self, task: bytes) -> None:
         """A worker died running a task."""
         self.deaths[task] += 1
+        limit = self._world.plan.max_attempts
+        if self.deaths[task] > limit and self._all_told():
+            text = f"task {task.hex()} has killed {self.deaths[task]} workers, {limit} are allowed"
+            self._world.violated(19, text)
+
+
+def _children_of_root(program: Program) -> set[str]:
+    """Return the root's children that nobody is asked to hand over while they run.
+
+    Where a task lets nobody in its process answer, what else is there may be given to others.
+    """
+    children = [call for phase in program for call in phase[3]]
+    silent = "deaf" in str(program)
+    return {key for key, _, how, _ in children if how == "deaf" or not silent}
 
 
 def _stood_for(before: Book, after: Book, batch: Batch) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scoop_journal import MemoryJournal
+from scoop_journal import JournalFull, MemoryJournal
 
 from .clock import Clock
 
@@ -35,6 +35,7 @@ class SimJournal(MemoryJournal):
         self._took = took
         self.syncing_until = 0.0
         self.on_commit: Callable[[], None] = lambda: None
+        self.on_torn: Callable[[], None] = lambda: None  # a commit that failed has left something
         self._before: tuple[dict[int, bytes], dict[bytes, bytes], int] | None = None
 
     def commit(self) -> int:
@@ -42,7 +43,12 @@ class SimJournal(MemoryJournal):
         dirty = self.dirty
         stored = self._stored
         before = (dict(stored.records), dict(stored.blobs), stored.next_seq) if dirty else None
-        last = super().commit()
+        try:
+            last = super().commit()
+        except JournalFull:
+            if (stored.records, stored.blobs, stored.next_seq) != before:
+                self.on_torn()
+            raise
         self.last_commit_seconds = 0.0
         if dirty:
             self._before = before

@@ -261,6 +261,7 @@ class SimAgent:
         del self.workers[session]
         if not self.alive:
             return
+        self.world.witness.died(self, session)
         now = self.time()
         self._do(self.agent.exited(session, code, by, sight, [], now))
         self._soon(0.0)

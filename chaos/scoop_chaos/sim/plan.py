@@ -19,7 +19,7 @@ KINDS: Final[dict[Fault, int]] = {
     Fault.WORKER_GONE: 3, Fault.BROKER_KILL: 6, Fault.BROKER_DOWN: 2, Fault.BROKER_STOP: 3,
     Fault.BROKER_TERM: 2, Fault.ROOT_KILL: 5, Fault.ROOT_STOP: 2, Fault.ROOT_REORDERED: 2,
     Fault.ROOT_EDITED: 2, Fault.AGENT_KILL: 2, Fault.AGENT_STOP: 2, Fault.LAUNCHER_KILL: 3,
-    Fault.EVERYTHING_KILL: 2, Fault.NET_DELAY: 2, Fault.NET_LOSS: 5, Fault.NET_REORDER: 2,
+    Fault.EVERYTHING_KILL: 2, Fault.NET_DELAY: 2, Fault.NET_LOSS: 5, Fault.NET_REORDER: 4,
     Fault.NET_ONE_WAY: 2, Fault.NET_CUT: 3, Fault.NET_HALF_OPEN: 3, Fault.DISK_SLOW: 2,
     Fault.DISK_FULL: 3, Fault.DISK_SYNC: 1, Fault.POWER_CUT: 2, Fault.CLOCK_JUMP: 2,
     Fault.CLOCK_SKEW: 1, Fault.HOST_SLEEP: 2,

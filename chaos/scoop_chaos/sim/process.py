@@ -44,6 +44,7 @@ class Process:
         self.on_end: Callable[[], None] = lambda: None
         self.polling = False  # blocked, and an arrival ends that
         self.working = False  # blocked in user code
+        self.deaf = False  # no other thread of it can run
         self.slow = 1.0
         self._hub = greenlet.getcurrent()
         self._blocked: greenlet.greenlet | None = None
@@ -86,15 +87,19 @@ class Process:
         if not self.alive:
             raise greenlet.GreenletExit
 
-    def work(self, seconds: float) -> None:
-        """Called by user code: compute for so long."""
+    def work(self, seconds: float, *, deaf: bool = False) -> None:
+        """Called by user code: compute for so long; ``deaf`` lets no other thread run meanwhile."""
         if not self.alive:
             raise greenlet.GreenletExit
         if seconds <= 0:
             return
-        self.working = True
+        self.working, self.deaf = True, deaf
         self.block(self.clock.now + seconds * self.slow)
-        self.working = False
+        self.working = self.deaf = False
+        if deaf:
+            owed, self._owed = self._owed, []
+            for call in owed:
+                self.clock.after(0.0, call)
 
     def wake(self) -> None:
         """Something has come: end a poll."""
@@ -117,7 +122,7 @@ class Process:
         """Another thread of this process does something (it must not block)."""
         if not self.alive:
             return
-        if self.frozen:
+        if self.frozen or self.deaf:
             self._owed.append(lambda: self.run_aside(call))
             return
         call()

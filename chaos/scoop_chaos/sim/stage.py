@@ -29,12 +29,12 @@ def root() -> int:
     return int(world.roots) if current() is not None else 0
 
 
-def work(seconds: float) -> None:
-    """Compute."""
+def work(seconds: float, *, deaf: bool = False) -> None:
+    """Compute; ``deaf`` as extensions do that never let go of the interpreter's lock."""
     runtime: Any = current()
     if runtime is not None:
         runtime.link.help_soon()
-        runtime.link.process.work(seconds)
+        runtime.link.process.work(seconds, deaf=deaf)
 
 
 def die(key: str, *, for_ever: bool) -> None:

@@ -11,16 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, NAMES, Batch
+from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
+from ..faults import Fault
+
 if TYPE_CHECKING:
+    from scoop_ft.broker.core import Broker
     from scoop_ft.client.session import Session
 
+    from .peers import SimAgent
     from .world import World
 
 JUMP_S = 2.0  # who sees this much time pass between two looks was asleep
 ENDED = (DONE, FAILED)
+#: Under these faults what is said comes through within a moment, if it is said.
+PROMPT = frozenset({
+    Fault.BROKER_KILL, Fault.BROKER_DOWN, Fault.BROKER_TERM, Fault.ROOT_KILL, Fault.NET_LOSS,
+    Fault.DISK_SLOW, Fault.DISK_SYNC, Fault.WORKER_KILL, Fault.WORKER_TERM, Fault.WORKER_SLOW,
+})  # fmt: skip
 _INTAKE = (wire.Define, wire.Submit, wire.SetConst)
 _KEPT = {Kind.BATCH, Kind.RESULTS, Kind.CONST}
 
@@ -37,6 +47,9 @@ class Witness:
         self._cancels: dict[tuple[bytes, int], bytes] = {}  # session, request -> parent
         self._alone: set[bytes] = set()  # workers that try something that may kill them
         self._turned: dict[bytes, int] = {}  # session -> the first number that was turned away
+        self._deaths: list[tuple[float, SimAgent, bytes]] = []
+        self._told: set[bytes] = set()  # workers whose end a broker has heard of
+        self._stay: set[bytes] = set()  # batches that no failure may drop
         self._new = b""  # a batch that is about to be taken in
         self._last = -1  # the journal's last number before what must not be taken in
         self._looked = -1.0
@@ -61,6 +74,21 @@ class Witness:
         if before:
             self._world.violated(9, f"{before[0]} is synced, and its receiver keeps it still")
         self._journal_is_tidy()
+        self._deaths_are_told()
+
+    def died(self, agent: SimAgent, session: bytes) -> None:
+        """A worker has ended, and its agent has seen it."""
+        self._deaths.append((self._world.clock.now, agent, session))
+
+    def _deaths_are_told(self) -> None:
+        """What an agent has seen the broker knows, sooner or later."""
+        now, agents = self._world.clock.now, self._world.agents()
+        for when, agent, session in self._deaths:
+            reached = agent in agents and agent.agent.connected and not agent.frozen
+            late = reached and now - when > JUMP_S and PROMPT.issuperset(self._world.struck)
+            if late and session not in self._told:
+                name = self._world.trace.name_of(session)
+                self._world.violated(9, f"{name} died at {when:.3f} s, and no broker was told")
 
     def _journal_is_tidy(self) -> None:
         """Nothing is on disk that nothing needs, but for what the next commit deletes."""
@@ -87,6 +115,10 @@ class Witness:
             self._last = self._world.journal.last_seq
         if kind is wire.Submit and message.batch not in core.book.batches:
             self._new = message.batch
+        elif kind is wire.Results and message.status and all(message.status):
+            self._stay = set(core.book.batches)
+        elif kind is wire.Gone:
+            self._told.add(message.session)
         elif kind is wire.Cancel:
             self._cancels[session, message.request] = message.parent
         elif kind is wire.Hello or kind is wire.Idle:
@@ -101,6 +133,9 @@ class Witness:
         if self._last >= 0 and self._world.journal.last_seq != self._last:
             self._world.violated(12, "new work was taken in on a full disk")
         self._last = -1
+        for name in self._stay - self._core().book.batches.keys():
+            self._world.violated(11, f"batch {name.hex()} is dropped, and its parent has failed")
+        self._stay.clear()
         if self._new in self._core().book.batches:
             self._is_causal(self._core().book.batches[self._new])
         self._new = b""
@@ -113,6 +148,10 @@ class Witness:
             if other is not None and other.state[index] not in ENDED:
                 text = f"{batch!r} was recorded before the result of task {index} of {other!r}"
                 self._world.violated(7, f"{text}, which its parent knew")
+
+    def torn(self) -> None:
+        """A commit has found no room, and has changed the disk."""
+        self._world.violated(12, "a part of a commit that found no room is on disk")
 
     # ---- what it sends ---------------------------------------------------------------------
 
@@ -201,21 +240,38 @@ class Witness:
     def looked(self, now: float, before: int) -> None:
         """It has done it: who has slept meanwhile takes nobody for late."""
         core = self._core()
+        self._lost_are_forgotten(core, now)
+        if core.bad_messages:
+            self._world.violated(24, f"{core.bad_messages} messages of our own are malformed")
         if core.orphans and now >= core.grace_until:
             self._world.violated(28, "messages wait for batches that nobody will send any more")
         slept, self._looked = now - self._looked, now
         if self._looked >= 0 and slept > JUMP_S and self._core().resubmitted > before:
             self._world.violated(21, f"after {slept:.1f} s asleep leases have expired")
 
+    def _lost_are_forgotten(self, core: Broker, now: float) -> None:
+        """Who cannot be reached for long keeps what its agent sees it run, else nothing."""
+        for peer in core.peers.values():
+            if peer.role != "worker" or peer.connected or now - peer.lost_at < LOST_S + JUMP_S:
+                continue
+            heard = now - peer.heard_at < SILENT_AGENT_S + JUMP_S
+            if peer.load > (1 if heard and peer.report is not None and peer.report.task else 0):
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(21, f"{name} is lost, and {peer.load} tasks wait for it")
+            elif not peer.load:
+                name = self._world.trace.name_of(peer.session)
+                self._world.violated(28, f"{name} is lost, holds nothing, and is not forgotten")
+
     def new_broker(self) -> None:
         """A broker has begun."""
         self._alone.clear()
         self._turned.clear()
+        self._stay.clear()
         self._new = b""
         self._last = -1
         self._looked = -1.0
 
-    def _core(self) -> Any:
+    def _core(self) -> Broker:
         assert self._world.broker is not None
         return self._world.broker.core
 

@@ -96,6 +96,12 @@ def poison_once(key: str, children: tuple[Call, ...]) -> Any:
     return zlib.crc32(key.encode())
 
 
+def deaf(key: str, children: tuple[Call, ...]) -> Any:
+    """It computes for long, and lets nobody in its process answer meanwhile."""
+    stage.work(zlib.crc32(key.encode()) % 8 * 0.5, deaf=True)
+    return zlib.crc32(key.encode())
+
+
 def constant(key: str, children: tuple[Call, ...]) -> Any:
     """It needs what the script has shared."""
     if shared.get_const(ROOT) < 0:
@@ -185,7 +191,7 @@ def generations(key: str, children: tuple[Call, ...]) -> Any:
 
 
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
-    "leaf": leaf, "buffers": buffers, "raises": raises,
+    "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
     "poison": poison, "poison-once": poison_once, "constant": constant,
     "mapped": mapped, "submitted": submitted, "completed": completed, "first": first,
     "impatient": impatient, "cancelled": cancelled, "generations": generations,
@@ -285,7 +291,8 @@ class Author:
             return key, millis, rng.choice(("poison", "poison-once")), ()
         if not strict and dice < 0.5:
             return key, millis, "raises", ()
-        how = "constant" if dice > 0.92 else "buffers" if dice > 0.84 else "leaf"
+        others = ((0.92, "constant"), (0.84, "buffers"), (0.78, "deaf"), (0.0, "leaf"))
+        how = next(how for least, how in others if dice > least)
         return key, millis, how, ()
 
     def _key(self) -> str:

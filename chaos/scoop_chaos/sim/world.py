@@ -80,6 +80,7 @@ class World:
         self.checks = Checks(self)
         self.witness = Witness(self)
         self.journal.on_commit = self.checks.committed
+        self.journal.on_torn = self.witness.torn
         self.broker: SimBroker | None = None
         self.root: SimRoot | None = None
         self.home: SimAgent | None = None
@@ -88,6 +89,7 @@ class World:
         self.edited = False  # an edited parent's children are new, though their keys are not
         self._sessions = 0
         self.roots = 0
+        self._launcher = 1  # the how many-th of this run
         self._answers: dict[str, Any] = {}
         self._dead_once: set[str] = set()
         self.struck: set[Fault] = set()
@@ -146,7 +148,7 @@ class World:
         except JournalBroken as error:
             self.trace("broker", "fails", str(error))
             self.journal.crash()
-            self.later(0.3, lambda: self.start_broker(resume=resume))
+            self._broker_later(0.3, resume=resume)
             return
         except Exception as error:  # noqa: BLE001 - whatever keeps a broker from starting
             self.defect("broker", error)
@@ -185,11 +187,18 @@ class World:
             return
         broker.kill()
         self.trace("broker", "dies", "")
-        self.later(down, self._broker_again)
+        self._broker_later(down, resume=False)
 
-    def _broker_again(self) -> None:
-        if self.home is not None and self.broker is not None and not self.broker.alive:
-            self.start_broker()
+    def _broker_later(self, seconds: float, *, resume: bool) -> None:
+        """Its launcher starts a broker in a while, if it lives then."""
+        launcher = self._launcher
+
+        def start() -> None:
+            running = self.broker is not None and self.broker.alive
+            if launcher == self._launcher and not running:
+                self.start_broker(resume=resume)
+
+        self.later(seconds, start)
 
     def broker_failed(self, error: Exception) -> None:
         """Its disk failed: it has ended by itself."""
@@ -214,6 +223,7 @@ class World:
         home, self.home = self.home, None
         if home is None:
             return
+        self._launcher += 1
         self.trace("launcher", "dies", "")
         if self.root is not None:
             self.root.kill()

@@ -1,0 +1,131 @@
+"""Mistakes that no seed has caught yet: what the simulator does not see, by name.
+
+Each is a hole: what would show it happens too seldom, or nobody looks at it.  They are not among
+those that must be caught; ``--missed`` hunts them.
+"""
+
+from __future__ import annotations
+
+from .mutant import Mutant
+
+MISSED = (
+    Mutant(
+        "gaps-ignored",
+        "A result's place in its record is reckoned as if the record had no gaps.",
+        "scoop_ft.broker.delivery:_position",
+        "return before + index - start",
+        "return index - ranges[0][0]",
+    ),
+    Mutant(
+        "wrong-child-cancelled",
+        "A cancelled task is named by its place in the batch, not by its ordinal.",
+        "scoop_ft.broker.from_worker:on_returned",
+        "cancel.done.append((ordinal, ordinal + 1))",
+        "cancel.done.append((index, index + 1))",
+    ),
+    Mutant(
+        "gone-comes-back",
+        "A process that has ended is welcomed when its last hello comes late.",
+        "scoop_ft.broker.from_agent:on_gone",
+        "b.gone.add(m.session)",
+        "pass",
+    ),
+    Mutant(
+        "claimed-twice",
+        "Two calls of one run find the same recorded task.",
+        "scoop_ft.broker.replay:_take_unclaimed",
+        "if not batch.is_claimed(index):",
+        "if True:",
+    ),
+    Mutant(
+        "pool-outlives-the-run",
+        "What was unclaimed in a parent's last run is offered to its next one.",
+        "scoop_ft.broker.families:Family.unclaim",
+        "self.pool = None",
+        "pass",
+    ),
+    Mutant(
+        "status-of-another",
+        "How a result ended is looked up at the beginning of its message.",
+        "scoop_ft.broker.book:Book.apply_results",
+        "self._finish(batch, a, b, m.status, position + a - start)",
+        "self._finish(batch, a, b, m.status, position)",
+    ),
+    Mutant(
+        "given-back-with-wrong-ends",
+        "A slice that is given back keeps the offsets of the record it was cut from.",
+        "scoop_ft.client.session:_give_back",
+        "if m.base:",
+        "if False:",
+    ),
+    Mutant(
+        "synced-forgets-too-much",
+        "When a part of what was passed on is synced, all of it is forgotten.",
+        "scoop_ft.client.session:Session._on_synced",
+        "while self._unsynced and self._synced < m.delivered:",
+        "while self._unsynced:",
+    ),
+    Mutant(
+        "claimed-is-not-held",
+        "A worker that comes back does not name what a runner has claimed.",
+        "scoop_ft.worker.spans:Queue.spans",
+        "if claimed is not None and claimed.next < claimed.stop:",
+        "if False:",
+    ),
+    Mutant(
+        "result-under-way-is-not-held",
+        "A worker that comes back does not name the tasks whose results are not acknowledged.",
+        "scoop_ft.worker.session:WorkerSession.holding",
+        "for _, message, _, _ in self._unacknowledged",
+        "for _, message, _, _ in ()",
+    ),
+    Mutant(
+        "busy-with-its-own",
+        "A worker that has told of its own tasks does not say that it is idle after them.",
+        "scoop_ft.worker.session:WorkerSession._tell",
+        "self._idle_said = False  # the broker takes who claims tasks to be busy",
+        "pass",
+    ),
+    Mutant(
+        "abandoned-children-are-kept",
+        "The children of a task that is run elsewhere now are not handed back.",
+        "scoop_ft.worker.session:WorkerSession.end",
+        "self.say(wire.Returned(0, back))",
+        "pass",
+    ),
+    Mutant(
+        "abandoned-results-are-dropped",
+        "What is finished of a parent that is run elsewhere now is not reported.",
+        "scoop_ft.worker.spans:Span.is_reported",
+        "return scope is None or scope.alive or (scope.abandoned and self.closed is None)",
+        "return scope is None or scope.alive",
+    ),
+    Mutant(
+        "abandoned-goes-on-waiting",
+        "A waiting task that nobody wants any more is not ended.",
+        "scoop_ft.worker.runner:Crew._abandon_task",
+        "runner.abandoned = True  # one that runs now sees it when it next waits",
+        "pass",
+    ),
+    Mutant(
+        "one-ack-for-all-deaths",
+        "The acknowledgement of one death ends the keeping of all.",
+        "scoop_ft.launch.agent:Agent.received",
+        "[gone for gone in self._unacknowledged if gone.n > message.n]",
+        "[]",
+    ),
+    Mutant(
+        "older-connection-wins",
+        "A hello that comes late, on an older connection, takes the session with it.",
+        "scoop_ft.broker.routes:Routes.meet",
+        "if number < self._numbers.get(session, 0):",
+        "if False:",
+    ),
+    Mutant(
+        "both-connections-count",
+        "What comes on a session's old connection is heard beside the new one.",
+        "scoop_ft.broker.routes:Routes.meet",
+        "self._sessions.pop(old, None)",
+        "pass",
+    ),
+)
