@@ -204,9 +204,8 @@ class Broker:
     def on_room(self) -> None:
         """There is room on the disk again: let those we turned away say it again."""
         self.full = ""
-        for session in sorted(self.refused):
-            self.send(session, wire.Unknown())
-        self.refused.clear()
+        for session in sorted(self.refused):  # until its hello: what it has under way comes after
+            self.send(session, wire.Unknown())  # what was turned away
 
     def acks_due(self) -> bool:
         """Does a session wait for an acknowledgement that a commit would allow?"""

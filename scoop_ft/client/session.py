@@ -199,6 +199,8 @@ class Session:
 
     def on_message(self, message: Any, frames: Frames) -> None:
         """Take a message of the broker."""
+        if self.reconnect:
+            return  # of a connection that counts no more: all that is in it will be said again
         handler = self.handlers().get(type(message))
         if handler is not None:
             handler(self, message, frames)

@@ -311,6 +311,22 @@ def test_a_full_disk_loses_nothing() -> None:
     assert root.results == {0: (0, expected(b"leaf:a"))}
 
 
+def test_what_follows_something_that_was_turned_away_waits_for_it() -> None:
+    """There is room again, and the peer has not heard yet that it shall begin anew."""
+    rig = Rig()
+    root, _worker = rig.root(), rig.worker()
+    rig.settle()
+    rig.broker.full = "no room"
+    root.submit("leaf:a")
+    rig.broker.on_room()
+    root.submit("leaf:b")
+    rig.commit()
+    assert not rig.broker.book.batches
+    rig.settle()
+    assert not root.missing()
+    assert not root.kept
+
+
 def test_after_a_failed_sync_another_broker_goes_on() -> None:
     rig = Rig()
     root, worker = rig.root(), rig.worker()
