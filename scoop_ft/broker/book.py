@@ -38,6 +38,7 @@ class Book:
         self.functions: dict[bytes, tuple[int, str]] = {}
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
+        self.departed: set[bytes] = set()  # workers whose end is recorded
         self.exit_code: int | None = None
         self.submitted = 0
         self.finished = 0
@@ -205,6 +206,7 @@ class Book:
             self.members[m.session] = m
         else:
             self.members.pop(m.session, None)
+            self.departed.add(m.session)
 
     def apply_function(self, seq: int, m: Define) -> None:
         """A function is recorded."""

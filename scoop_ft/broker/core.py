@@ -242,6 +242,14 @@ class Broker:
         """Append a record to the journal."""
         return self.journal.append(kind, header, payload, buffers)
 
+    def await_batch(
+        self, name: bytes, peer: Peer, message: Any, header: bytes, frames: Sequence[Buffer] = ()
+    ) -> None:
+        """Keep a message until the batch it is about comes; until then it is not acknowledged."""
+        kept = [bytes(frame) for frame in frames]
+        self.orphans.setdefault(name, []).append((peer.session, message, header, kept))
+        peer.unsettled.add(message.n)
+
     def record_member(self, session: bytes, agent: bytes, host: str, *, alive: bool) -> None:
         """Record that a worker joined or is gone."""
         member = Member(session, agent, host, alive)
@@ -311,9 +319,10 @@ class Broker:
                 batch.move(c, d, QUEUED)
                 self.ready.add(batch, c, d, first=first)
 
-    def serve(self, batch: Batch, start: int, stop: int) -> int:
+    def serve(self, batch: Batch, start: int, stop: int, *, again: bool = False) -> int:
         """Somebody waits for these tasks: deliver what is done, queue what is not.
 
+        ``again``: the same run of the parent had asked for them; what it gave up since stays so.
         Returns how many results there were already.
         """
         ready = 0
@@ -321,7 +330,7 @@ class Broker:
             if state in (DONE, FAILED):
                 self.delivery.deliver(batch, a, z)
                 ready += z - a
-            elif state in (HELD, CANCELLED):
+            elif state == HELD or (state == CANCELLED and not again):
                 self.want(batch, a, z)
         return ready
 

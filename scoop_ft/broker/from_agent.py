@@ -34,9 +34,9 @@ def on_heartbeat(
             continue
         worker.report = report
         worker.heard_at = b.now
-        if not worker.connected and b.now < b.grace_until:
-            _lease_what_runs(b, worker, report)  # its batch may have been said again meanwhile
         stopped = report.state == "stopped"
+        if not worker.connected and not stopped and b.now < b.grace_until:
+            _lease_what_runs(b, worker, report)  # its batch may have been said again meanwhile
         if stopped and not worker.suspended:
             b.dispatcher.take_all(worker)
             worker.suspended = True
@@ -55,8 +55,10 @@ def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> Non
     worker.connected = False
     worker.lost_at = b.now
     worker.report = report
+    worker.suspended = report.state == "stopped"
     b.peers[report.session] = worker
-    _lease_what_runs(b, worker, report)
+    if not worker.suspended:
+        _lease_what_runs(b, worker, report)
 
 
 def _lease_what_runs(b: Broker, worker: Peer, report: wire.WorkerReport) -> None:
@@ -73,16 +75,18 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
     worker = b.peers.get(m.session)
     b.expected.discard(m.session)
     b.gone.add(m.session)
-    known = m.session in b.book.members
-    if known:
+    # What a broker that died had not recorded of this worker, its joining too, comes again.
+    crashed = (m.signal != 0 or m.code != 0) and m.session not in b.book.departed
+    if m.session in b.book.members or (crashed and m.task):
         b.record_member(m.session, peer.session, peer.host, alive=False)
     if worker is not None:
         b.dispatcher.not_idle(worker)
-    crashed = m.signal != 0 or m.code != 0
-    if crashed and m.task and known:
+    if crashed and m.task:
         if b.book.task(m.task) is None and worker is not None:
             _watch_parents(b, worker)
-        _blame(b, worker, peer, m)
+        if m.task[:16] not in b.book.batches and b.now < b.grace_until:
+            b.await_batch(m.task[:16], peer, m, header)
+        blame(b, worker, peer, m)
     if worker is not None:
         b.dispatcher.take_all(worker)
         del b.peers[m.session]
@@ -100,7 +104,8 @@ def _watch_parents(b: Broker, worker: Peer) -> None:
             b.book.family(task_id(name, index))
 
 
-def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
+def blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
+    """A worker died running a task: count it, and give the task up when that is too often."""
     found = b.book.task(m.task)
     if found is None:
         return

@@ -13,7 +13,7 @@ from ..errors import ProtocolError
 from ..ids import ROOT_ID, SESSION_BYTES, digest, split_task_id, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
-from . import replay
+from . import from_agent, replay
 from .families import Family
 from .peers import Peer
 from .ports import Ref
@@ -230,7 +230,7 @@ def _serve_again(
         for segment in family.overlapping(m.first, m.first + m.count):
             stop = segment.index + segment.count
             family.claim(segment.batch, segment.index, stop)
-            b.serve(segment.batch, segment.index, stop)
+            b.serve(segment.batch, segment.index, stop, again=True)
 
 
 def _may_submit(
@@ -242,9 +242,7 @@ def _may_submit(
     found = b.book.task(m.parent)
     if found is None:
         if b.now < b.grace_until:
-            kept = [bytes(frame) for frame in frames]
-            b.orphans.setdefault(m.parent[:16], []).append((peer.session, m, header, kept))
-            peer.unsettled.add(m.n)
+            b.await_batch(m.parent[:16], peer, m, header, frames)
             if m.claimed:
                 b.dispatcher.not_idle(peer)
         else:  # it would wait for ever
@@ -269,6 +267,9 @@ def _adopt(
         _take_more_holdings(b, peer, message.holding)
         return
     peer.unsettled.discard(message.n)
+    if type(message) is wire.Gone:
+        from_agent.blame(b, None, peer, message)
+        return
     idle = peer.idle  # what it has said since counts, not what this would have made of it
     try:
         b.on_message(session, message, header, frames, b.now)

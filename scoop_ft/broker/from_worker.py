@@ -59,9 +59,7 @@ def _without_batch(
 ) -> None:
     """Results of a batch nobody recorded: its sender may be about to send it again."""
     if b.now < b.grace_until:
-        kept = [bytes(frame) for frame in frames]
-        b.orphans.setdefault(m.batch, []).append((peer.session, m, header, kept))
-        peer.unsettled.add(m.n)
+        b.await_batch(m.batch, peer, m, header, frames)
     else:
         b.late += sum(stop - start for start, stop in m.ranges)
 

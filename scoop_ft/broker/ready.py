@@ -50,8 +50,18 @@ class Ready:
         return [*self._alone, *self._spans]
 
     def next(self) -> Span | None:
-        """Return the first queued stretch without taking it."""
-        return _first_queued(self._spans)
+        """Return the first queued stretch without taking it.
+
+        What has become a suspect since it was queued is put aside too.
+        """
+        while (span := _first_queued(self._spans)) is not None and span[0].attempts:
+            batch, start, stop = span
+            if start not in batch.attempts:
+                suspects = (index for index in batch.attempts if start < index < stop)
+                return batch, start, min(suspects, default=stop)
+            self._alone.append((batch, start, start + 1))
+            self.take(start + 1)
+        return span
 
     def next_alone(self) -> Span | None:
         """Return the first task to be tried alone without taking it."""

@@ -210,6 +210,8 @@ class Session:
         return HANDLERS
 
     def _on_welcome(self, m: wire.Welcome, frames: Frames) -> None:
+        if self.welcomed:
+            return  # the answer to the hello of an older connection
         self.welcomed = True
         self.settings = m.settings
         self._renumber()

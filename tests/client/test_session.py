@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scoop_ft.client.groups import outcome
 from scoop_ft.errors import CancelledError
+from scoop_ft.ids import ROOT_ID
+from scoop_ft.wire import messages as wire
 
 from ..broker.rig import Rig
 from .joined import JoinedRoot
@@ -32,9 +34,6 @@ def test_a_result_is_not_taken_for_that_of_another_call_that_was_lost_on_its_way
 
 
 def cancelled(root: JoinedRoot, ordinal: int) -> int:
-    from scoop_ft.ids import ROOT_ID
-    from scoop_ft.wire import messages as wire
-
     return root.real.ask(lambda r: wire.Cancel(r, ROOT_ID, [(ordinal, ordinal + 1)]))
 
 
@@ -95,3 +94,29 @@ def test_a_request_is_answered_once_though_it_was_said_twice() -> None:
     rig.settle(commit=False, work=False)
     assert root.real.answer(request) is not None
     assert not rig.broker.cancels
+
+
+def test_what_was_given_up_stays_so_though_its_submission_is_said_again() -> None:
+    rig = Rig()
+    root = JoinedRoot(rig)
+    root.submit("a", "b")
+    request = cancelled(root, 1)
+    root.send()
+    rig.settle(commit=False)
+    assert root.real.answer(request) == [(1, 2)]
+    rig.cut(root)  # type: ignore[arg-type]  # and the submission is not acknowledged
+    root.connect()
+    rig.worker()
+    rig.settle()
+    assert len(rig.ran) == 1, "only the other one ran"
+
+
+def test_a_second_welcome_changes_nothing() -> None:
+    """The broker had the hello of an older connection still to answer."""
+    rig = Rig()
+    root = JoinedRoot(rig)
+    root.submit("a")
+    root.send()
+    rig.settle(commit=False)
+    root.real.on_message(wire.Welcome("a-run", 1, {}), ())
+    assert root.real.outbox == []

@@ -5,7 +5,7 @@ Reads both, changes neither.  What nobody records (who holds what, what was give
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scoop_ft.broker.book import Book
@@ -34,7 +34,18 @@ def _of_batch(live: Batch, again: Batch) -> Iterator[str]:
         if state != other and not (state in UNFINISHED and other in UNFINISHED):
             yield f"{live!r}: task {index} is {NAMES[state]}, and will be {NAMES[other]}"
     yield from _differ(f"attempts of {live!r}", live.attempts, again.attempts)
-    yield from _differ(f"results of {live!r}", live.results, again.results)
+    yield from _differ(f"results of {live!r}", _joined(live.results), _joined(again.results))
+
+
+def _joined(results: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Return the same with neighbours of one record as one: how they came is nobody's business."""
+    joined: list[tuple[int, int, int, int]] = []
+    for start, stop, seq, size in results:
+        if joined and joined[-1][1] == start and joined[-1][2] == seq:
+            joined[-1] = (joined[-1][0], stop, seq, size)
+        else:
+            joined.append((start, stop, seq, size))
+    return joined
 
 
 def _differ(what: str, live: Any, again: Any) -> Iterator[str]:
