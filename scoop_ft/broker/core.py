@@ -145,6 +145,8 @@ class Broker:
         handler, roles = _HANDLERS[type(message)]
         if peer.role not in roles:
             raise ProtocolError(f"{type(message).__name__} is no message for a {peer.role}")
+        if peer.role == "root" and session != self.root:
+            from_parent.take_over(self, session)
         n = getattr(message, "n", 0)
         if n and self.full and type(message) in _INTAKE:
             self.refused.add(session)

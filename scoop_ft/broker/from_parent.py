@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def on_hello(b: Broker, m: wire.Hello) -> None:
     """A session connects, for the first time or again."""
     if m.session in b.gone:
-        b.send(m.session, wire.Refused("this process has ended, its agent says"))
+        b.send(m.session, wire.Refused("this process has ended, or another has taken its place"))
         return
     known = b.peers.get(m.session)
     if known is not None and known.role != m.role:
@@ -65,8 +65,8 @@ def _admit(b: Broker, m: wire.Hello) -> Peer:
         for number in [k for k, asked in b.cancels.items() if asked.session == m.session]:
             del b.cancels[number]  # it asks again; two answers might be two different ones
     b.peers[m.session] = peer
-    if m.role == "root":
-        _replace_root(b, m.session)
+    if m.role == "root" and not _has_other_root(b, m.session):
+        take_over(b, m.session)
     if m.role == "worker":
         b.expected.discard(m.session)
         if m.session not in b.book.members:
@@ -82,11 +82,23 @@ def _forget_orphans(b: Broker, session: bytes) -> None:
             del b.orphans[name]
 
 
-def _replace_root(b: Broker, session: bytes) -> None:
+def _has_other_root(b: Broker, session: bytes) -> bool:
+    """Is another root connected?  Then who says hello must say more to take over.
+
+    What a dead root had said may come after what the living one says.
+    """
+    present = b.peers.get(b.root)
+    return b.root != session and present is not None and present.connected
+
+
+def take_over(b: Broker, session: bytes) -> None:
+    """This root is the one that counts."""
     if b.root != session:
         if b.root in b.peers:
             b.send(b.root, wire.Stop("another root has taken over"))
             del b.peers[b.root]
+        if b.root:
+            b.gone.add(b.root)
         b.orphan_family(ROOT_ID)
     b.root = session
     b.book.family(ROOT_ID).host = session
@@ -159,7 +171,7 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
         found = b.book.task(parent)
         if found is None or not peer.holds(*found):
             return
-    elif peer.role != "root":
+    elif peer.session != b.root:
         return
     family = _host_family(b, peer, parent)
     for segment in family.overlapping(0, hosting.next):

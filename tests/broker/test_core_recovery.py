@@ -13,7 +13,7 @@ from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
 from scoop_ft.wire import messages as wire
 
-from .peers import expected
+from .peers import FakeRoot, expected
 from .rig import Rig
 
 
@@ -356,3 +356,29 @@ def test_the_end_survives() -> None:
     rig.settle()
     assert rig.broker.stats()["state"] == "done"
     assert agent.stopped or rig.broker.stopping
+
+
+def test_what_a_dead_root_had_said_does_not_replace_the_living_one() -> None:
+    """The broker was stopped; both hellos were there when it went on, in this order."""
+    rig = Rig()
+    before = FakeRoot(rig, rig.new_session())
+    root, _worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.say(before.session, wire.Hello(1, before.session, "root", "host", 1, b"", [], []))
+    rig.settle()
+    assert not root.missing()
+    assert not root.stopped
+
+
+def test_a_root_that_speaks_takes_over() -> None:
+    rig = Rig()
+    before, _worker = rig.root(), rig.worker()
+    rig.peers.pop(before.session)  # it is killed, and nobody has noticed
+    root = FakeRoot(rig, rig.new_session())
+    rig._join(root)
+    root.submit("leaf:a")
+    rig.settle()
+    assert not root.missing()
+    rig.say(before.session, wire.Hello(1, before.session, "root", "host", 1, b"", [], []))
+    assert rig.broker.root == root.session
+    assert type(rig.broker.outbox[-1].message) is wire.Refused
