@@ -46,6 +46,8 @@ class Session:
         The parents that run here, by task id.
     unacknowledged_bytes : int
         Payload kept until the broker has synced it.
+    connections : int
+        How many there have been, the present one included.
     ended : str
         Why this process is not wanted any more; empty while it is.
     """
@@ -64,7 +66,7 @@ class Session:
         self.welcomed = False
         self.reconnect = False  # the broker asked for a new connection
         self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
-        self._connections = 0
+        self.connections = 0
         self._n = 0
         self._batches = 0
         self._unacknowledged: deque[tuple[int, wire.Message, Frames, int]] = deque()
@@ -154,7 +156,7 @@ class Session:
         """A new connection begins: `hello` goes first, the rest after `Welcome`."""
         self.welcomed = False
         self.reconnect = False
-        self._connections += 1
+        self.connections += 1
         self.outbox = [(self.hello(), ())]
 
     def hello(self) -> wire.Hello:
@@ -167,7 +169,7 @@ class Session:
         ]
         return wire.Hello(
             wire.PROTOCOL_VERSION, self.session, self.role, self.host, os.getpid(), self.agent,
-            hosting, self.holding(), self._connections,
+            hosting, self.holding(), self.connections,
         )  # fmt: skip
 
     def _unacknowledged_from(self) -> dict[bytes, int]:

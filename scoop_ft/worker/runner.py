@@ -62,6 +62,7 @@ class Runner(greenlet.greenlet):
         self.parked = False
         self.waited = False
         self.abandoned = False
+        self.dropped_on = 0  # the connection on which that was said
         self.callbacks: deque[Callable[[], None]] = deque()
 
 
@@ -248,6 +249,7 @@ class Crew:
         for runner in self.runners:
             if runner.span is span and runner.index == index:
                 runner.abandoned = True  # one that runs now sees it when it next waits
+                runner.dropped_on = self.session.connections
                 self.wake(runner)
 
     def current(self) -> Runner:
@@ -361,6 +363,8 @@ class Crew:
                 del session.running[task]
             if status >= 0:
                 session.finish(span, (index, status, payload, frames))
+            else:
+                session.give_up(span, index, runner.dropped_on)
             runner.abandoned = False
 
     # ---- callbacks -----------------------------------------------------------------------------

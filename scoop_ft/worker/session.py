@@ -55,6 +55,7 @@ class WorkerSession(Session):
         self._open: dict[bytes, Scope] = {}
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
+        self._told: list[wire.SpanRef] = []  # what the last hello said
 
     # ---- functions -------------------------------------------------------------------------
 
@@ -120,6 +121,14 @@ class WorkerSession(Session):
             back = [(s.batch, a, b) for s, a, b in dropped if s.scope is scope and s.closed is None]
             if abandoned and back:
                 self.say(wire.Returned(0, back))
+
+    def give_up(self, span: Span, index: int, dropped_on: int) -> None:
+        """A task was abandoned, since the broker had said so on a connection.
+
+        On a later one this process may have said before that it holds the task.
+        """
+        if dropped_on != self.connections and span.closed is None:
+            self.say(wire.Returned(0, [(span.batch, index, index + 1)]))
 
     # ---- flushing --------------------------------------------------------------------------
 
@@ -203,6 +212,22 @@ class WorkerSession(Session):
         super().connect()
         self._runs = 0
         self._idle_said = False
+
+    def hello(self) -> wire.Hello:
+        """Return who we are, and what we hold when it is written; it may be read much later."""
+        hello = super().hello()
+        self._told = hello.holding
+        return hello
+
+    def _on_welcome(self, m: wire.Welcome, frames: Sequence[Buffer]) -> None:
+        super()._on_welcome(m, frames)
+        told, self._told = self._told, []
+        held = {(batch, i) for batch, a, z in self.holding() for i in range(a, z)}
+        gone = [
+            (batch, i, i + 1) for batch, a, z in told for i in range(a, z) if (batch, i) not in held
+        ]
+        if gone:
+            self.say(wire.Returned(0, gone))
 
     def is_recorded(self, scope: Scope) -> bool:
         """Does the broker know this parent?  Not while its batch was not told."""
@@ -298,6 +323,7 @@ def _merged(ranges: list[wire.Range]) -> list[wire.Range]:
 
 WORKER_HANDLERS: dict[type, Callable[[Any, Any, Sequence[Buffer]], None]] = {
     **HANDLERS,
+    wire.Welcome: WorkerSession._on_welcome,
     wire.Run: WorkerSession._on_run,
     wire.Function: WorkerSession._on_function,
     wire.Recall: WorkerSession._on_recall,

@@ -191,3 +191,36 @@ def test_idleness_that_could_not_be_told_is_told_later() -> None:
     worker.handle()
     worker.send()
     assert worker.session in rig.broker.dispatcher.idle_sessions()
+
+
+def test_what_was_abandoned_before_the_hello_was_read_is_handed_back() -> None:
+    """It had been written when the broker was away."""
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    span, index = worker.begin()
+    rig.cut(worker)  # type: ignore[arg-type]
+    worker.connect()
+    del worker.real.running[task_id(span.batch, index)]  # what a runner does
+    rig.flush()
+    worker.handle()
+    worker.send()
+    other = rig.worker()
+    rig.dispatch()
+    other.handle()
+    assert other.queue
+
+
+def test_what_is_abandoned_on_a_later_connection_is_handed_back() -> None:
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    span, index = worker.begin()
+    dropped_on = worker.real.connections
+    rig.cut(worker)  # type: ignore[arg-type]
+    come_back(rig, worker)  # it holds the task still, and says so
+    del worker.real.running[task_id(span.batch, index)]  # what a runner does
+    worker.real.give_up(span, index, dropped_on)
+    worker.send()
+    other = rig.worker()
+    rig.dispatch()
+    other.handle()
+    assert other.queue
