@@ -44,8 +44,15 @@ REPLAYING = (
         "said-again-is-not-served",
         "A batch that is said again is known, and its results are not sent again.",
         f"{_PARENT}:_serve_again",
-        "b.serve(segment.batch, segment.index, stop)",
+        "b.serve(segment.batch, segment.index, stop, again=True)",
         "pass",
+    ),
+    Mutant(
+        "given-up-comes-back",
+        "A batch that is said again brings back the children that were given up.",
+        f"{_PARENT}:_serve_again",
+        "again=True",
+        "again=False",
     ),
     Mutant(
         "anybody-may-submit",
