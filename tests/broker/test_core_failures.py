@@ -55,6 +55,19 @@ def test_a_task_that_kills_its_workers_fails_alone() -> None:
     assert rig.stats["failed"] == 1, "the journal knows it"
 
 
+def test_what_becomes_a_suspect_in_the_queue_is_tried_alone() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a", "leaf:b", "leaf:c", "leaf:d")
+    (batch,) = rig.broker.book.batches.values()
+    batch.attempts[2] = 1
+    ready = rig.broker.ready
+    assert ready.next() == (batch, 0, 2)
+    ready.take(2)
+    assert ready.next() == (batch, 3, 4)
+    assert ready.next_alone() == (batch, 2, 3)
+
+
 def test_a_suspect_is_tried_alone_and_its_neighbours_are_not_blamed() -> None:
     rig = Rig()
     root, agent, worker = rig.root(), rig.agent(), None

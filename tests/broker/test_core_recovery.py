@@ -237,6 +237,57 @@ def test_a_worker_that_died_with_the_broker_is_blamed_all_the_same() -> None:
     assert root.results[0][0] == wire.Status.LOST
 
 
+def test_a_death_that_nobody_had_recorded_is_blamed_when_it_is_told_again() -> None:
+    """Neither the worker's joining nor the batch was committed when the broker died."""
+    rig = Rig(max_attempts=1)
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b")
+    rig.dispatch()
+    worker.handle()
+    task = worker.queue[0].id
+    rig.restart()
+    rig.peers.pop(worker.session)
+    agent.connect()
+    rig.flush()
+    agent.handle()
+    agent.gone(worker, task=task)
+    rig.commit()
+    assert agent.kept, "not before it has counted"
+    root.connect()
+    rig.flush()
+    root.handle()
+    rig.worker(agent)
+    rig.tick(timing.GRACE_S + 0.1)
+    rig.settle()
+    assert [root.results[o][0] for o in range(2)] == [wire.Status.LOST, 0]
+    assert not agent.kept
+    rig.cut(agent)
+    agent.connect()
+    agent.gone(worker, task=task)
+    assert rig.broker.book.failed == 1
+
+
+def test_a_stopped_worker_of_before_is_not_waited_for() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    agent.connect()
+    rig.settle(work=False)
+    second = rig.worker(agent)
+    root.connect()
+    for _ in range(6):
+        agent.heartbeat({first: ("stopped", first.queue[0].id)})
+        rig.tick(0.5)
+        rig.settle(work=False)
+    assert second.queue
+
+
 def test_children_whose_parent_nobody_knows_are_dropped_after_a_while() -> None:
     rig = Rig()
     root, worker = rig.root(), rig.worker()
