@@ -75,10 +75,8 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
     """
     rng = Random(seed)
     poison = rng.random() < 0.15
-    tasks = rng.choice((2, 2, 3, 3, 4, 4, 6, 6, 8, 20))
-    author = Author(
-        rng, tasks, poison=poison, millis=rng.choice((0.2, 0.2, 2.0, 2.0, 10.0, 60.0, 60.0, 400.0))
-    )
+    tasks = rng.choice((2, 3, 4, 4, 6, 6, 8, 8, 12, 24))
+    author = Author(rng, tasks, poison=poison, millis=rng.choice((0.2, 2.0, 10.0, 60.0, 400.0)))
     plan = Plan(
         seed=seed,
         program=author.program(),
@@ -89,8 +87,8 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         latency_s=rng.choice((0.00005, 0.0002, 0.002, 0.02)),
         sync_s=rng.choice((0.0001, 0.002, 0.02)),
         start_s=rng.choice((0.01, 0.1)),
-        pace=rng.choice((1.0, 5.0, 25.0, 25.0)),
-        look_every=rng.choice((1, 9, 9, 40, 40, 40, 40, 40)),
+        pace=rng.choice((1.0, 5.0, 25.0)),
+        look_every=rng.choice((1, 9, 9, 40, 40, 40)),
     )
     plan.strikes = _strikes(rng, remote=bool(plan.remote_workers))
     if only is not None:
