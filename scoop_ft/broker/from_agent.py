@@ -35,8 +35,6 @@ def on_heartbeat(
         worker.report = report
         worker.heard_at = b.now
         stopped = report.state == "stopped"
-        if not worker.connected and not stopped and b.now < b.grace_until:
-            _lease_what_runs(b, worker, report)  # its batch may have been said again meanwhile
         if stopped and not worker.suspended:
             b.dispatcher.take_all(worker)
             worker.suspended = True
@@ -59,6 +57,14 @@ def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> Non
     b.peers[report.session] = worker
     if not worker.suspended:
         _lease_what_runs(b, worker, report)
+
+
+def lease_to_the_busy(b: Broker, batch: Batch) -> None:
+    """A batch is said again: some of it may be what a worker runs that is too busy to say hello."""
+    for worker in b.peers.values() if b.now < b.grace_until else ():
+        report = worker.report if not worker.connected and not worker.suspended else None
+        if report is not None and report.task[:16] == batch.id:
+            _lease_what_runs(b, worker, report)
 
 
 def _lease_what_runs(b: Broker, worker: Peer, report: wire.WorkerReport) -> None:

@@ -219,6 +219,7 @@ def on_submit(
                 batch.move(a, z, LEASED)
                 b.dispatcher.not_idle(peer)  # until it says so again
                 b.dispatcher.lease(peer, batch, a, z)
+    from_agent.lease_to_the_busy(b, batch)
     b.want(batch, 0, batch.count)
     for session, message, head, rest in b.orphans.pop(m.batch, ()):
         _adopt(b, session, message, head, rest)

@@ -209,6 +209,8 @@ def test_a_busy_worker_keeps_what_it_runs_though_its_batch_is_said_again_only_la
     second = rig.worker(agent)
     root.connect()
     rig.settle(work=False)
+    rig.tick(timing.GRACE_S + 0.1)  # before it is named again
+    rig.settle(work=False)
     for _ in range(10):
         agent.heartbeat({first: running})
         rig.tick(0.5)
