@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, NAMES, Batch
 from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
+from scoop_ft.ids import task_id
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
@@ -191,7 +192,9 @@ class Witness:
                 at, begin = at + 1, ends[at]
 
     def _had_its_attempts(self, batch: Batch, index: int) -> None:
-        had, limit = batch.attempts.get(index, 0), self._core().max_attempts
+        # The broker that gave it up may have died before it had recorded the last attempt.
+        died = self._world.checks.deaths[task_id(batch.id, index)]
+        had, limit = max(batch.attempts.get(index, 0), died), self._core().max_attempts
         if had < limit:
             text = f"{batch!r}: task {index} is given up after {had} attempts of {limit}"
             self._world.violated(19, text)
