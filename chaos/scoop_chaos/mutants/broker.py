@@ -230,7 +230,7 @@ SYNCING = (
     ),
     Mutant(
         "turned-away-is-overtaken",
-        "When there is room again, what follows something that was turned away is taken in at once.",
+        "There is room again, and what follows something that was turned away overtakes it.",
         f"{_CORE}.on_room",
         "self.send(session, wire.Unknown())",
         "self.send(session, wire.Unknown()); self.refused.discard(session)",
