@@ -204,6 +204,7 @@ class Book:
         """A worker joined or is gone."""
         if m.alive:
             self.members[m.session] = m
+            self.departed.discard(m.session)  # it was only lost
         else:
             self.members.pop(m.session, None)
             self.departed.add(m.session)

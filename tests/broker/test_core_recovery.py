@@ -270,6 +270,27 @@ def test_a_death_that_nobody_had_recorded_is_blamed_when_it_is_told_again() -> N
     assert rig.broker.book.failed == 1
 
 
+def test_who_was_lost_and_came_back_is_blamed_like_others() -> None:
+    rig = Rig(max_attempts=1)
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    rig.cut(worker)
+    rig.tick(timing.LOST_S + 1)
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    worker.rest()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    task = worker.queue[0].id
+    rig.vanish(worker)
+    agent.gone(worker, task=task)
+    rig.flush()
+    rig.settle()
+    assert root.results[0][0] == wire.Status.LOST
+
+
 def test_a_stopped_worker_of_before_is_not_waited_for() -> None:
     rig = Rig()
     root, agent = rig.root(), rig.agent()
