@@ -61,6 +61,7 @@ def _admit(b: Broker, m: wire.Hello) -> Peer:
         peer.acked = peer.seen = 0
         peer.report = old.report
         b.dispatcher.not_idle(old)
+        b.outbox = [send for send in b.outbox if send.session != m.session]  # for the older one
         _forget_orphans(b, m.session)
         for number in [k for k, asked in b.cancels.items() if asked.session == m.session]:
             del b.cancels[number]  # it asks again; two answers might be two different ones

@@ -11,6 +11,7 @@ from scoop_ft.broker import timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
+from scoop_ft.ids import ROOT_ID
 from scoop_ft.wire import messages as wire
 
 from .peers import FakeRoot, expected
@@ -442,6 +443,20 @@ def test_what_a_dead_root_had_said_does_not_replace_the_living_one() -> None:
     rig.settle()
     assert not root.missing()
     assert not root.stopped
+
+
+def test_what_was_to_be_said_on_an_older_connection_is_not_said_on_the_new_one() -> None:
+    """Two hellos of a session are read before anything is sent: its answers would be two."""
+    rig = Rig()
+    root, _worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle()
+    root.results.clear()
+    hosting = [wire.Hosting(ROOT_ID, 1, [(0, 1)])]
+    for _ in range(2):
+        rig.say(root.session, wire.Hello(1, root.session, "root", "host", 1, b"", hosting, []))
+    said = [type(send.message) for send in rig.broker.outbox if send.session == root.session]
+    assert said == [wire.Welcome, wire.Deliver]
 
 
 def test_a_root_that_speaks_takes_over() -> None:
