@@ -355,6 +355,8 @@ class Crew:
             self._end_callbacks(runner)
         with self.link.state:
             if runner.scope is not None:
+                if status == Status.RAISED:
+                    session.flush()  # tried again, it finds what its children have found
                 session.end(runner.scope, abandoned=status < 0)
                 if self._parents.get(task) is runner:
                     del self._parents[task]

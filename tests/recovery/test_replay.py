@@ -138,3 +138,13 @@ def test_plain_python_gives_the_same_answers(run: Run) -> None:
         ).stdout  # fmt: skip
         run.program(program, *args)
         assert run.finish() == serial
+
+
+def test_what_the_children_of_a_failed_parent_had_found_is_not_lost(run: Run) -> None:
+    """They may have taken hours, and ended just before it."""
+    run.program("collapses")
+    assert run.wait() == 1
+    run.touch("go")
+    run.resume("-q")
+    assert run.finish() == "3\n"
+    assert run.ledger.again() == {"parent": 2}
