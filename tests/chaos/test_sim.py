@@ -24,7 +24,16 @@ TRACED = range(40, 70)
 
 # What seeds have found, as programs and faults are drawn now.  They are run again each time.
 FOUND: dict[int, str] = {
-    1853: "what failed and was tried again left its record in the journal for ever",
+    8948: "what was to be said on an older connection was said on the new one",
+    11331: "a death that a dead broker had not recorded was blamed on nobody",
+    17273: "a restarted broker leased a stopped worker what it had run",
+    17771: "what followed something that was turned away on a full disk was acknowledged",
+    18373: "a second welcome brought a child back that was given up",
+    23986: "what had become a suspect while it was queued was not tried alone",
+    37919: "a busy worker lost what it ran when its batch came after its agent's word",
+    46094: "the last words of a dead root replaced the living one",
+    51054: "a hello written long before it was read was believed",
+    120243: "a worker that was lost and came back was not blamed",
 }
 
 
