@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
-from ..rundir import RunDir, RunInfo
+from ..rundir import RunDir, RunInfo, locate
 from . import commands
 from .host import Host
 from .output import Screen
@@ -31,7 +31,7 @@ LONELY_S: Final = 3.0
 def serve(where: str, workers: int, keys: str | None) -> int:
     """Keep workers for a run until it ends or somebody says stop; return the exit code."""
     if not where.startswith(("tcp://", "ipc://")):
-        return _Service(RunDir(where), workers).main()
+        return _Service(locate(where), workers).main()
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)

@@ -100,7 +100,7 @@ def test_a_run_directory_that_cannot_be_made(shell: Shell) -> None:
         (["run", "--nonsense", "script.py"], "--nonsense"),
         (["run", "--listen", "here", "script.py"], "--listen wants tcp://HOST:PORT"),
         (["worker", "tcp://127.0.0.1:1"], "needs --keys"),
-        (["worker", "nowhere"], "no run.json"),
+        (["worker", "nowhere"], "there is no run nowhere"),
         (["journal", "nonsense"], "No such command"),
     ],
 )
