@@ -79,10 +79,6 @@ class Run(RunProcess):
         self._commands[-1].wait(LIMIT_S)
         self.wait_gone(victims)
 
-    def has_ended(self) -> bool:
-        """Tell whether the last command has ended."""
-        return self._commands[-1].poll() is not None
-
     def touch(self, name: str) -> None:
         """Make an empty file, for a program that waits for it."""
         (self.folder / name).touch()
