@@ -79,8 +79,11 @@ def reports(first: int, count: int, jobs: int = 1) -> Iterator[Report]:
 
 
 def _work(first: int, stop: int, step: int, queue: multiprocessing.queues.SimpleQueue) -> None:  # type: ignore[type-arg]
+    parent = multiprocessing.parent_process()
     try:
         for found in _stretch(first, stop, step):
+            if parent is not None and not parent.is_alive():
+                return  # killed: nobody wants to know
             queue.put(found)
     finally:
         queue.put(None)
