@@ -52,9 +52,9 @@ QUEUEING = (
     Mutant(
         "suspect-not-alone",
         "A task that may kill workers is run while its worker has others.",
-        "scoop_ft.broker.ready:Ready.add",
-        "if batch.attempts:",
-        "if not batch:",
+        f"{_DISPATCH}.dispatch",
+        "peer.isolated = True",
+        "peer.isolated = False",
     ),
     Mutant(
         "neighbours-of-suspect-lost",
@@ -229,13 +229,6 @@ SYNCING = (
         "if False:",
     ),
     Mutant(
-        "turned-away-is-overtaken",
-        "There is room again, and what follows something that was turned away overtakes it.",
-        f"{_CORE}.on_room",
-        "self.send(session, wire.Unknown())",
-        "self.send(session, wire.Unknown()); self.refused.discard(session)",
-    ),
-    Mutant(
         "room-is-not-told",
         "Who was turned away while the disk was full is not asked to say it again.",
         f"{_CORE}.on_room",
@@ -326,32 +319,11 @@ MEMBERS = (
         "pass",
     ),
     Mutant(
-        "death-told-again-counts-again",
-        "A worker's death that is told to a broker again is blamed on its task once more.",
-        f"{_AGENT}:on_gone",
-        "and m.session not in b.book.departed",
-        "",
-    ),
-    Mutant(
-        "blame-does-not-wait",
-        "A death that is told before its task's batch is said again blames nobody.",
-        f"{_AGENT}:on_gone",
-        "b.await_batch(m.task[:16], peer, m, header)",
-        "pass",
-    ),
-    Mutant(
         "member-is-not-recorded",
         "That a worker has joined is not recorded.",
         f"{_CORE}.record_member",
         "self.append(Kind.MEMBER, records.encode(member))",
         "pass",
-    ),
-    Mutant(
-        "dead-root-takes-over",
-        "What a dead root had said, read last, replaces the living one.",
-        f"{_PARENT}:_admit",
-        "and not _has_other_root(b, m.session)",
-        "",
     ),
     Mutant(
         "old-root-keeps-its-children",

@@ -62,27 +62,6 @@ SESSIONS = (
         "scope.submitted()",
     ),
     Mutant(
-        "welcomed-twice",
-        "The answer to the hello of an older connection counts: all is said twice.",
-        f"{_SESSION}._on_welcome",
-        "if self.welcomed:",
-        "if False:",
-    ),
-    Mutant(
-        "idle-into-silence",
-        "A worker counts its idleness as said though nobody answers.",
-        "scoop_ft.worker.session:WorkerSession.flush",
-        "if self.idle and self.welcomed and not self._idle_said:",
-        "if self.idle and not self._idle_said:",
-    ),
-    Mutant(
-        "hello-is-believed",
-        "What was given up between a hello and its answer is not handed back.",
-        "scoop_ft.worker.session:WorkerSession._on_welcome",
-        "if gone:",
-        "if False:",
-    ),
-    Mutant(
         "request-asked-once",
         "A request whose answer was lost with its connection is not asked again.",
         f"{_SESSION}._on_welcome",

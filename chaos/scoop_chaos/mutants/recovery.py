@@ -48,13 +48,6 @@ REPLAYING = (
         "pass",
     ),
     Mutant(
-        "given-up-comes-back",
-        "A batch that is said again brings back the children that were given up.",
-        f"{_PARENT}:_serve_again",
-        "again=True",
-        "again=False",
-    ),
-    Mutant(
         "anybody-may-submit",
         "A process that does not run the parent any more adds to its children.",
         f"{_PARENT}:on_submit",
