@@ -49,6 +49,7 @@ class Checks:
         self._passed_on: dict[bytes, list[int]] = {}  # session -> journal number of each Deliver
         self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
         self.deaths: Counter[bytes] = Counter()
+        self._not_answered_for: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
         self._of_root = _children_of_root(world.plan.program)
 
@@ -244,15 +245,28 @@ class Checks:
         """
         return self._all_told() and not self.deaths and self._world.names_tasks()
 
+    def _was_given_away(self, task: bytes, session: bytes) -> bool:
+        """Was it offered to another meanwhile, so that this worker no longer answered for it?"""
+        broker = self._world.broker
+        found = broker.core.book.task(task) if broker is not None and broker.alive else None
+        if broker is None or found is None:
+            return False
+        peer = broker.core.peers.get(session)
+        held = peer is not None and peer.holds(*found)
+        return found[0].state[found[1]] == LEASED and not held
+
     def _all_told(self) -> bool:
         struck = self._world.struck
         return BROKERS.issuperset(struck) or OTHERS.issuperset(struck)
 
-    def died(self, task: bytes) -> None:
+    def died(self, task: bytes, session: bytes) -> None:
         """A worker died running a task."""
         self.deaths[task] += 1
         limit = self._world.plan.max_attempts
-        if self.deaths[task] > limit and self._all_told():
+        if self._was_given_away(task, session):
+            self._not_answered_for[task] += 1
+        tried = self.deaths[task] - self._not_answered_for[task]
+        if tried > limit and self._all_told():
             text = f"task {task.hex()} has killed {self.deaths[task]} workers, {limit} are allowed"
             self._world.violated(19, text)
 

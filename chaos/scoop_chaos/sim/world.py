@@ -252,7 +252,7 @@ class World:
         if worker.process.failure is not None:
             self.defect(worker.name, worker.process.failure)
         if crashed and task:
-            self.checks.died(task)
+            self.checks.died(task, worker.session.session)
         self.trace(worker.name, "dies" if crashed else "leaves", task.hex()[-12:])
 
     # ---- what tasks do ---------------------------------------------------------------------
