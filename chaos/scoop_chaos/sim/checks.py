@@ -13,7 +13,7 @@ from scoop_ft.broker.content import Content
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.records import Kind
-from scoop_ft.broker.tasks import DONE, FAILED, QUEUED, UNFINISHED, Batch
+from scoop_ft.broker.tasks import DONE, FAILED, LEASED, QUEUED, UNFINISHED, Batch
 from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.payload import load
 from scoop_ft.wire import messages as wire
