@@ -17,7 +17,7 @@ from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.ports import Ref
 from scoop_ft.ids import digest
 from scoop_ft.wire.codec import Buffer, decode_from_broker, decode_from_peer, encode
-from scoop_ft.wire.messages import Message
+from scoop_ft.wire.messages import Idle, Message
 
 from .peers import FakeAgent, FakePeer, FakeRoot, FakeWorker
 
@@ -192,3 +192,16 @@ def function(name: str) -> tuple[bytes, bytes]:
     """Return the digest and the pickle of a function that never was one."""
     blob = b"pickle of " + name.encode()
     return digest(blob), blob
+
+
+def taken(rig: Rig, worker: FakeWorker, count: int) -> None:
+    """Let a worker take so many tasks, none of them begun."""
+    rig.dispatch()
+    worker.handle()
+    for _ in range(count):
+        if len(worker.queue) >= count:
+            return
+        worker.say(Idle(worker.runs))
+        rig.dispatch()
+        worker.handle()
+    assert len(worker.queue) >= count

@@ -1,0 +1,180 @@
+"""What comes back to the broker unstarted: recalled, returned, left behind, cancelled."""
+
+from __future__ import annotations
+
+from scoop_ft.ids import batch_id, task_id
+from scoop_ft.wire import messages as wire
+
+from .rig import Rig, taken
+
+# ---- recall, return, leave, cancel -------------------------------------------------------------
+
+
+def test_recalled_work_goes_to_the_idle() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit(*[f"leaf:{i}" for i in range(6)])
+    taken(rig, first, 6)
+    second = rig.worker()
+    rig.tick(0.1)
+    rig.settle(work=False)
+    assert first.all_of(wire.Recall)
+    assert second.queue
+    rig.settle()
+    assert sorted(rig.ran) == sorted(root.arguments)
+
+
+def test_a_worker_that_answers_no_recall_loses_all_but_its_running_task() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    taken(rig, first, 3)
+    first.awake = False
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    for _ in range(4):
+        agent.heartbeat({first: ("busy", first.queue[0].id)})
+        rig.tick(1.0)
+    rig.settle()
+    assert len(root.results) == 2
+    assert rig.stats["running"] == 1
+    first.awake = True
+    rig.settle()
+    assert not root.missing()
+
+
+def test_a_worker_at_a_child_that_nobody_was_told_of_keeps_its_parent() -> None:
+    """Else each worker in turn would run parent and child, answer too late, and lose both."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    deaf = rig.worker(agent)
+    root.submit("tree:2:a")
+    taken(rig, deaf, 1)
+    deaf.awake = False
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    assert rig.broker.peers[deaf.session].recall, "somebody is idle: it is asked for work"
+    for _ in range(8):
+        agent.heartbeat({deaf: ("busy", task_id(batch_id(deaf.session, 1), 0))})
+        rig.tick(1.0)
+    assert rig.stats["running"] == 1
+    assert rig.stats["resubmitted"] == 0
+    deaf.awake = True
+    rig.settle()
+    assert not root.missing()
+
+
+def test_an_empty_answer_to_a_recall_is_not_asked_for_at_once_again() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit("tree:2:a")
+    taken(rig, first, 1)
+    first.step()
+    first.queue.clear()  # both children run
+    first.idle_said = True  # and it is not idle
+    rig.worker()
+    for _ in range(50):
+        rig.tick(0.02, step=0.02)
+        rig.settle(work=False)
+    assert 3 <= len(first.all_of(wire.Recall)) <= 8, "each time after twice the time"
+
+
+def test_leaving_hands_everything_back() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit("leaf:a", "leaf:b")
+    taken(rig, first, 2)
+    first.leave()
+    assert rig.stats["running"] == 0
+    second = rig.worker()
+    rig.settle()
+    assert not root.missing()
+    assert second.runs
+
+
+def test_cancelled_before_it_is_given_out() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    root.cancel(0, 2)
+    rig.settle()
+    assert root.given_up == {0, 2}
+    rig.worker()
+    rig.settle()
+    assert rig.ran == [b"leaf:b"]
+    assert rig.stats["cancelled"] == 2
+
+
+def test_cancelled_in_the_hands_of_several_workers() -> None:
+    rig = Rig()
+    root, workers = rig.root(), [rig.worker() for _ in range(3)]
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    rig.dispatch()
+    for worker in workers:
+        worker.handle()
+        assert len(worker.queue) == 1
+    workers[0].step()
+    root.cancel(0, 1, 2)
+    rig.flush()
+    for worker in workers:
+        worker.handle()
+    rig.settle()
+    done = set(root.results)
+    assert len(done) == 1
+    assert root.given_up == {0, 1, 2} - done
+    assert len(rig.ran) == 1
+
+
+def test_cancelling_again_when_the_answer_was_lost() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a")
+    root.cancel(0)
+    rig.cut(root)
+    root.connect()
+    rig.settle()
+    assert root.given_up == {0}
+
+
+def test_what_a_dead_root_gave_up_the_next_one_still_wants() -> None:
+    rig = Rig()
+    first, worker = rig.root(), rig.worker()
+    first.submit("leaf:a")
+    taken(rig, worker, 1)
+    first.cancel(0)
+    rig.flush()
+    second = rig.root()
+    second.submit("leaf:a")
+    rig.settle()
+    assert not second.missing()
+
+
+def test_cancelling_what_runs_is_answered_without_it() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    worker.awake = False
+    root.cancel(0)
+    rig.tick(2.0)
+    root.handle()
+    (answer,) = root.all_of(wire.Cancelled)
+    assert answer.ranges == []
+    worker.awake = True
+    rig.settle(work=False)
+    assert not worker.kept
+
+
+def test_a_query() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a", "leaf:b")
+    rig.dispatch()
+    worker.handle()
+    for ordinal in (0, 1, 7):
+        root.say(wire.Query(ordinal, bytes(20), ordinal))
+    rig.settle(work=False)
+    assert {m.request: m.running for m in root.all_of(wire.Answer)} == {0: True, 1: False, 7: False}

@@ -1,0 +1,238 @@
+"""A broker has died: who was there before comes back, or is waited for, or is given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from scoop_ft.broker import timing
+from scoop_ft.wire import messages as wire
+
+from .rig import Rig
+
+
+@pytest.mark.parametrize("root_first", [False, True])
+def test_running_tasks_stay_with_their_workers(root_first: bool) -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("tree:2:a", "leaf:b")
+    rig.dispatch()
+    worker.handle()
+    worker.step()
+    rig.settle(work=False)
+    rig.restart()
+    for peer in (root, worker) if root_first else (worker, root):
+        peer.connect()
+        rig.flush()
+        peer.handle()
+    rig.settle()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not root.missing()
+    assert len(rig.ran) == len(set(rig.ran)) == 4
+
+
+def test_nothing_is_given_out_before_those_of_before_are_back_or_the_time_is_over() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    first.awake = False
+    rig.restart()
+    root.connect()
+    second.connect()
+    rig.settle()
+    assert rig.ran == []
+    assert rig.broker.expected == {first.session}
+    first.awake = True
+    first.connect()
+    rig.tick(0.1)
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+
+
+def test_who_does_not_come_back_is_waited_for_no_longer() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    del rig.peers[first.session]
+    root.connect()
+    second.connect()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not root.missing()
+    assert set(rig.broker.book.members) == {second.session}
+
+
+def test_a_worker_too_busy_to_come_back_keeps_what_its_agent_sees_it_run() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    agent.connect()
+    rig.settle(work=False)
+    agent.heartbeat({first: ("busy", first.queue[0].id)})
+    second = rig.worker(agent)
+    root.connect()
+    for _ in range(10):
+        agent.heartbeat({first: ("busy", first.queue[0].id)})
+        rig.tick(1.0)
+        rig.settle(work=False)
+    assert not second.queue
+    first.connect()
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+    assert not root.missing()
+
+
+def test_a_busy_worker_keeps_what_it_runs_though_its_batch_is_said_again_only_later() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    rig.commit()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.restart()  # the batch was not recorded
+    agent.connect()
+    rig.settle(work=False, commit=False)
+    running = ("busy", first.queue[0].id)
+    agent.heartbeat({first: running})  # nobody knows that task yet
+    second = rig.worker(agent)
+    root.connect()
+    rig.settle(work=False)
+    rig.tick(timing.GRACE_S + 0.1)  # before it is named again
+    rig.settle(work=False)
+    for _ in range(10):
+        agent.heartbeat({first: running})
+        rig.tick(0.5)
+        rig.settle(work=False)
+    assert not second.queue
+    first.connect()
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+    assert not root.missing()
+
+
+def test_a_worker_that_died_with_the_broker_is_blamed_all_the_same() -> None:
+    rig = Rig(max_attempts=1)
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    del rig.peers[first.session]
+    agent.gone(first, task=first.queue[0].id)
+    root.connect()
+    agent.connect()
+    rig.settle()
+    assert root.results[0][0] == wire.Status.LOST
+
+
+def test_a_death_that_nobody_had_recorded_is_blamed_when_it_is_told_again() -> None:
+    """Neither the worker's joining nor the batch was committed when the broker died."""
+    rig = Rig(max_attempts=1)
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b")
+    rig.dispatch()
+    worker.handle()
+    task = worker.queue[0].id
+    rig.restart()
+    rig.peers.pop(worker.session)
+    agent.connect()
+    rig.flush()
+    agent.handle()
+    agent.gone(worker, task=task)
+    rig.commit()
+    assert agent.kept, "not before it has counted"
+    root.connect()
+    rig.flush()
+    root.handle()
+    rig.worker(agent)
+    rig.tick(timing.GRACE_S + 0.1)
+    rig.settle()
+    assert [root.results[o][0] for o in range(2)] == [wire.Status.LOST, 0]
+    assert not agent.kept
+    rig.cut(agent)
+    agent.connect()
+    agent.gone(worker, task=task)
+    assert rig.broker.book.failed == 1
+
+
+def test_who_was_lost_and_came_back_is_blamed_like_others() -> None:
+    rig = Rig(max_attempts=1)
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    rig.cut(worker)
+    rig.tick(timing.LOST_S + 1)
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    worker.rest()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    task = worker.queue[0].id
+    rig.vanish(worker)
+    agent.gone(worker, task=task)
+    rig.flush()
+    rig.settle()
+    assert root.results[0][0] == wire.Status.LOST
+
+
+def test_a_stopped_worker_of_before_is_not_waited_for() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    rig.commit()
+    rig.restart()
+    agent.connect()
+    rig.settle(work=False)
+    second = rig.worker(agent)
+    root.connect()
+    for _ in range(6):
+        agent.heartbeat({first: ("stopped", first.queue[0].id)})
+        rig.tick(0.5)
+        rig.settle(work=False)
+    assert second.queue
+
+
+def test_children_whose_parent_nobody_knows_are_dropped_after_a_while() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    rig.commit()
+    root.submit("tree:2:a")
+    rig.dispatch()
+    worker.handle()
+    worker.step()
+    rig.peers.pop(root.session)
+    rig.restart()  # the parent's batch was never committed, and its root is gone
+    worker.connect()
+    rig.settle(work=False)
+    assert rig.broker.orphans
+    assert worker.kept
+    assert rig.broker.expected == set()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle(work=False)
+    assert not rig.broker.orphans
+    assert not worker.kept, "they are acknowledged: nobody will ever want them"
+    again = rig.root()
+    again.submit("tree:2:a")
+    rig.settle()
+    assert not again.missing()
+    assert not again.wrong()
