@@ -228,6 +228,7 @@ class Dispatcher:
             for p in broker.peers.values()
             if p.role == "worker" and p.connected and p.load and not p.idle and not p.recall
             and not p.suspended and not p.isolated and p.recall_at <= broker.now
+            and p.session not in broker.refused  # its answer would not be heard
         ]  # fmt: skip
         loaded.sort(key=lambda peer: -peer.load)
         for peer in loaded[: len(self._idle)]:

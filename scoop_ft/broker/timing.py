@@ -87,6 +87,8 @@ def _look_at_worker(b: Broker, peer: Peer, now: float) -> None:
             del b.peers[peer.session]
             b.expected.discard(peer.session)
             b.record_member(peer.session, peer.agent, peer.host, alive=False)
+    elif peer.session in b.refused:
+        return  # it may have answered, and ended what it had: all that is said again
     elif peer.recall and now - peer.recall_sent > UNANSWERED_S and b.dispatcher.any_idle():
         peer.recall_sent = now
         # What nobody has told us of is a child of something it holds: with its parent it would

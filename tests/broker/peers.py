@@ -346,7 +346,9 @@ class FakeWorker(FakePeer):
 
     def holding(self) -> list[wire.SpanRef]:
         items = [scope.item for scope in self.scopes.values()] + list(self.queue)
-        return [(item.batch, item.index, item.index + 1) for item in items]
+        kept = [m for _, m, _ in self.kept if type(m) is wire.Results]
+        held = [(item.batch, item.index, item.index + 1) for item in items]
+        return held + [(m.batch, start, stop) for m in kept for start, stop in m.ranges]
 
     def again(self, message: Any) -> Any:
         if type(message) is not wire.Submit or not message.claimed:

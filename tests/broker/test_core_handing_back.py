@@ -178,3 +178,29 @@ def test_a_query() -> None:
         root.say(wire.Query(ordinal, bytes(20), ordinal))
     rig.settle(work=False)
     assert {m.request: m.running for m in root.all_of(wire.Answer)} == {0: True, 1: False, 7: False}
+
+
+def test_who_is_not_heard_because_the_disk_is_full_loses_nothing() -> None:
+    """It has ended its task, and says so; the broker listens again when there is room."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("tree:2:a", "leaf:b")
+    taken(rig, worker, 2)
+    rig.commit()
+    other = rig.worker(agent)
+    rig.dispatch()  # the other is idle: a recall is on its way
+    rig.broker.full = "no room"
+    worker.step()  # it submits, and is turned away
+    worker.handle()
+    while worker.queue:
+        worker.step()
+    for _ in range(6):
+        rig.tick(0.5)
+        rig.dispatch()
+    other.handle()
+    assert not other.queue
+    rig.broker.on_room()
+    rig.settle()
+    assert not root.missing()
+    assert rig.ran.count(b"leaf:b") == 1
