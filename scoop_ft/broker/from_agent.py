@@ -83,16 +83,14 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
     b.gone.add(m.session)
     # What a broker that died had not recorded of this worker, its joining too, comes again.
     crashed = (m.signal != 0 or m.code != 0) and m.session not in b.book.departed
-    if m.session in b.book.members or (crashed and m.task):
-        b.record_member(m.session, peer.session, peer.host, alive=False)
     if worker is not None:
         b.dispatcher.not_idle(worker)
-    if crashed and m.task:
-        if b.book.task(m.task) is None and worker is not None:
+        if crashed and m.task and b.book.task(m.task) is None:
             _watch_parents(b, worker)
-        if m.task[:16] not in b.book.batches and b.now < b.grace_until:
-            b.await_batch(m.task[:16], peer, m, header)
-        blame(b, worker, peer, m)
+    if crashed and m.task and m.task[:16] not in b.book.batches and b.now < b.grace_until:
+        b.await_batch(m.task[:16], peer, m, header)  # the end and the blame are recorded as one
+    else:
+        record_end(b, worker, peer, m, crashed=crashed)
     if worker is not None:
         b.dispatcher.take_all(worker)
         del b.peers[m.session]
@@ -110,8 +108,17 @@ def _watch_parents(b: Broker, worker: Peer) -> None:
             b.book.family(task_id(name, index))
 
 
-def blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
-    """A worker died running a task: count it, and give the task up when that is too often."""
+def record_end(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone, *, crashed: bool) -> None:
+    """A worker has ended; the task that it ran when it crashed is to blame."""
+    blamed = crashed and bool(m.task)
+    if blamed or m.session in b.book.members:
+        b.record_member(m.session, agent.session, agent.host, alive=False)
+    if blamed:
+        _blame(b, worker, agent, m)
+
+
+def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
+    """Count a crash, and give the task up when there were too many."""
     found = b.book.task(m.task)
     if found is None:
         return

@@ -282,7 +282,7 @@ def _adopt(
         return
     peer.unsettled.discard(message.n)
     if type(message) is wire.Gone:
-        from_agent.blame(b, None, peer, message)
+        from_agent.record_end(b, None, peer, message, crashed=True)
         return
     idle = peer.idle  # what it has said since counts, not what this would have made of it
     try:
@@ -308,8 +308,12 @@ def drop_orphans(b: Broker) -> None:
     for messages in orphans.values():
         for session, message, _, _ in messages:
             peer = b.peers.get(session)
-            if peer is not None and type(message) is not wire.Hello:
-                peer.unsettled.discard(message.n)
+            if peer is None or type(message) is wire.Hello:
+                continue
+            peer.unsettled.discard(message.n)
+            if type(message) is wire.Gone:
+                from_agent.record_end(b, None, peer, message, crashed=False)
+            else:
                 b.late += 1
 
 

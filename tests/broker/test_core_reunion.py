@@ -157,6 +157,10 @@ def test_a_death_that_nobody_had_recorded_is_blamed_when_it_is_told_again() -> N
     agent.gone(worker, task=task)
     rig.commit()
     assert agent.kept, "not before it has counted"
+    rig.restart()  # and this one has died too, before the batch came
+    agent.connect()
+    rig.flush()
+    agent.handle()
     root.connect()
     rig.flush()
     root.handle()

@@ -277,8 +277,8 @@ def _children_of_root(program: Program) -> set[str]:
     Where a task lets nobody in its process answer, what else is there may be given to others.
     """
     children = [call for phase in program for call in phase[3]]
-    silent = "deaf" in str(program)
-    return {key for key, _, how, _ in children if how == "deaf" or not silent}
+    silent = str(program).count("'deaf'")
+    return {key for key, _, how, _ in children if not silent or (how == "deaf" and silent == 1)}
 
 
 def _stood_for(before: Book, after: Book, batch: Batch) -> bool:
