@@ -278,7 +278,8 @@ def _adopt(
     if peer is None:
         return
     if type(message) is wire.Hello:
-        _take_more_holdings(b, peer, message.holding)
+        if not peer.suspended:  # else others are to run it
+            _take_more_holdings(b, peer, message.holding)
         return
     peer.unsettled.discard(message.n)
     if type(message) is wire.Gone:

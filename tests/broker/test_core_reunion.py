@@ -240,3 +240,29 @@ def test_children_whose_parent_nobody_knows_are_dropped_after_a_while() -> None:
     rig.settle()
     assert not again.missing()
     assert not again.wrong()
+
+
+def test_a_stopped_worker_is_not_given_what_it_said_it_holds_when_its_batch_comes() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    rig.commit()
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    task = first.queue[0].id
+    rig.restart()  # the batch was not recorded
+    agent.connect()
+    first.connect()
+    rig.flush()
+    agent.handle()
+    first.awake = False
+    agent.heartbeat({first: ("stopped", task)})
+    second = rig.worker(agent)
+    root.connect()
+    rig.flush()
+    root.handle()
+    rig.tick(timing.GRACE_S + 0.1)
+    rig.dispatch()
+    second.handle()
+    assert second.queue

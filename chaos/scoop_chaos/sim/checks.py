@@ -48,6 +48,7 @@ class Checks:
         self._needs: dict[bytes, list[tuple[int, int]]] = {}  # session -> (n, journal number)
         self._passed_on: dict[bytes, list[int]] = {}  # session -> journal number of each Deliver
         self.recorded: set[str] = set()  # keys whose results were recorded when it was resumed
+        self._veterans: set[str] = set()
         self.deaths: Counter[bytes] = Counter()
         self._not_answered_for: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
@@ -226,14 +227,17 @@ class Checks:
     def resumed(self, core: Broker) -> None:
         """Everybody of before is gone: what is recorded now is never to be computed again."""
         self.recorded = set(_done_keys(core))
+        # Workers on other machines outlive a launcher, and may have what they were asked to drop.
+        self._veterans = {p.name for p in self._world.processes if p.alive}
         for batch in core.book.batches.values():
             if FAILED in batch.state or batch.attempts:
                 self._world.violated(19, f"{batch!r} has failures or crashes of before the resume")
 
-    def began(self, key: str) -> None:
+    def began(self, key: str, where: str) -> None:
         """A task has begun somewhere."""
         self.executed[key] += 1
-        if key in self.recorded and self._world.names_tasks():
+        anew = key in self.recorded and where not in self._veterans
+        if anew and self._world.names_tasks():
             self._world.violated(29, f"{key} was recorded before the resume, and begins again")
         if self.executed[key] > 1 and key in self._of_root and self._quiet():
             self._world.violated(31, f"{key} begins again, though nobody who ran it was disturbed")

@@ -260,7 +260,7 @@ class World:
     def began(self, process: Process, key: str) -> int:
         """A task begins; return for the how many-th time."""
         self.trace(process.name, "begins", key)
-        self.checks.began(key)
+        self.checks.began(key, process.name)
         return self.checks.executed[key]
 
     def names_tasks(self) -> bool:
