@@ -87,6 +87,9 @@ def _look_at_worker(b: Broker, peer: Peer, now: float) -> None:
             del b.peers[peer.session]
             b.expected.discard(peer.session)
             b.record_member(peer.session, peer.agent, peer.host, alive=False)
+    elif _nobody_answers_for(b, peer, now):
+        b.dispatcher.take_all(peer)
+        peer.suspended = True  # until its agent names it
     elif peer.session in b.refused:
         return  # it may have answered, and ended what it had: all that is said again
     elif peer.recall and now - peer.recall_sent > UNANSWERED_S and b.dispatcher.any_idle():
@@ -95,6 +98,12 @@ def _look_at_worker(b: Broker, peer: Peer, now: float) -> None:
         # begin anew elsewhere, as deaf there, and so on for ever.
         if not busy_with or b.book.task(busy_with) is not None:
             b.dispatcher.take_all(peer, but=busy_with)
+
+
+def _nobody_answers_for(b: Broker, worker: Peer, now: float) -> bool:
+    """Has its agent not come back to this broker, and it has said nothing itself for long?"""
+    silent = now - worker.heard_at > SILENT_AGENT_S
+    return silent and not worker.suspended and bool(worker.agent) and worker.agent not in b.peers
 
 
 def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:

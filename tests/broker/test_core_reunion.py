@@ -266,3 +266,28 @@ def test_a_stopped_worker_is_not_given_what_it_said_it_holds_when_its_batch_come
     rig.dispatch()
     second.handle()
     assert second.queue
+
+
+def test_a_worker_whose_agent_never_comes_back_is_not_waited_for() -> None:
+    """Both machines' processes have died; nothing was sent there that would have failed."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    rig.commit()
+    rig.restart()
+    first.connect()
+    root.connect()
+    rig.settle(work=False)
+    rig.tick(timing.GRACE_S + 0.1)
+    root.submit("leaf:a")
+    (batch,) = rig.broker.book.batches.values()
+    batch.attempts[0] = 1  # it is tried alone: nobody asks for it back
+    rig.settle(work=False)
+    assert first.queue
+    first.awake = False
+    second = rig.worker()
+    for _ in range(16):
+        rig.tick(0.5)
+        rig.dispatch()
+    second.handle()
+    assert second.queue
