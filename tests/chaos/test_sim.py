@@ -33,7 +33,10 @@ FOUND: dict[int, str] = {
     37919: "a busy worker lost what it ran when its batch came after its agent's word",
     46094: "the last words of a dead root replaced the living one",
     51054: "a hello written long before it was read was believed",
+    71617: "a worker's end was recorded while its blame waited, and the broker died",
     120243: "a worker that was lost and came back was not blamed",
+    206689: "a stopped worker was leased what it said it holds when its batch came",
+    404991: "a worker whose agent never came back to a restarted broker was waited for",
 }
 
 
