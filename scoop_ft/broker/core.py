@@ -77,7 +77,7 @@ class Broker:
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
         self.grace_until = 0.0
         self.expected: set[bytes] = set()  # workers of before a restart that are not back yet
-        self.gone: set[bytes] = set()  # sessions whose processes have ended: none comes back
+        self.gone: set[bytes] = set()  # sessions that ended or were replaced: none comes back
         self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
         self.cancels: dict[int, from_parent.CancelRequest] = {}
