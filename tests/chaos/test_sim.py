@@ -37,6 +37,7 @@ FOUND: dict[int, str] = {
     120243: "a worker that was lost and came back was not blamed",
     206689: "a stopped worker was leased what it said it holds when its batch came",
     404991: "a worker whose agent never came back to a restarted broker was waited for",
+    1031750: "the machine slept while a worker was stopped: the simulated agent missed its waking",
 }
 
 

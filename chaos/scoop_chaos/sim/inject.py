@@ -50,17 +50,22 @@ def _worker_term(world: World, each: Strike, rng: Random) -> None:
         worker.process.run_aside(worker.terminate)
 
 
+def _look_at(world: World, worker: SimWorker) -> None:
+    """Its agent soon sees whether a worker is stopped."""
+    agent = worker.agent
+    world.clock.after(NOTICE_S, lambda: agent.stopped(worker, worker.process.frozen))
+
+
 def _worker_stop(world: World, each: Strike, rng: Random) -> None:
     worker = _a_worker(world, rng)
     if worker is None:
         return
-    agent = worker.agent
     worker.process.freeze()
-    world.clock.after(NOTICE_S, lambda: agent.stopped(worker, worker.process.frozen))
+    _look_at(world, worker)
 
     def thaw() -> None:
         worker.process.thaw()
-        world.clock.after(NOTICE_S, lambda: agent.stopped(worker, worker.process.frozen))
+        _look_at(world, worker)
 
     world.later(each.seconds, thaw)
 
@@ -235,9 +240,11 @@ def _host_sleep(world: World, each: Strike, rng: Random) -> None:
     seconds = each.seconds
     world.network.cut(host, seconds, up=True, down=True)
     asleep: list[Process | SimAgent | SimBroker] = []
+    workers: list[SimWorker] = []
     for agent in (a for a in world.agents() if a.host == host):
         asleep.append(agent)
-        asleep += [worker.process for worker in agent.workers.values()]
+        workers += agent.workers.values()
+    asleep += [worker.process for worker in workers]
     if host == "home":
         asleep += [world.root.process] if world.root is not None else []
         asleep += [world.broker] if world.broker is not None else []
@@ -250,6 +257,8 @@ def _host_sleep(world: World, each: Strike, rng: Random) -> None:
         world.clocks[host].run_at(1.0)
         for each_one in asleep:
             each_one.thaw()
+        for worker in workers:  # one that had been stopped goes on too, and is seen to
+            _look_at(world, worker)
 
     world.later(seconds, wake)
 
