@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import errors, futures, shared
+    from . import checkpoint, errors, futures, shared
 
-__all__ = ["__version__", "errors", "futures", "shared"]
+__all__ = ["__version__", "checkpoint", "errors", "futures", "shared"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("errors", "futures", "shared"):
+    if name in ("checkpoint", "errors", "futures", "shared"):
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

@@ -21,7 +21,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import Any, NamedTuple, TypeVar
 
 from . import script
-from .client import serial
+from .client import kept, serial
 from .client.completions import Completions
 from .client.future import Future, mine
 from .client.groups import Chunk, Group, outcome
@@ -44,6 +44,7 @@ __all__ = [
     "map_as_completed",
     "map_reduce",
     "map_scan",
+    "once",
     "submit",
     "wait",
 ]
@@ -231,6 +232,34 @@ def _completed(
                 yield completions.ready.popleft()
     finally:
         completions.close()
+
+
+def once(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Call a function here and now, and never again: a durable step.
+
+    Its value is recorded and synced before it is returned; when this task (or script) is run again
+    the recorded value is returned instead.  For what is another thing each time, or may happen only
+    once: the clock, a list of files, a download, an e-mail, a job submitted to another system.
+
+    A call that raises is not recorded: run again, it is tried again.  If the process dies between
+    the call's end and its record, it is called once more.
+
+    Raises
+    ------
+    UnpicklableError
+        The function, an argument or the value cannot be pickled.
+
+    Examples
+    --------
+    >>> import time
+    >>> once(time.time) > 1.6e9
+    True
+    """
+    runtime = _runtime()
+    if runtime is None:
+        return func(*args, **kwargs)
+    value: T = kept.once(runtime, func, args, kwargs)
+    return value
 
 
 # ---- waiting -------------------------------------------------------------------------------

@@ -13,9 +13,19 @@ from typing import Any
 
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_header
-from ..wire.messages import Define, End, Results, SetConst, Status, Submit
+from ..wire.messages import (
+    Checkpoint,
+    Define,
+    End,
+    Results,
+    SetConst,
+    Status,
+    Step,
+    Submit,
+)
 from . import records
 from .families import Family, Segment
+from .kept import Kept
 from .records import Bind, Crash, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
 
@@ -35,6 +45,7 @@ class Book:
         self.tally = Tally()
         self.batches: dict[bytes, Batch] = {}
         self.families: dict[bytes, Family] = {}
+        self.kept: dict[bytes, Kept] = {}  # by parent
         self.functions: dict[bytes, tuple[int, str]] = {}
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
@@ -63,6 +74,11 @@ class Book:
             if found is not None:
                 found[0].families.add(found[1])
         return family
+
+    def attempts(self, task: bytes) -> int:
+        """Return how often a worker died running this task."""
+        found = self.task(task)
+        return 0 if found is None else found[0].attempts.get(found[1], 0)
 
     def function_name(self, digest: bytes) -> str:
         """Return what people call a function."""
@@ -139,6 +155,8 @@ class Book:
                 for index in [i for i in batch.families if start <= i < stop]:
                     batch.families.discard(index)
                     self._drop_family(task_id(batch.id, index))
+            if batch.kept:
+                self._drop_kept(batch, start, stop)
             return
         for index in range(start, stop):
             how = status[position + index - start]
@@ -156,19 +174,72 @@ class Book:
         doomed = [parent]
         while doomed:
             family = self.families.pop(doomed.pop(), None)
-            if family is None:
-                continue
-            for batch in family.batches.values():
-                doomed.extend(task_id(batch.id, index) for index in batch.families)
-                # Nobody will see those that have not ended: they were never a part of the work.
-                runs = batch.runs(0, batch.count)
-                self.submitted -= sum(b - a for a, b, state in runs if state in UNFINISHED)
-                batch.forget()
-                if batch.holders:
-                    self.dropped_batches.append(batch)
-                del self.batches[batch.id]
-                self._dropped.append((batch.seq, batch.records))
-                self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
+            if family is not None:
+                for batch in family.batches.values():
+                    doomed += self._drop_batch(batch)
+
+    def _drop_batch(self, batch: Batch) -> list[bytes]:
+        """Nothing needs a batch any more; return those of its tasks that have families."""
+        # Nobody will see those that have not ended: they were never a part of the work.
+        runs = batch.runs(0, batch.count)
+        self.submitted -= sum(b - a for a, b, state in runs if state in UNFINISHED)
+        if batch.kept:
+            self._drop_kept(batch, 0, batch.count)
+        batch.forget()
+        if batch.holders:
+            self.dropped_batches.append(batch)
+        del self.batches[batch.id]
+        self._dropped.append((batch.seq, batch.records))
+        self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
+        return [task_id(batch.id, index) for index in batch.families]
+
+    def _drop_kept(self, batch: Batch, start: int, stop: int) -> None:
+        """These tasks run no more: what they have kept is needed by nobody."""
+        for index in [i for i in batch.kept if start <= i < stop]:
+            batch.kept.discard(index)
+            self._dropped += self.kept.pop(task_id(batch.id, index)).records()
+
+    def _kept_of(self, parent: bytes) -> Kept | None:
+        """Return what a parent keeps, made when it has nothing yet; None: it has ended."""
+        kept = self.kept.get(parent)
+        if kept is None:
+            if parent != ROOT_ID:
+                found = self.task(parent)
+                if found is None or found[0].state[found[1]] == DONE:
+                    return None
+                found[0].kept.add(found[1])
+            kept = self.kept[parent] = Kept()
+        return kept
+
+    def apply_checkpoint(self, seq: int, m: Checkpoint) -> None:
+        """A parent's state is recorded: what it was made of is needed no more."""
+        kept = self._kept_of(m.parent)
+        if kept is None:
+            return
+        self._dropped += kept.save(seq, m)
+        family = self.family(m.parent)
+        # Those whose records have left the journal before it was read count all the same.
+        unseen = max(family.missing(m.first, m.next) - kept.outdated, 0)
+        self.submitted += unseen
+        self.finished += unseen
+        for batch in list(family.batches.values()):
+            if family.lies_within(batch, m.first, m.next) and not _wants(m.wanted, family, batch):
+                family.remove(batch)
+                for parent in self._drop_batch(batch):
+                    self._drop_family(parent)
+        kept.outdated = family.missing(m.first, m.next)
+
+    def apply_step(self, seq: int, m: Step) -> None:
+        """The value of a durable step is recorded."""
+        kept = self._kept_of(m.parent)
+        if kept is not None:
+            kept.add_step(seq, m)
+
+    def forgive(self, task: bytes) -> None:
+        """Workers died of this task, but it has got further since: that does not count any more."""
+        found = self.task(task)
+        if found is not None:
+            found[0].attempts.pop(found[1], None)
 
     def apply_crash(self, m: Crash) -> int:
         """A worker died running this task; return how often that has happened."""
@@ -236,6 +307,15 @@ def _without(
             yield stop, b, seq, size
 
 
+def _wants(wanted: list[tuple[int, int]], family: Family, batch: Batch) -> bool:
+    """Does a parent wait for results of this batch?"""
+    return any(
+        a + shift < stop and start < b + shift
+        for start, stop in wanted
+        for a, b, shift in family.ordinals(batch, 0, batch.count)
+    )
+
+
 def _apply_batch(book: Book, seq: int, header: bytes, payload_bytes: int) -> None:
     book.apply_batch(seq, decode_header(header, Submit), payload_bytes)
 
@@ -250,4 +330,8 @@ _APPLY: dict[Kind, Any] = {
     Kind.END: lambda book, seq, h, _: book.apply_end(decode_header(h, End)),
     Kind.MEMBER: lambda book, seq, h, _: book.apply_member(records.decode_member(h)),
     Kind.FUNCTION: lambda book, seq, h, _: book.apply_function(seq, decode_header(h, Define)),
+    Kind.CHECKPOINT: lambda book, seq, h, _: book.apply_checkpoint(
+        seq, decode_header(h, Checkpoint)
+    ),
+    Kind.STEP: lambda book, seq, h, _: book.apply_step(seq, decode_header(h, Step)),
 }

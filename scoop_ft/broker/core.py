@@ -16,7 +16,7 @@ from ..ids import task_id
 from ..wire import messages as wire
 from ..wire.codec import encode
 from ..wire.frames import Buffer
-from . import from_agent, from_parent, from_worker, records, timing
+from . import from_agent, from_parent, from_worker, keeping, records, timing
 from .book import Book
 from .delivery import Delivery
 from .dispatch import Dispatcher
@@ -271,13 +271,13 @@ class Broker:
             return []
         seq = self.append(Kind.RESULTS, header, frames[0], frames[1:])
         fresh = self.book.apply_results(seq, message)
-        self._take_back_dropped()
+        self.take_back_dropped()
         for start, stop in fresh:
             for index in [i for i in batch.families if start <= i < stop]:
                 self.dispatcher.take_family(task_id(batch.id, index))  # else it is no more
         return fresh
 
-    def _take_back_dropped(self) -> None:
+    def take_back_dropped(self) -> None:
         """A parent has ended: workers need not run what is left of its descendants."""
         dropped, self.book.dropped_batches = self.book.dropped_batches, []
         for batch in dropped:
@@ -388,7 +388,7 @@ def _works(peer: Peer) -> bool:
 
 
 _Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]
-_INTAKE = frozenset({wire.Define, wire.Submit, wire.SetConst})
+_INTAKE = frozenset({wire.Define, wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step})
 _PARENTS = frozenset({"root", "worker"})
 _ROOT = frozenset({"root"})
 _WORKER = frozenset({"worker"})
@@ -402,6 +402,9 @@ _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and 
     wire.Cancel: (from_parent.on_cancel, _PARENTS),
     wire.Query: (from_parent.on_query, _PARENTS),
     wire.End: (from_parent.on_end, _ROOT),
+    wire.Checkpoint: (keeping.on_checkpoint, _PARENTS),
+    wire.Step: (keeping.on_step, _PARENTS),
+    wire.Fetch: (keeping.on_fetch, _PARENTS),
     wire.Results: (from_worker.on_results, _PARENTS),  # a root gives back what was passed on
     wire.Returned: (from_worker.on_returned, _WORKER),
     wire.Idle: (from_worker.on_idle, _WORKER),

@@ -74,6 +74,10 @@ class Family:
                 found.append(segment.part(start, stop))
         return found
 
+    def missing(self, start: int, stop: int) -> int:
+        """Return how many ordinals between two have no child."""
+        return stop - start - sum(segment.count for segment in self.overlapping(start, stop))
+
     def find(self, ordinal: int) -> tuple[Batch, int] | None:
         """Return the task that is the child of this ordinal."""
         for segment in self.overlapping(ordinal, ordinal + 1):
@@ -94,6 +98,22 @@ class Family:
         for a, b, shift in list(self.ordinals(segment.batch, segment.index, stop)):
             self._cut(a + shift, b + shift)
         self.place(segment)
+
+    def lies_within(self, batch: Batch, start: int, stop: int) -> bool:
+        """Are all tasks of a batch children between two ordinals, or were recorded as such?"""
+        if batch.places is None:
+            return start <= batch.first and batch.first + batch.count <= stop
+        own = range(batch.first, batch.first + batch.count)
+        places = (p if p >= 0 else mine for p, mine in zip(batch.places, own, strict=True))
+        return all(start <= place < stop for place in places)
+
+    def remove(self, batch: Batch) -> None:
+        """Forget a batch: these ordinals have no children any more."""
+        del self.batches[batch.id]
+        self.unclaimed.discard(batch.id)
+        self.pool = None  # it may be in there
+        for a, b, shift in list(self.ordinals(batch, 0, batch.count)):
+            self._cut(a + shift, b + shift)
 
     def _cut(self, start: int, stop: int) -> None:
         """Leave these ordinals without children."""

@@ -210,6 +210,9 @@ def on_submit(
         raise ProtocolError("a batch names a function that was not sent before it")
     if not _may_submit(b, peer, m, header, frames):
         return
+    kept = b.book.kept.get(m.parent)
+    if kept is not None and kept.makes_needless(m):
+        return
     family = _host_family(b, peer, m.parent)
     batch = replay.record(b, family, m, header, frames)
     if batch is None:
@@ -247,27 +250,36 @@ def _serve_again(
             b.serve(segment.batch, segment.index, stop, again=True)
 
 
-def _may_submit(
-    b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
+def runs_here(
+    b: Broker, peer: Peer, parent: bytes, m: Any, header: bytes, frames: Sequence[Buffer]
 ) -> bool:
-    """Does the parent run in this session?"""
-    if m.parent == ROOT_ID:
+    """Does the parent run in this session?  If nobody can tell yet, the message is kept."""
+    if parent == ROOT_ID:
         return peer.session == b.root
-    found = b.book.task(m.parent)
+    found = b.book.task(parent)
     if found is None:
         if b.now < b.grace_until:
-            b.await_batch(m.parent[:16], peer, m, header, frames)
-            if m.claimed:
-                b.dispatcher.not_idle(peer)
+            b.await_batch(parent[:16], peer, m, header, frames)
         else:  # it would wait for ever
-            index = split_task_id(m.parent)[1]
-            b.send(peer.session, wire.Drop(0, [(m.parent[:16], index, index + 1)]))
+            index = split_task_id(parent)[1]
+            b.send(peer.session, wire.Drop(0, [(parent[:16], index, index + 1)]))
         return False
     batch, index = found
     if not peer.holds(batch, index):
         b.send(peer.session, wire.Drop(0, [(batch.id, index, index + 1)]))
         return False
     return True
+
+
+def _may_submit(
+    b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
+) -> bool:
+    """Does the parent run in this session?"""
+    if runs_here(b, peer, m.parent, m, header, frames):
+        return True
+    if m.claimed and m.n in peer.unsettled:
+        b.dispatcher.not_idle(peer)
+    return False
 
 
 def _adopt(

@@ -25,6 +25,8 @@ class Kind(IntEnum):
     END = 7  # header: the End message
     MEMBER = 8  # header: Member
     FUNCTION = 9  # header: the Define message; payload: the pickled function
+    CHECKPOINT = 10  # header: the Checkpoint message; payload and buffers: its frames
+    STEP = 11  # header: the Step message; payload and buffers: its frames
 
 
 class Crash(msgspec.Struct, array_like=True, frozen=True):

@@ -70,14 +70,16 @@ class Batch:
         Crashes of workers while a task was running, by index.
     places : array of int, or None
         The ordinal of each index (-1: it has none); None: ``first + index`` for all.
+    families, kept : set of int
+        The tasks that have children, and those that have checkpoints or durable steps.
     holders : set of bytes
         Sessions that hold leases on it.
     """
 
     __slots__ = (
         "attempts", "claimed", "count", "families", "first", "functions", "holders", "id",
-        "lineage", "parent", "payload_bytes", "places", "records", "results", "seq", "state",
-        "tally",
+        "kept", "lineage", "parent", "payload_bytes", "places", "records", "results", "seq",
+        "state", "tally",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +111,7 @@ class Batch:
         self.results: list[tuple[int, int, int, int]] = []
         self.attempts: dict[int, int] = {}
         self.families: set[int] = set()
+        self.kept: set[int] = set()
         self.places: array[int] | None = None
         self.holders: set[bytes] = set()
         tally.counts[HELD] += count

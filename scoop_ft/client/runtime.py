@@ -22,7 +22,7 @@ from ..wire import messages as wire
 from .groups import Group
 from .link import TICK_S, Link
 from .scopes import Definition, Part, Scope
-from .session import Session
+from .session import Frames, Session
 
 ANSWER_S: Final = 5.0  # nobody hears so long whether a child runs: it does not
 WINDOW_BYTES: Final = 64 << 20  # no more payload than this waits for the broker's sync
@@ -77,6 +77,15 @@ class Runtime(ABC):
     @abstractmethod
     def breathe(self) -> None:
         """The user asks whether something is so: give it a chance to become so."""
+
+    def tell(self, scope: Scope) -> None:
+        """Say all that the parent has submitted, before something else is said of it."""
+        with scope.lock:
+            self.close(scope)
+
+    def is_leaving(self) -> bool:
+        """Was this process asked to leave its machine?"""
+        return False
 
     # ---- submitting ------------------------------------------------------------------------
 
@@ -153,6 +162,15 @@ class Runtime(ABC):
         with self.link.state:
             request = self.session.ask(lambda r: wire.Query(r, scope.task, ordinal))
         return bool(self._answer(request, ANSWER_S))
+
+    def fetch(self, scope: Scope, step: int, call: bytes) -> tuple[wire.Fetched, Frames]:
+        """Ask for what a parent has kept."""
+        with scope.lock:
+            self.close(scope)
+        with self.link.state:
+            request = self.session.ask(lambda r: wire.Fetch(r, scope.task, step, call))
+        found: tuple[wire.Fetched, Frames] = self._answer(request, None)
+        return found
 
     def _answer(self, request: int, timeout_s: float | None) -> Any:
         found: list[Any] = []

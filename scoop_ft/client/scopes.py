@@ -72,11 +72,13 @@ class Scope:
     ----------
     lock : threading.Lock
         Held while a call is packed: the user's threads and ours meet here.
+    keeper : object or None
+        What `client.kept` knows of it, once it has kept something.
     """
 
     __slots__ = (
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which",
-        "abandoned", "alive", "lineage", "lock", "next", "replayed", "task",
+        "abandoned", "alive", "keeper", "lineage", "lock", "next", "replayed", "task",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -86,6 +88,7 @@ class Scope:
         self.alive = True
         self.abandoned = False
         self.next = 0
+        self.keeper: Any = None
         self.lock = threading.RLock()
         self._groups: list[Group] = []
         self._firsts: list[int] = []
@@ -207,6 +210,15 @@ class Scope:
         self._indices = {}
         self._which = array("H")
         return closed
+
+    def go_on_at(self, ordinal: int) -> None:
+        """Number children from here on: an earlier run had submitted those before.
+
+        The open batch must be empty.
+        """
+        if ordinal > self.next:
+            self.next = ordinal
+            self._group = Group(ordinal, 0)
 
     # ---- results ---------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import os
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,30 @@ from .groups import Chunk
 from .scopes import Closed, Definition, Scope
 
 Frames = Sequence[Buffer]
+
+
+class Receipt:
+    """Tells whether something that was said is synced.
+
+    Attributes
+    ----------
+    acknowledged : bool
+    """
+
+    __slots__ = ("acknowledged",)
+
+    def __init__(self) -> None:
+        self.acknowledged = False
+
+
+class Unacknowledged(NamedTuple):
+    """What was said and is to be said again until it is synced."""
+
+    n: int
+    message: Any
+    frames: Frames
+    size: int
+    receipt: Receipt | None
 
 
 class Session:
@@ -69,7 +93,7 @@ class Session:
         self.connections = 0
         self._n = 0
         self._batches = 0
-        self._unacknowledged: deque[tuple[int, wire.Message, Frames, int]] = deque()
+        self._unacknowledged: deque[Unacknowledged] = deque()
         # What the broker has passed on and may not have synced, with our last number then.
         self._unsynced: deque[tuple[int, wire.Deliver, Frames]] = deque()
         self._synced = 0
@@ -90,11 +114,11 @@ class Session:
         self._n += 1
         return self._n
 
-    def keep(self, message: Any, frames: Frames = ()) -> None:
+    def keep(self, message: Any, frames: Frames = (), receipt: Receipt | None = None) -> None:
         """Say something and keep it until it is acknowledged; its ``n`` comes from `number`."""
         size = sum(len(frame) for frame in frames)
         self.unacknowledged_bytes += size
-        self._unacknowledged.append((message.n, message, frames, size))
+        self._unacknowledged.append(Unacknowledged(message.n, message, frames, size, receipt))
         if self.welcomed:
             self.outbox.append((message, frames))
 
@@ -113,6 +137,10 @@ class Session:
         """Name a batch."""
         self._batches += 1
         return batch_id(self.session, self._batches)
+
+    def last_batch(self) -> bytes:
+        """Return the name of the last batch named here; empty when there is none."""
+        return batch_id(self.session, self._batches) if self._batches else b""
 
     def submit(
         self, closed: Closed, batch: bytes, claimed: list[tuple[int, int]] | None = None
@@ -179,7 +207,7 @@ class Session:
         may be other calls of an earlier run of the parent.
         """
         until: dict[bytes, int] = {}
-        for _, message, _, _ in self._unacknowledged:
+        for _, message, _, _, _ in self._unacknowledged:
             if type(message) is wire.Submit:
                 until.setdefault(message.parent, message.first)
         return until
@@ -217,7 +245,7 @@ class Session:
         self.welcomed = True
         self.settings = m.settings
         self._renumber()
-        self.outbox = [(message, parts) for _, message, parts, _ in self._unacknowledged]
+        self.outbox = [(message, parts) for _, message, parts, _, _ in self._unacknowledged]
         self.outbox += [(message, ()) for message in self._asked.values()]
 
     def _renumber(self) -> None:
@@ -236,9 +264,9 @@ class Session:
                 _, deliver, frames = unsynced.popleft()
                 self.keep(_give_back(deliver, self.number()), frames)
             else:
-                _, message, frames, _ = kept.popleft()
+                _, message, frames, _, receipt = kept.popleft()
                 again = self.again(message)
-                self.keep(msgspec.structs.replace(again, n=self.number()), frames)
+                self.keep(msgspec.structs.replace(again, n=self.number()), frames, receipt)
         self.welcomed = welcomed
 
     def again(self, message: Any) -> Any:
@@ -253,8 +281,11 @@ class Session:
 
     def _on_ack(self, m: wire.Ack, frames: Frames) -> None:
         kept = self._unacknowledged
-        while kept and kept[0][0] <= m.n:
-            self.unacknowledged_bytes -= kept.popleft()[3]
+        while kept and kept[0].n <= m.n:
+            _, _, _, size, receipt = kept.popleft()
+            self.unacknowledged_bytes -= size
+            if receipt is not None:
+                receipt.acknowledged = True
         self.on_event()
 
     def _on_synced(self, m: wire.Synced, frames: Frames) -> None:
@@ -297,6 +328,11 @@ class Session:
     def _on_answer(self, m: wire.Answer, frames: Frames) -> None:
         if self._asked.pop(m.request, None) is not None:
             self._answers[m.request] = m.running
+            self.on_event()
+
+    def _on_fetched(self, m: wire.Fetched, frames: Frames) -> None:
+        if self._asked.pop(m.request, None) is not None:
+            self._answers[m.request] = (m, list(frames))
             self.on_event()
 
     def _on_stop(self, m: wire.Stop, frames: Frames) -> None:
@@ -343,5 +379,6 @@ HANDLERS: dict[type, Callable[[Any, Any, Frames], None]] = {
     wire.Const: Session._on_const,
     wire.Cancelled: Session._on_cancelled,
     wire.Answer: Session._on_answer,
+    wire.Fetched: Session._on_fetched,
     wire.Stop: Session._on_stop,
 }

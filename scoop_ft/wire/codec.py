@@ -17,11 +17,14 @@ from ..ids import BATCH_ID_BYTES, DIGEST_BYTES, LINEAGE_BYTES, SESSION_BYTES, TA
 from .frames import Buffer
 from .messages import (
     Cancel,
+    Checkpoint,
     Const,
     Define,
     Deliver,
     Drop,
     End,
+    Fetch,
+    Fetched,
     FromBroker,
     FromPeer,
     Function,
@@ -36,6 +39,7 @@ from .messages import (
     Run,
     SetConst,
     SpanRef,
+    Step,
     Submit,
 )
 
@@ -83,7 +87,8 @@ def decode_header(header: Buffer, kind: type[Message]) -> Any:
 
 
 _headers: dict[type[Message], msgspec.msgpack.Decoder[Any]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Submit, Results, SetConst, Define, End)
+    kind: msgspec.msgpack.Decoder(kind)
+    for kind in (Submit, Results, SetConst, Define, End, Checkpoint, Step)
 }
 
 
@@ -216,9 +221,42 @@ def _drop(m: Drop, frames: Sequence[Buffer]) -> None:
 
 
 def _set_const(m: SetConst | Const, frames: Sequence[Buffer]) -> None:
-    _need(len(frames) == 1 + len(m.buffers), "wrong number of frames")
-    sizes = [len(frame) for frame in frames[1:]]
-    _need(sizes == list(m.buffers), "buffers do not fit their frames")
+    _check_value(m.buffers, frames)
+
+
+def _check_value(buffers: Sequence[int], frames: Sequence[Buffer]) -> None:
+    """Check the frames of one value: its pickle, then its buffers."""
+    _need(len(frames) == 1 + len(buffers), "wrong number of frames")
+    _need([len(frame) for frame in frames[1:]] == list(buffers), "buffers do not fit their frames")
+
+
+def _checkpoint(m: Checkpoint, frames: Sequence[Buffer]) -> None:
+    _need(m.n > 0, "not numbered")
+    _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
+    _need(len(m.upto) in (0, BATCH_ID_BYTES), "wrong batch id")
+    _need(0 <= m.first <= m.next <= MAX_ORDINAL, "wrong ordinals")
+    _need(0 <= m.first_step <= m.next_step <= MAX_ORDINAL, "wrong steps")
+    _check_ranges(m.wanted, m.next)
+    _check_value(m.buffers, frames)
+
+
+def _step(m: Step, frames: Sequence[Buffer]) -> None:
+    _need(m.n > 0, "not numbered")
+    _need(len(m.parent) == TASK_ID_BYTES and len(m.call) == DIGEST_BYTES, "wrong step")
+    _need(0 <= m.step < m.next_step <= MAX_ORDINAL and 0 <= m.next <= MAX_ORDINAL, "wrong numbers")
+    _check_value(m.buffers, frames)
+
+
+def _fetch(m: Fetch, frames: Sequence[Buffer]) -> None:
+    _need(not frames and len(m.parent) == TASK_ID_BYTES, "wrong Fetch")
+    _need(-1 <= m.step <= MAX_ORDINAL, "wrong step")
+
+
+def _fetched(m: Fetched, frames: Sequence[Buffer]) -> None:
+    if m.found:
+        _check_value(m.buffers, frames)
+    else:
+        _need(not frames, "nothing was found")
 
 
 def _cancel(m: Cancel, frames: Sequence[Buffer]) -> None:
@@ -282,4 +320,8 @@ _CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
     Deliver: _deliver,
     Drop: _drop,
     Const: _set_const,
+    Checkpoint: _checkpoint,
+    Step: _step,
+    Fetch: _fetch,
+    Fetched: _fetched,
 }

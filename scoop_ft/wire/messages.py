@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
@@ -195,6 +195,56 @@ class AskStatus(Message, frozen=True, tag=14):
     """An observer asks how the run is.  Reply: `Stats`."""
 
 
+class Checkpoint(Message, frozen=True, tag=15):
+    """A parent's state: run again, it goes on from there.  Frames: its pickle, buffers.
+
+    It had submitted the ordinals below ``next`` and made the durable steps below ``next_step``;
+    those from ``first`` and ``first_step`` on are not needed any more, but for those in ``wanted``,
+    whose results have not come.  ``upto`` is the last batch of this session before it (empty: there
+    is none); ``waits``: the parent does nothing until it is synced.
+    """
+
+    n: int
+    parent: bytes
+    first: int
+    next: int
+    first_step: int
+    next_step: int
+    upto: bytes
+    wanted: list[Range]
+    waits: bool
+    buffers: list[int]
+
+
+class Step(Message, frozen=True, tag=16):
+    """The value of a parent's durable step.  Frames: its pickle, buffers.
+
+    ``call`` is the digest of function and arguments; ``next`` and ``next_step`` are the parent's
+    numbers after it, for it may have had children and steps of its own.
+    """
+
+    n: int
+    parent: bytes
+    step: int
+    call: bytes
+    name: str
+    next: int
+    next_step: int
+    buffers: list[int]
+
+
+class Fetch(Message, frozen=True, tag=17):
+    """A parent asks for its checkpoint (``step`` -1) or for the value of a durable step.
+
+    Reply: `Fetched`.
+    """
+
+    request: int
+    parent: bytes
+    step: int
+    call: bytes
+
+
 # ---- from the broker to a peer ------------------------------------------------------------------
 
 
@@ -321,11 +371,21 @@ class Stop(Message, frozen=True, tag=45):
     reason: str
 
 
+class Fetched(Message, frozen=True, tag=47):
+    """The answer to `Fetch`.  Frames: the pickle and its buffers; none when nothing is recorded."""
+
+    request: int
+    found: bool
+    next: int
+    next_step: int
+    buffers: list[int]
+
+
 FromPeer = (
     Hello | Define | Submit | Results | Returned | Idle | SetConst | Cancel | Query | End
-    | Leaving | Heartbeat | Gone | AskStatus
+    | Leaving | Heartbeat | Gone | AskStatus | Checkpoint | Step | Fetch
 )  # fmt: skip
 FromBroker = (
     Welcome | Refused | Unknown | Ack | Run | Function | Deliver | Recall | Drop | Const
-    | Cancelled | Answer | Stats | Stop | Synced
+    | Cancelled | Answer | Stats | Stop | Synced | Fetched
 )  # fmt: skip

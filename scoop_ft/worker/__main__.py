@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .runner import Crew
     from .session import WorkerSession
 
+SAVE_S: Final = 60.0  # whoever wants it to leave earlier kills it
 LEAVE_S: Final = 0.8  # a worker that was told to leave has this long to hand over what is done
 
 
@@ -137,6 +138,7 @@ class _Exit:
         from .runner import flush_output
 
         self._link.after_pump = None  # our own looks at the socket come here no more
+        self._let_save()
         deadline = time.monotonic() + LEAVE_S
         if not self._session.ended:
             with self._link.state:
@@ -146,6 +148,16 @@ class _Exit:
         flush_output()
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
+
+    def _let_save(self) -> None:
+        """A task that saves its state from time to time does so once more, now."""
+        if not self._crew.may_save():
+            return
+        with self._link.state:
+            self._session.hand_back()
+        deadline = time.monotonic() + SAVE_S
+        while self._crew.may_save() and not self._session.ended and time.monotonic() < deadline:
+            self._link.pump(0.02)
 
 
 if __name__ == "__main__":

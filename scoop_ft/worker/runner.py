@@ -91,6 +91,7 @@ class Crew:
         self._deadlines: list[tuple[float, int, Runner]] = []
         self._tickets = 0
         self.leaving = False
+        self.active: Runner | None = None  # the one that has the thread
         self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
         self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
@@ -110,8 +111,7 @@ class Crew:
             elif len(session.queue):
                 session.idle = False
                 before = len(self._yielded)  # the runner may yield too, before all else has run
-                runner = self._spare.pop() if self._spare else Runner(self)
-                runner.switch()
+                self._give_thread(self._spare.pop() if self._spare else Runner(self))
                 for _ in range(before):
                     self._resume(self._yielded.popleft())
             elif self._yielded:
@@ -127,7 +127,22 @@ class Crew:
         span = runner.span
         if span is not None:
             self._slate.start(span.batch, runner.index)
+        self._give_thread(runner)
+
+    def _give_thread(self, runner: Runner) -> None:
+        self.active = runner
         runner.switch()
+        self.active = None
+
+    def may_save(self) -> bool:
+        """Does a task compute just now that saves its state from time to time?
+
+        Asked by another thread.
+        """
+        runner = self.active
+        scope = None if runner is None else runner.scope
+        keeper = None if scope is None else scope.keeper
+        return keeper is not None and (keeper.loaded_at is not None or keeper.saves > 0)
 
     def _wait(self) -> None:
         self._slate.pause()

@@ -34,6 +34,16 @@ class WorkerRuntime(Runtime):
         with self.link.state:
             self._worker.close(scope)
 
+    def tell(self, scope: Scope) -> None:
+        """Tell the broker of the parent too, and of what it has submitted."""
+        super().tell(scope)
+        with self.link.state:
+            self._worker.flush()
+
+    def is_leaving(self) -> bool:
+        """Was this worker told to leave?"""
+        return self._crew.leaving
+
     def wait(
         self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
     ) -> bool:

@@ -253,7 +253,7 @@ class WorkerSession(Session):
         ]
         held += [
             (message.batch, start, stop)
-            for _, message, _, _ in self._unacknowledged
+            for _, message, _, _, _ in self._unacknowledged
             if type(message) is wire.Results
             for start, stop in message.ranges
         ]
@@ -267,12 +267,16 @@ class WorkerSession(Session):
         held = [(a, z) for batch, a, z in self.holding() if batch == message.batch]
         return msgspec.structs.replace(message, claimed=_merged(held))
 
-    def leave(self) -> None:
-        """Hand back what has not started, and say good-bye."""
+    def hand_back(self) -> None:
+        """Give up what has not started."""
         self.flush()
         spans = [(s.batch, a, b) for s, a, b in self.queue.spans()]
         self.queue = Queue()
         self.say(wire.Returned(0, spans))
+
+    def leave(self) -> None:
+        """Hand back what has not started, and say good-bye."""
+        self.hand_back()
         self.say(wire.Leaving())
 
     def ask(self, make: Callable[[int], wire.Message]) -> int:

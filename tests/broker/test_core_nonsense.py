@@ -78,7 +78,7 @@ reports = st.builds(
 )  # fmt: skip
 plain = st.one_of(
     st.builds(
-        wire.Hello, st.integers(0, 1), sessions,
+        wire.Hello, st.integers(wire.PROTOCOL_VERSION - 1, wire.PROTOCOL_VERSION), sessions,
         st.sampled_from(["root", "worker", "agent", "observer"]), st.text(max_size=3), small,
         st.sampled_from([b"", *SESSIONS]), st.lists(hosting, max_size=2), spans,
     ),
@@ -93,7 +93,29 @@ plain = st.one_of(
         st.text(max_size=3),
     ),
     st.builds(wire.AskStatus),
+    st.builds(wire.Fetch, small, tasks, st.integers(-1, 3), st.just(digest(b"x"))),
 )  # fmt: skip
+
+
+@st.composite
+def checkpoints(draw: Any) -> tuple[wire.Checkpoint, list[bytes]]:
+    first, more, step, steps_more = (draw(st.integers(0, 4)) for _ in range(4))
+    wanted = [each for each in draw(ranges()) if each[1] <= first + more]
+    message = wire.Checkpoint(
+        draw(numbers), draw(tasks), first, first + more, step, step + steps_more,
+        draw(st.one_of(st.just(b""), batches)), wanted, draw(st.booleans()), [],
+    )  # fmt: skip
+    return message, [draw(st.binary(max_size=2))]
+
+
+@st.composite
+def durable_steps(draw: Any) -> tuple[wire.Step, list[bytes]]:
+    step = draw(st.integers(0, 3))
+    call = digest(draw(st.sampled_from([b"x", b"y"])))
+    message = wire.Step(draw(numbers), draw(tasks), step, call, "f", draw(small), step + 1, [])
+    return message, [b"value"]
+
+
 framed = st.one_of(
     submits(),
     results(),
@@ -102,6 +124,8 @@ framed = st.one_of(
         st.just([b"x"]),
     ),
     st.tuples(st.builds(wire.SetConst, numbers, st.text(max_size=1), st.just([])), st.just([b"x"])),
+    checkpoints(),
+    durable_steps(),
     plain.map(lambda message: (message, [])),
 )
 steps = st.tuples(sessions, framed, st.integers(0, 7))

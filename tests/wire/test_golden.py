@@ -26,7 +26,7 @@ ENDS = bytes.fromhex("0300000005000000")  # 3, 5
 FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
     (
         wire.Hello(
-            1,
+            2,
             SESSION,
             "worker",
             "h",
@@ -37,7 +37,7 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
             3,
         ),
         [],
-        "9a0101c4080001020304050607a6776f726b6572a16807c40800010203040506079193c41400010203040506"
+        "9a0102c4080001020304050607a6776f726b6572a16807c40800010203040506079193c41400010203040506"
         "0708090a0b0c0d0e0f101112130491920103"
         "9193c410000102030405060708090a0b0c0d0e0f000203",
     ),
@@ -87,6 +87,23 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "980d07c408000102030405060709000bc414000102030405060708090a0b0c0d0e0f10111213a3627965",
     ),
     (wire.AskStatus(), [], "910e"),
+    (
+        wire.Checkpoint(8, TASK, 1, 9, 0, 2, BATCH, [(3, 4)], False, [3]),
+        [b"state", b"buf"],
+        "9b0f08c414000102030405060708090a0b0c0d0e0f1011121301090002c410000102030405060708090a0b0c"
+        "0d0e0f91920304c29103",
+    ),
+    (
+        wire.Step(9, TASK, 1, DIGEST, "m.f", 9, 2, []),
+        [b"value"],
+        "991009c414000102030405060708090a0b0c0d0e0f1011121301c4106465666768696a6b6c6d6e6f70717273"
+        "a36d2e66090290",
+    ),
+    (
+        wire.Fetch(3, TASK, -1, b""),
+        [],
+        "951103c414000102030405060708090a0b0c0d0e0f10111213ffc400",
+    ),
 ]
 FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
     (wire.Welcome("r", 2, {"seed": 1}), [], "9420a1720281a47365656401"),
@@ -114,6 +131,11 @@ FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
     (wire.Stats({"run": "r"}), [], "922c81a372756ea172"),
     (wire.Stop("over"), [], "922da46f766572"),
     (wire.Synced(4), [], "922e04"),
+    (
+        wire.Fetched(3, True, 9, 2, [3]),
+        [b"state", b"buf"],
+        "962f03c309029103",
+    ),
 ]
 ALL = [(decode_from_peer, *each) for each in FROM_PEER]
 ALL += [(decode_from_broker, *each) for each in FROM_BROKER]

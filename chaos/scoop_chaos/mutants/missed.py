@@ -76,7 +76,7 @@ MISSED = (
         "result-under-way-is-not-held",
         "A worker that comes back does not name the tasks whose results are not acknowledged.",
         "scoop_ft.worker.session:WorkerSession.holding",
-        "for _, message, _, _ in self._unacknowledged",
+        "for _, message, _, _, _ in self._unacknowledged",
         "for _, message, _, _ in ()",
     ),
     Mutant(

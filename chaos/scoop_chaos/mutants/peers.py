@@ -30,15 +30,15 @@ SESSIONS = (
         "nothing-said-again",
         "What was not acknowledged is not said again on a new connection.",
         f"{_SESSION}._on_welcome",
-        "self.outbox = [(message, parts) for _, message, parts, _ in self._unacknowledged]",
+        "self.outbox = [(message, parts) for _, message, parts, _, _ in self._unacknowledged]",
         "self.outbox = []",
     ),
     Mutant(
         "said-again-backwards",
         "What was not acknowledged is said again with the newest first.",
         f"{_SESSION}._on_welcome",
-        "for _, message, parts, _ in self._unacknowledged]",
-        "for _, message, parts, _ in reversed(self._unacknowledged)]",
+        "for _, message, parts, _, _ in self._unacknowledged]",
+        "for _, message, parts, _, _ in reversed(self._unacknowledged)]",
     ),
     Mutant(
         "acknowledged-one-too-many",

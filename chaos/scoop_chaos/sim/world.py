@@ -381,12 +381,12 @@ class World:
         if self.root is not None:
             session = self.root.session
             waits = [scope.waits_for() for scope in session.scopes.values()]
-            kept = [type(m).__name__ for _, m, _, _ in session._unacknowledged]
+            kept = [type(m).__name__ for _, m, _, _, _ in session._unacknowledged]
             parts.append(f"root: waits for ordinals {waits}, unacknowledged {kept}")
         for agent in self.agents():
             for worker in agent.workers.values():
                 running = [task.hex()[-12:] for task in worker.session.running]
-                kept = [type(m).__name__ for _, m, _, _ in worker.session._unacknowledged]
+                kept = [type(m).__name__ for _, m, _, _, _ in worker.session._unacknowledged]
                 parts.append(f"{worker.name}: runs {running}, unacknowledged {kept}")
         return "; ".join(parts)
 

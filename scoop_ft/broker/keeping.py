@@ -1,0 +1,84 @@
+"""What the broker does on messages about checkpoints and durable steps.
+
+Only the session in which a parent runs may keep something for it.  Decisions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..ids import ROOT_ID
+from ..wire import messages as wire
+from ..wire.frames import Buffer
+from .from_parent import runs_here
+from .kept import Saved
+from .peers import Peer
+from .ports import Ref
+from .records import Kind
+
+if TYPE_CHECKING:
+    from .core import Broker
+
+
+def on_checkpoint(
+    b: Broker, peer: Peer, m: wire.Checkpoint, header: bytes, frames: Sequence[Buffer]
+) -> None:
+    """A parent's state: recorded in place of the one before, and what it outdates is dropped."""
+    if not runs_here(b, peer, m.parent, m, header, frames):
+        return
+    if _progress(b, m, frames):
+        b.book.forgive(m.parent)
+    b.book.apply_checkpoint(b.append(Kind.CHECKPOINT, header, frames[0], frames[1:]), m)
+    b.take_back_dropped()
+    b.hurry = b.hurry or m.waits
+
+
+def _progress(b: Broker, m: wire.Checkpoint, frames: Sequence[Buffer]) -> bool:
+    """Has the task got further since it last killed a worker?  Then those deaths count no more.
+
+    A task that saves what it was started from, and dies again, has not.
+    """
+    if m.parent == ROOT_ID or not b.book.attempts(m.parent):
+        return False
+    kept = b.book.kept.get(m.parent)
+    if kept is None or kept.checkpoint is None:
+        return True
+    with b.journal.reading() as view:
+        record = view.record(kept.checkpoint.seq)
+        before: list[Any] = [record.payload, *record.buffers]
+        return len(before) != len(frames) or any(
+            len(a) != len(z) or memoryview(a).cast("B") != memoryview(z).cast("B")
+            for a, z in zip(before, frames, strict=True)
+        )
+
+
+def on_step(b: Broker, peer: Peer, m: wire.Step, header: bytes, frames: Sequence[Buffer]) -> None:
+    """The value of a durable step: recorded, unless it is only said again."""
+    if not runs_here(b, peer, m.parent, m, header, frames):
+        return
+    kept = b.book.kept.get(m.parent)
+    if kept is not None and kept.has_step(m):
+        return
+    if kept is not None and m.step in kept.steps:
+        b.mismatches += 1
+    b.book.apply_step(b.append(Kind.STEP, header, frames[0], frames[1:]), m)
+    b.hurry = True  # its caller does nothing until it is synced
+
+
+def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequence[Buffer]) -> None:
+    """A parent that runs asks for what it, or an earlier run of it, has kept."""
+    kept = b.book.kept.get(m.parent)
+    saved: Saved | None = None
+    if kept is not None and m.step < 0:
+        saved = kept.checkpoint
+    elif kept is not None:
+        saved = kept.find_step(peer.session, m.step, m.call)
+        b.reused += saved is not None
+    if saved is None:
+        b.send(peer.session, wire.Fetched(m.request, False, 0, 0, []))
+        return
+    with b.journal.reading() as view:
+        sizes = [len(buffer) for buffer in view.record(saved.seq).buffers]
+    parts = [Ref(saved.seq), *(Ref(saved.seq, buffer=k) for k in range(len(sizes)))]
+    b.send(peer.session, wire.Fetched(m.request, True, saved.next, saved.next_step, sizes), parts)

@@ -1,0 +1,251 @@
+"""Checkpoints and durable steps: what a parent that runs again finds, what leaves the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scoop_journal import RecordMissing
+
+from scoop_ft.broker.records import Kind
+from scoop_ft.ids import ROOT_ID, digest
+from scoop_ft.wire import messages as wire
+
+from .peers import FakePeer, FakeRoot
+from .rig import Rig
+
+CALL = digest(b"a call")
+OTHER = digest(b"another call")
+
+
+def checkpoint(
+    peer: FakePeer, parent: bytes, first: int, stop: int, state: bytes = b"state", *,
+    wanted: list[tuple[int, int]] | None = None, steps: tuple[int, int] = (0, 0),
+) -> None:  # fmt: skip
+    upto = b"" if not peer.batches else peer.session + peer.batches.to_bytes(8, "big")
+    message = wire.Checkpoint(
+        peer.number(), parent, first, stop, *steps, upto, wanted or [], False, []
+    )
+    peer.keep(message, [state])
+
+
+def step(peer: FakePeer, parent: bytes, number: int, call: bytes, value: bytes) -> None:
+    message = wire.Step(peer.number(), parent, number, call, "f", 0, number + 1, [])
+    peer.keep(message, [value])
+
+
+def fetch(rig: Rig, peer: FakePeer, parent: bytes, number: int = -1, call: bytes = b"") -> Any:
+    """Ask, and return (found, value)."""
+    found: list[tuple[bool, bytes, int]] = []
+    peer.on_fetched = lambda m, frames: found.append(  # type: ignore[attr-defined]
+        (m.found, frames[0] if frames else b"", m.next)
+    )
+    peer.say(wire.Fetch(1, parent, number, call))
+    rig.flush()
+    peer.handle()
+    return found[0]
+
+
+def kinds(rig: Rig) -> list[Kind]:
+    return [Kind(record.kind) for _, record in rig.journal.scan()]
+
+
+def begun(rig: Rig, *arguments: str) -> FakeRoot:
+    """A root with a worker, all of whose calls have ended."""
+    root = rig.root()
+    rig.worker()
+    root.submit(*arguments)
+    rig.settle()
+    assert not root.missing()
+    return root
+
+
+def test_a_root_that_runs_again_goes_on_from_its_checkpoint() -> None:
+    rig = Rig()
+    root = begun(rig, "leaf:a", "leaf:b")
+    checkpoint(root, ROOT_ID, 0, 2, b"two are done")
+    rig.settle()
+    rig.restart(resume=True)
+    rig.peers.clear()
+    root = rig.root()
+    assert fetch(rig, root, ROOT_ID) == (True, b"two are done", 2)
+
+
+def test_what_a_checkpoint_stands_for_leaves_the_journal() -> None:
+    rig = Rig()
+    root = begun(rig, "leaf:a", "leaf:b")
+    for generation in range(5):
+        checkpoint(root, ROOT_ID, 0, 2 + generation, f"generation {generation}".encode())
+        rig.settle()
+        root.submit("leaf:c")
+        rig.settle()
+    found = kinds(rig)
+    assert found.count(Kind.CHECKPOINT) == 1
+    assert found.count(Kind.BATCH) == found.count(Kind.RESULTS) == 1
+    assert rig.broker.stats()["tasks"]["done"] == 7
+    rig.restart(resume=True)
+    assert rig.broker.stats()["tasks"]["done"] == 7, "they were done, whoever looks"
+
+
+def test_what_is_still_waited_for_stays() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a", "leaf:b")
+    root.submit("leaf:c")
+    checkpoint(root, ROOT_ID, 0, 3, wanted=[(2, 3)])
+    rig.settle()
+    rig.worker()
+    rig.settle()
+    assert root.results.keys() == {2}
+    assert rig.ran == [b"leaf:c"]
+
+
+def test_what_was_before_load_stays() -> None:
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    root.submit("leaf:b")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 1, 2)
+    rig.settle()
+    rig.restart(resume=True)
+    rig.peers.clear()
+    root = rig.root()
+    rig.worker()
+    root.submit("leaf:a")
+    rig.settle()
+    assert rig.ran == [b"leaf:a", b"leaf:b"], "it is not run again"
+    assert rig.broker.reused == 1
+
+
+def test_a_batch_that_is_said_again_after_its_checkpoint_was_recorded_is_not_run_again() -> None:
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    root.submit("leaf:b")
+    rig.settle(commit=False)  # it has its result, and no acknowledgement
+    checkpoint(root, ROOT_ID, 0, 2)
+    rig.flush()
+    rig.broker.drop_records()
+    rig.journal.commit()  # and the broker dies before it can say so
+    rig.restart()
+    for peer in list(rig.peers.values()):
+        peer.connect()
+    rig.settle()
+    rig.tick(3.0)
+    rig.settle()
+    assert rig.ran == [b"leaf:a", b"leaf:b"]
+    assert not root.kept, "all is acknowledged"
+
+
+def test_a_checkpoint_leaves_with_its_task() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle(work=False)
+    checkpoint(worker, worker.queue[0].id, 0, 0, b"half of it")
+    rig.settle(work=False)
+    assert fetch(rig, worker, worker.queue[0].id)[:2] == (True, b"half of it")
+    assert Kind.CHECKPOINT in kinds(rig)
+    rig.settle()
+    assert not {Kind.CHECKPOINT, Kind.STEP} & set(kinds(rig))
+
+
+def test_the_next_attempt_finds_it_on_another_worker() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.settle(work=False)
+    task = first.queue[0].id
+    for state in (b"one", b"two"):
+        checkpoint(first, task, 0, 0, state)
+    rig.settle(work=False)
+    agent.gone(first, signal=9, task=task)
+    second = rig.worker(agent)
+    rig.settle(work=False)
+    assert fetch(rig, second, task)[:2] == (True, b"two")
+
+
+def test_who_has_lost_the_task_cannot_save_it_any_more() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.settle(work=False)
+    task = first.queue[0].id
+    agent.heartbeat({first: ("stopped", b"")})
+    second = rig.worker(agent)
+    rig.settle(work=False)
+    checkpoint(second, task, 0, 0, b"newer")
+    checkpoint(first, task, 0, 0, b"older")
+    rig.settle(work=False)
+    assert fetch(rig, second, task)[:2] == (True, b"newer")
+
+
+def test_a_step_is_found_by_the_next_run_and_given_once() -> None:
+    rig = Rig()
+    root = rig.root()
+    step(root, ROOT_ID, 0, CALL, b"first")
+    step(root, ROOT_ID, 1, CALL, b"second")
+    step(root, ROOT_ID, 2, OTHER, b"third")
+    rig.settle()
+    rig.restart(resume=True)
+    rig.peers.clear()
+    root = rig.root()
+    assert fetch(rig, root, ROOT_ID, 0, OTHER)[:2] == (True, b"third"), "in another order"
+    assert fetch(rig, root, ROOT_ID, 0, OTHER)[:2] == (True, b"third"), "asked again"
+    assert fetch(rig, root, ROOT_ID, 1, CALL)[:2] == (True, b"second")
+    assert fetch(rig, root, ROOT_ID, 2, CALL)[:2] == (True, b"first")
+    assert fetch(rig, root, ROOT_ID, 3, CALL)[0] is False, "both were given"
+
+
+def test_a_step_said_again_is_recorded_once() -> None:
+    rig = Rig()
+    root = rig.root()
+    step(root, ROOT_ID, 0, CALL, b"value")
+    rig.flush()
+    rig.broker.drop_records()
+    rig.journal.commit()
+    rig.restart()
+    root.connect()
+    rig.settle()
+    assert kinds(rig).count(Kind.STEP) == 1
+    assert not root.kept
+
+
+def test_a_root_checkpoint_drops_the_steps_it_has_behind_it() -> None:
+    rig = Rig()
+    root = rig.root()
+    for number in range(4):
+        step(root, ROOT_ID, number, CALL, b"value %d" % number)
+    checkpoint(root, ROOT_ID, 0, 0, steps=(1, 3))
+    rig.settle()
+    assert kinds(rig).count(Kind.STEP) == 2
+    assert fetch(rig, root, ROOT_ID, 0, CALL)[:2] == (True, b"value 0")
+    assert fetch(rig, root, ROOT_ID, 3, CALL)[:2] == (True, b"value 3")
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_task_that_gets_further_each_time_is_not_given_up(progress: bool) -> None:
+    rig = Rig(max_attempts=2)
+    root, agent = rig.root(), rig.agent()
+    root.submit("leaf:a")
+    for attempt in range(6):
+        worker = rig.worker(agent)
+        rig.settle(work=False)
+        if not worker.queue:
+            break
+        checkpoint(worker, worker.queue[0].id, 0, 0, b"step %d" % (attempt if progress else 0))
+        rig.settle(work=False)
+        agent.gone(worker, signal=9, task=worker.queue[0].id)
+    rig.settle(work=False)
+    assert (root.results == {}) is progress, "else it is given up"
+
+
+def test_a_dropped_record_cannot_be_read() -> None:
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    old = rig.broker.book.batches[next(iter(rig.broker.book.batches))].seq
+    checkpoint(root, ROOT_ID, 0, 1)
+    rig.settle()
+    with pytest.raises(RecordMissing), rig.journal.reading() as view:
+        view.record(old)
