@@ -12,7 +12,7 @@ from ..ids import ROOT_ID
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from .from_parent import runs_here
-from .kept import Saved
+from .kept import Kept, Saved
 from .peers import Peer
 from .ports import Ref
 from .records import Kind
@@ -58,27 +58,33 @@ def on_step(b: Broker, peer: Peer, m: wire.Step, header: bytes, frames: Sequence
     if not runs_here(b, peer, m.parent, m, header, frames):
         return
     kept = b.book.kept.get(m.parent)
-    if kept is not None and kept.has_step(m):
-        return
     if kept is not None and m.step in kept.steps:
-        b.mismatches += 1
+        return  # it is only said again
     b.book.apply_step(b.append(Kind.STEP, header, frames[0], frames[1:]), m)
     b.hurry = True  # its caller does nothing until it is synced
 
 
 def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequence[Buffer]) -> None:
     """A parent that runs asks for what it, or an earlier run of it, has kept."""
-    kept = b.book.kept.get(m.parent)
-    saved: Saved | None = None
-    if kept is not None and m.step < 0:
-        saved = kept.checkpoint
-    elif kept is not None:
-        saved = kept.find_step(peer.session, m.step, m.call)
-        b.reused += saved is not None
+    kept = b.book.kept.get(m.parent) or Kept()
+    if m.step < 0:
+        _send(b, peer, m, kept.checkpoint, m.step)
+        return
+    number = kept.find_step(m)
+    if number is not None:
+        b.reused += 1
+        _send(b, peer, m, kept.steps[number], number)
+        return
+    b.mismatches += m.step in kept.steps
+    _send(b, peer, m, None, kept.free_number(m))
+
+
+def _send(b: Broker, peer: Peer, m: wire.Fetch, saved: Saved | None, number: int) -> None:
     if saved is None:
-        b.send(peer.session, wire.Fetched(m.request, False, 0, 0, []))
+        b.send(peer.session, wire.Fetched(m.request, False, number, 0, 0, []))
         return
     with b.journal.reading() as view:
         sizes = [len(buffer) for buffer in view.record(saved.seq).buffers]
     parts = [Ref(saved.seq), *(Ref(saved.seq, buffer=k) for k in range(len(sizes)))]
-    b.send(peer.session, wire.Fetched(m.request, True, saved.next, saved.next_step, sizes), parts)
+    message = wire.Fetched(m.request, True, number, saved.next, saved.next_step, sizes)
+    b.send(peer.session, message, parts)

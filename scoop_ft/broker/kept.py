@@ -6,10 +6,11 @@ nothing needs any more.  Payloads are not looked into; no I/O, no clock.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import NamedTuple
 
 from ..ids import SESSION_BYTES
-from ..wire.messages import Checkpoint, Step, Submit
+from ..wire.messages import Checkpoint, Fetch, Range, Step, Submit
 
 Records = tuple[int, int]  # a record's number, and how many it is with its buffers
 
@@ -32,24 +33,21 @@ class Kept:
     checkpoint : Saved or None
         The last one.
     steps : dict of int to Saved
-        The durable steps, by their number.
+        The durable steps, by the number that each was given.
     outdated : int
         Children that a checkpoint has made needless; they were tasks, and done, nevertheless.
     """
 
-    __slots__ = (
-        "_answers", "_asker", "_first", "_others", "_upto", "checkpoint", "outdated", "steps",
-    )  # fmt: skip
+    __slots__ = ("_by_call", "_first", "_next_number", "_upto", "checkpoint", "outdated", "steps")
 
     def __init__(self) -> None:
         self.checkpoint: Saved | None = None
         self.steps: dict[int, Saved] = {}
         self.outdated = 0
+        self._by_call: dict[bytes, list[int]] = {}  # numbers of steps, growing
+        self._next_number = 0  # above all that were given
         self._first = 0
         self._upto = b""
-        self._others: list[Saved] = []  # steps of an earlier run whose number another one has now
-        self._asker = b""  # the session that the answers were given to
-        self._answers: dict[int, Saved] = {}
 
     # ---- recording -------------------------------------------------------------------------
 
@@ -58,51 +56,59 @@ class Kept:
         needless = [] if self.checkpoint is None else [self.checkpoint[:2]]
         self.checkpoint = Saved(seq, 1 + len(m.buffers), b"", m.next, m.next_step)
         self._first, self._upto = m.first, m.upto
-        past = [number for number in self.steps if m.first_step <= number < m.next_step]
-        needless += [self.steps.pop(number)[:2] for number in past]
+        self._next_number = max(self._next_number, m.next_step)
+        for start, stop in m.steps:
+            past = self.steps if stop - start > len(self.steps) else range(start, stop)
+            for number in [n for n in past if start <= n < stop and n in self.steps]:
+                needless.append(self._drop_step(number))
         return needless
 
-    def add_step(self, seq: int, m: Step) -> None:
-        """Take the value of a durable step."""
-        saved = Saved(seq, 1 + len(m.buffers), m.call, m.next, m.next_step)
-        older = self.steps.get(m.step)
-        if older is not None:
-            self._others.append(older)
-        self.steps[m.step] = saved
-        self._answers[m.step] = saved
+    def _drop_step(self, number: int) -> Records:
+        saved = self.steps.pop(number)
+        numbers = self._by_call[saved.call]
+        del numbers[bisect_left(numbers, number)]
+        if not numbers:
+            del self._by_call[saved.call]
+        return saved[:2]
 
-    def has_step(self, m: Step) -> bool:
-        """Is this step recorded?  Then it is only said again."""
-        known = self.steps.get(m.step)
-        return known is not None and known.call == m.call
+    def add_step(self, seq: int, m: Step) -> None:
+        """Take the value of a durable step; its number is free."""
+        self.steps[m.step] = Saved(seq, 1 + len(m.buffers), m.call, m.next, m.next_step)
+        insort(self._by_call.setdefault(m.call, []), m.step)
+        self._next_number = max(self._next_number, m.step + 1, m.next_step)
 
     def records(self) -> list[Records]:
         """Return all records there are."""
-        saved = [*self.steps.values(), *self._others]
+        saved = list(self.steps.values())
         if self.checkpoint is not None:
             saved.append(self.checkpoint)
         return [each[:2] for each in saved]
 
     # ---- asking ----------------------------------------------------------------------------
 
-    def find_step(self, session: bytes, number: int, call: bytes) -> Saved | None:
-        """Return the recorded value of a step: at its number, else with the same content.
+    def find_step(self, m: Fetch) -> int | None:
+        """Return the number of the recorded step that this is: its own, else one like it.
 
-        A recorded value is given for one step of each run of the parent only.
+        Each is given to one step only of each run of the parent.
         """
-        if self._asker != session:
-            self._asker, self._answers = session, {}
-        given = self._answers.get(number)
-        if given is not None and given.call == call:
-            return given  # asked again, on another connection
-        taken = {saved.seq for k, saved in self._answers.items() if k != number}
-        known = self.steps.get(number)
-        candidates = [*([] if known is None else [known]), *self.steps.values(), *self._others]
-        for saved in candidates:
-            if saved.call == call and saved.seq not in taken:
-                self._answers[number] = saved
-                return saved
-        return None
+        known = self.steps.get(m.step)
+        if known is not None and known.call == m.call and not _in(m.taken, m.step):
+            return m.step
+        numbers = self._by_call.get(m.call, [])
+        at = 0
+        for start, stop in m.taken:
+            at = bisect_left(numbers, at)
+            if at < len(numbers) and numbers[at] < start:
+                return numbers[at]
+            at = stop
+        at = bisect_left(numbers, at)
+        return numbers[at] if at < len(numbers) else None
+
+    def free_number(self, m: Fetch) -> int:
+        """Return the number of a step that is not recorded: its own unless another has it."""
+        if m.step not in self.steps and not _in(m.taken, m.step):
+            return m.step
+        return max(self._next_number, m.taken[-1][1] if m.taken else 0)
 
     def makes_needless(self, m: Submit) -> bool:
         """Was this batch, which is not recorded any more, said before the last checkpoint?"""
@@ -113,3 +119,7 @@ class Kept:
             and self._first <= m.first
             and m.first + m.count <= self.checkpoint.next
         )
+
+
+def _in(ranges: list[Range], number: int) -> bool:
+    return any(start <= number < stop for start, stop in ranges)

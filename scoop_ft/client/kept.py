@@ -28,22 +28,45 @@ class Keeper:
     Attributes
     ----------
     steps : int
-        How many durable steps it has made, those before its checkpoint included.
+        How many durable steps it has passed, those before its checkpoint included.
+    taken : list of (start, stop)
+        The numbers of the recorded steps that it has had, or made: each is given once.
     saved_at : float
         When it last saved its state, or began; by the monotonic clock.
     saves : int
         How often it has saved its state.
     """
 
-    __slots__ = ("loaded_at", "receipt", "saved_at", "saves", "steps")
+    __slots__ = ("first", "receipt", "saved_at", "saves", "since_load", "steps", "taken")
 
     def __init__(self) -> None:
         self.steps = 0
+        self.taken: list[tuple[int, int]] = []
+        self.since_load: list[tuple[int, int]] = []  # of these, what a checkpoint stands for
         self.saves = 0
         self.saved_at = time.monotonic()
-        self.loaded_at: tuple[int, int] | None = None  # its first `load`: child and step numbers
+        self.first: int | None = None  # the next ordinal when it first called `load`
         self.receipt = Receipt()
         self.receipt.acknowledged = True
+
+    def take(self, number: int) -> None:
+        """The step recorded under this number is this run's."""
+        self.taken = _with(self.taken, number)
+        if self.first is not None:
+            self.since_load = _with(self.since_load, number)
+
+
+def _with(ranges: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
+    """Return growing ranges with one number more."""
+    if ranges and ranges[-1][1] == number:  # as nearly always
+        return [*ranges[:-1], (ranges[-1][0], number + 1)]
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted([*ranges, (number, number + 1)]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
 
 
 def keeper(scope: Scope) -> Keeper:
@@ -67,9 +90,9 @@ def load(runtime: Runtime) -> tuple[Any] | None:
     scope = runtime.scope()
     mine = keeper(scope)
     runtime.tell(scope)
-    answer, frames = runtime.fetch(scope, STATE, b"")
-    if mine.loaded_at is None:
-        mine.loaded_at = (scope.next, mine.steps)
+    answer, frames = runtime.fetch(scope, STATE, b"", [])
+    if mine.first is None:
+        mine.first = scope.next
         mine.saved_at = time.monotonic()
         if answer.found:
             mine.steps = max(mine.steps, answer.next_step)
@@ -97,20 +120,21 @@ def save(runtime: Runtime, state: Any, every_s: float, wait: bool) -> bool:
     mine.receipt = receipt = Receipt()
     with scope.lock, runtime.link.state:
         session = runtime.session
-        first, first_step = mine.loaded_at or (scope.next, mine.steps)
+        first = scope.next if mine.first is None else mine.first
         message = wire.Checkpoint(
             n=session.number(),
             parent=scope.task,
-            first=min(first, scope.next),
+            first=first,
             next=scope.next,
-            first_step=min(first_step, mine.steps),
             next_step=mine.steps,
+            steps=mine.since_load,
             upto=session.last_batch(),
             wanted=scope.waits_for(),
             waits=wait or leaving,
             buffers=[len(frame) for frame in frames[1:]],
         )
         session.keep(message, frames, receipt)
+        mine.since_load = []
     mine.saved_at = time.monotonic()
     mine.saves += 1
     runtime.link.wake()
@@ -133,7 +157,7 @@ def once(
     with scope.lock:
         number = mine.steps
         mine.steps += 1
-    answer, frames = runtime.fetch(scope, number, call)
+    answer, frames = _fetch_step(runtime, scope, number, call)
     if answer.found:
         runtime.tell(scope)
         with scope.lock:
@@ -148,12 +172,25 @@ def once(
         session = runtime.session
         sizes = [len(frame) for frame in frames[1:]]
         message = wire.Step(
-            session.number(), scope.task, number, call, name, scope.next, mine.steps, sizes
+            session.number(), scope.task, answer.step, call, name, scope.next, mine.steps, sizes
         )
         session.keep(message, frames, receipt)
     runtime.link.wake()
     runtime.wait(lambda: receipt.acknowledged, (), None)
     return value
+
+
+def _fetch_step(
+    runtime: Runtime, scope: Scope, number: int, call: bytes
+) -> tuple[wire.Fetched, Frames]:
+    """Ask for a step; what another thread was given meanwhile is not given again."""
+    mine = keeper(scope)
+    while True:
+        answer, frames = runtime.fetch(scope, number, call, mine.taken)
+        with scope.lock:
+            if not any(start <= answer.step < stop for start, stop in mine.taken):
+                mine.take(answer.step)
+                return answer, frames
 
 
 def _call(

@@ -163,12 +163,14 @@ class Runtime(ABC):
             request = self.session.ask(lambda r: wire.Query(r, scope.task, ordinal))
         return bool(self._answer(request, ANSWER_S))
 
-    def fetch(self, scope: Scope, step: int, call: bytes) -> tuple[wire.Fetched, Frames]:
+    def fetch(
+        self, scope: Scope, step: int, call: bytes, taken: list[wire.Range]
+    ) -> tuple[wire.Fetched, Frames]:
         """Ask for what a parent has kept."""
         with scope.lock:
             self.close(scope)
         with self.link.state:
-            request = self.session.ask(lambda r: wire.Fetch(r, scope.task, step, call))
+            request = self.session.ask(lambda r: wire.Fetch(r, scope.task, step, call, taken))
         found: tuple[wire.Fetched, Frames] = self._answer(request, None)
         return found
 

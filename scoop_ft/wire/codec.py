@@ -235,7 +235,8 @@ def _checkpoint(m: Checkpoint, frames: Sequence[Buffer]) -> None:
     _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
     _need(len(m.upto) in (0, BATCH_ID_BYTES), "wrong batch id")
     _need(0 <= m.first <= m.next <= MAX_ORDINAL, "wrong ordinals")
-    _need(0 <= m.first_step <= m.next_step <= MAX_ORDINAL, "wrong steps")
+    _need(0 <= m.next_step <= MAX_ORDINAL, "wrong step")
+    _check_ranges(m.steps, MAX_ORDINAL)
     _check_ranges(m.wanted, m.next)
     _check_value(m.buffers, frames)
 
@@ -243,13 +244,15 @@ def _checkpoint(m: Checkpoint, frames: Sequence[Buffer]) -> None:
 def _step(m: Step, frames: Sequence[Buffer]) -> None:
     _need(m.n > 0, "not numbered")
     _need(len(m.parent) == TASK_ID_BYTES and len(m.call) == DIGEST_BYTES, "wrong step")
-    _need(0 <= m.step < m.next_step <= MAX_ORDINAL and 0 <= m.next <= MAX_ORDINAL, "wrong numbers")
+    numbers = (m.step, m.next, m.next_step)
+    _need(all(0 <= number <= MAX_ORDINAL for number in numbers), "wrong numbers")
     _check_value(m.buffers, frames)
 
 
 def _fetch(m: Fetch, frames: Sequence[Buffer]) -> None:
     _need(not frames and len(m.parent) == TASK_ID_BYTES, "wrong Fetch")
     _need(-1 <= m.step <= MAX_ORDINAL, "wrong step")
+    _check_ranges(m.taken, MAX_ORDINAL)
 
 
 def _fetched(m: Fetched, frames: Sequence[Buffer]) -> None:

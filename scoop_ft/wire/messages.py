@@ -198,18 +198,18 @@ class AskStatus(Message, frozen=True, tag=14):
 class Checkpoint(Message, frozen=True, tag=15):
     """A parent's state: run again, it goes on from there.  Frames: its pickle, buffers.
 
-    It had submitted the ordinals below ``next`` and made the durable steps below ``next_step``;
-    those from ``first`` and ``first_step`` on are not needed any more, but for those in ``wanted``,
-    whose results have not come.  ``upto`` is the last batch of this session before it (empty: there
-    is none); ``waits``: the parent does nothing until it is synced.
+    It has given ordinals below ``next`` and passed ``next_step`` durable steps.  Its children from
+    ``first`` on are not needed any more, but for those in ``wanted``, whose results have not come,
+    nor are the steps recorded under the numbers ``steps``.  ``upto`` is the last batch of this
+    session before it (empty: there is none); ``waits``: the parent does nothing until it is synced.
     """
 
     n: int
     parent: bytes
     first: int
     next: int
-    first_step: int
     next_step: int
+    steps: list[Range]
     upto: bytes
     wanted: list[Range]
     waits: bool
@@ -219,7 +219,8 @@ class Checkpoint(Message, frozen=True, tag=15):
 class Step(Message, frozen=True, tag=16):
     """The value of a parent's durable step.  Frames: its pickle, buffers.
 
-    ``call`` is the digest of function and arguments; ``next`` and ``next_step`` are the parent's
+    ``step`` is the number that `Fetched` gave for it; ``call`` is the digest of function and
+    arguments; ``next`` and ``next_step`` are the parent's
     numbers after it, for it may have had children and steps of its own.
     """
 
@@ -234,15 +235,16 @@ class Step(Message, frozen=True, tag=16):
 
 
 class Fetch(Message, frozen=True, tag=17):
-    """A parent asks for its checkpoint (``step`` -1) or for the value of a durable step.
+    """A parent asks for its checkpoint (``step`` -1) or for the value of its next durable step.
 
-    Reply: `Fetched`.
+    ``taken`` are the numbers of the recorded steps that this run of it has had.  Reply: `Fetched`.
     """
 
     request: int
     parent: bytes
     step: int
     call: bytes
+    taken: list[Range]
 
 
 # ---- from the broker to a peer ------------------------------------------------------------------
@@ -372,10 +374,14 @@ class Stop(Message, frozen=True, tag=45):
 
 
 class Fetched(Message, frozen=True, tag=47):
-    """The answer to `Fetch`.  Frames: the pickle and its buffers; none when nothing is recorded."""
+    """The answer to `Fetch`.  Frames: the pickle and its buffers; none when nothing is recorded.
+
+    ``step`` is the number under which the step is recorded, or is to be.
+    """
 
     request: int
     found: bool
+    step: int
     next: int
     next_step: int
     buffers: list[int]

@@ -142,7 +142,7 @@ class Crew:
         runner = self.active
         scope = None if runner is None else runner.scope
         keeper = None if scope is None else scope.keeper
-        return keeper is not None and (keeper.loaded_at is not None or keeper.saves > 0)
+        return keeper is not None and (keeper.first is not None or keeper.saves > 0)
 
     def _wait(self) -> None:
         self._slate.pause()

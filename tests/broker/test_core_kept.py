@@ -20,11 +20,11 @@ OTHER = digest(b"another call")
 
 def checkpoint(
     peer: FakePeer, parent: bytes, first: int, stop: int, state: bytes = b"state", *,
-    wanted: list[tuple[int, int]] | None = None, steps: tuple[int, int] = (0, 0),
+    wanted: list[tuple[int, int]] | None = None, steps: list[tuple[int, int]] | None = None,
 ) -> None:  # fmt: skip
     upto = b"" if not peer.batches else peer.session + peer.batches.to_bytes(8, "big")
     message = wire.Checkpoint(
-        peer.number(), parent, first, stop, *steps, upto, wanted or [], False, []
+        peer.number(), parent, first, stop, 0, steps or [], upto, wanted or [], False, []
     )
     peer.keep(message, [state])
 
@@ -34,13 +34,16 @@ def step(peer: FakePeer, parent: bytes, number: int, call: bytes, value: bytes) 
     peer.keep(message, [value])
 
 
-def fetch(rig: Rig, peer: FakePeer, parent: bytes, number: int = -1, call: bytes = b"") -> Any:
-    """Ask, and return (found, value)."""
+def fetch(
+    rig: Rig, peer: FakePeer, parent: bytes, number: int = -1, call: bytes = b"",
+    taken: list[tuple[int, int]] | None = None,
+) -> Any:  # fmt: skip
+    """Ask, and return (found, value, number of the step or next ordinal)."""
     found: list[tuple[bool, bytes, int]] = []
     peer.on_fetched = lambda m, frames: found.append(  # type: ignore[attr-defined]
-        (m.found, frames[0] if frames else b"", m.next)
+        (m.found, frames[0] if frames else b"", m.next if number < 0 else m.step)
     )
-    peer.say(wire.Fetch(1, parent, number, call))
+    peer.say(wire.Fetch(1, parent, number, call, taken or []))
     rig.flush()
     peer.handle()
     return found[0]
@@ -191,11 +194,40 @@ def test_a_step_is_found_by_the_next_run_and_given_once() -> None:
     rig.restart(resume=True)
     rig.peers.clear()
     root = rig.root()
-    assert fetch(rig, root, ROOT_ID, 0, OTHER)[:2] == (True, b"third"), "in another order"
-    assert fetch(rig, root, ROOT_ID, 0, OTHER)[:2] == (True, b"third"), "asked again"
-    assert fetch(rig, root, ROOT_ID, 1, CALL)[:2] == (True, b"second")
-    assert fetch(rig, root, ROOT_ID, 2, CALL)[:2] == (True, b"first")
-    assert fetch(rig, root, ROOT_ID, 3, CALL)[0] is False, "both were given"
+    assert fetch(rig, root, ROOT_ID, 0, OTHER) == (True, b"third", 2), "in another order"
+    assert fetch(rig, root, ROOT_ID, 1, CALL, [(2, 3)]) == (True, b"second", 1)
+    assert fetch(rig, root, ROOT_ID, 2, CALL, [(1, 3)]) == (True, b"first", 0)
+    assert fetch(rig, root, ROOT_ID, 3, CALL, [(0, 3)]) == (False, b"", 3), "both were given"
+
+
+def test_a_step_whose_number_another_call_has_gets_a_new_one() -> None:
+    rig = Rig()
+    root = rig.root()
+    step(root, ROOT_ID, 0, CALL, b"old")
+    rig.settle()
+    rig.restart(resume=True)
+    rig.peers.clear()
+    root = rig.root()
+    assert fetch(rig, root, ROOT_ID, 0, OTHER) == (False, b"", 1)
+    assert rig.broker.mismatches == 1
+    step(root, ROOT_ID, 1, OTHER, b"new")
+    rig.settle()
+    assert fetch(rig, root, ROOT_ID, 1, OTHER, [(1, 2)]) == (False, b"", 2)
+    assert fetch(rig, root, ROOT_ID, 1, CALL, [(1, 2)]) == (True, b"old", 0)
+
+
+def test_a_step_that_was_just_made_is_not_given_for_the_next_one() -> None:
+    rig = Rig()
+    root = rig.root()
+    for number in range(3):
+        assert (
+            fetch(rig, root, ROOT_ID, number, CALL, [(0, number)] if number else None)[0] is False
+        )
+        step(root, ROOT_ID, number, CALL, b"value %d" % number)
+        rig.settle()
+        rig.restart()  # a new broker must not give it either
+        root.connect()
+        rig.settle()
 
 
 def test_a_step_said_again_is_recorded_once() -> None:
@@ -217,7 +249,7 @@ def test_a_root_checkpoint_drops_the_steps_it_has_behind_it() -> None:
     root = rig.root()
     for number in range(4):
         step(root, ROOT_ID, number, CALL, b"value %d" % number)
-    checkpoint(root, ROOT_ID, 0, 0, steps=(1, 3))
+    checkpoint(root, ROOT_ID, 0, 0, steps=[(1, 3)])
     rig.settle()
     assert kinds(rig).count(Kind.STEP) == 2
     assert fetch(rig, root, ROOT_ID, 0, CALL)[:2] == (True, b"value 0")

@@ -93,16 +93,16 @@ plain = st.one_of(
         st.text(max_size=3),
     ),
     st.builds(wire.AskStatus),
-    st.builds(wire.Fetch, small, tasks, st.integers(-1, 3), st.just(digest(b"x"))),
+    st.builds(wire.Fetch, small, tasks, st.integers(-1, 3), st.just(digest(b"x")), ranges()),
 )  # fmt: skip
 
 
 @st.composite
 def checkpoints(draw: Any) -> tuple[wire.Checkpoint, list[bytes]]:
-    first, more, step, steps_more = (draw(st.integers(0, 4)) for _ in range(4))
+    first, more = draw(st.integers(0, 4)), draw(st.integers(0, 4))
     wanted = [each for each in draw(ranges()) if each[1] <= first + more]
     message = wire.Checkpoint(
-        draw(numbers), draw(tasks), first, first + more, step, step + steps_more,
+        draw(numbers), draw(tasks), first, first + more, draw(small), draw(ranges()),
         draw(st.one_of(st.just(b""), batches)), wanted, draw(st.booleans()), [],
     )  # fmt: skip
     return message, [draw(st.binary(max_size=2))]

@@ -88,10 +88,10 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
     ),
     (wire.AskStatus(), [], "910e"),
     (
-        wire.Checkpoint(8, TASK, 1, 9, 0, 2, BATCH, [(3, 4)], False, [3]),
+        wire.Checkpoint(8, TASK, 1, 9, 2, [(0, 2)], BATCH, [(3, 4)], False, [3]),
         [b"state", b"buf"],
-        "9b0f08c414000102030405060708090a0b0c0d0e0f1011121301090002c410000102030405060708090a0b0c"
-        "0d0e0f91920304c29103",
+        "9b0f08c414000102030405060708090a0b0c0d0e0f1011121301090291920002c41000010203040506070809"
+        "0a0b0c0d0e0f91920304c29103",
     ),
     (
         wire.Step(9, TASK, 1, DIGEST, "m.f", 9, 2, []),
@@ -100,9 +100,10 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "a36d2e66090290",
     ),
     (
-        wire.Fetch(3, TASK, -1, b""),
+        wire.Fetch(3, TASK, 1, DIGEST, [(0, 1)]),
         [],
-        "951103c414000102030405060708090a0b0c0d0e0f10111213ffc400",
+        "961103c414000102030405060708090a0b0c0d0e0f1011121301c4106465666768696a6b6c6d6e6f70717273"
+        "91920001",
     ),
 ]
 FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
@@ -132,9 +133,9 @@ FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
     (wire.Stop("over"), [], "922da46f766572"),
     (wire.Synced(4), [], "922e04"),
     (
-        wire.Fetched(3, True, 9, 2, [3]),
+        wire.Fetched(3, True, 1, 9, 2, [3]),
         [b"state", b"buf"],
-        "962f03c309029103",
+        "972f03c30109029103",
     ),
 ]
 ALL = [(decode_from_peer, *each) for each in FROM_PEER]
