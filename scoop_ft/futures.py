@@ -49,7 +49,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_map = map
 _PLAIN = (list, tuple, range, str, bytes, dict, set, frozenset)  # to read them runs no user code
 PARTS = 64  # map_reduce cuts its input into about this many tasks, however many workers there are
 
@@ -121,7 +120,7 @@ def map(
         raise TypeError("map needs at least one iterable: futures.map(f, data)")
     runtime = _runtime()
     if runtime is None:
-        return iter(_map(func, *iterables))
+        return serial.call_each(func, zip(*iterables, strict=False))
     parts = _submit_many(runtime, func, iterables)
     return _in_order(runtime, parts, _deadline(timeout))
 
@@ -194,7 +193,7 @@ def map_as_completed(
         raise TypeError("map_as_completed needs at least one iterable")
     runtime = _runtime()
     if runtime is None:
-        return iter(_map(func, *iterables))
+        return serial.call_each(func, zip(*iterables, strict=False))
     parts = _submit_many(runtime, func, iterables)
     return _as_they_come(runtime, parts, _deadline(timeout))
 

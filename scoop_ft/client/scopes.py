@@ -72,11 +72,13 @@ class Scope:
     ----------
     lock : threading.Lock
         Held while a call is packed: the user's threads and ours meet here.
+    generators : Generators or None
+        Its random numbers, once it has asked for some (`scoop_ft.randomness`).
     """
 
     __slots__ = (
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which",
-        "abandoned", "alive", "lineage", "lock", "next", "replayed", "task",
+        "abandoned", "alive", "generators", "lineage", "lock", "next", "replayed", "task",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -87,6 +89,7 @@ class Scope:
         self.abandoned = False
         self.next = 0
         self.lock = threading.RLock()
+        self.generators: Any = None
         self._groups: list[Group] = []
         self._firsts: list[int] = []
         self._packer = Packer()

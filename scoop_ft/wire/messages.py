@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
