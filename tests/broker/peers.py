@@ -103,7 +103,7 @@ class FakePeer:
         self.connected, self.welcomed = True, False
         self.rig.say(
             self.session,
-            wire.Hello(1, self.session, self.role, "host", 1, self.agent, self.hosting(),
+            wire.Hello(2, self.session, self.role, "host", 1, self.agent, self.hosting(),
                        self.holding()),
         )  # fmt: skip
 
