@@ -15,15 +15,17 @@ from typing import Any, Final, NamedTuple
 NUMPY: Final = "numpy.random"
 WORD_BITS: Final = 32
 
-_seeded_with: int | None = None  # what numpy's generator gets when it is imported
+NumpyState = int | dict[str, Any] | None  # a seed, or what its `get_state` says; None: as it comes
 
 
 class State(NamedTuple):
-    """Both generators, in types that any Python unpickles."""
+    """What both generators are at, in types that any Python unpickles."""
 
-    seeded_with: int | None
     python: tuple[Any, ...]
-    numpy: dict[str, Any] | None  # None: it was not imported
+    numpy: NumpyState
+
+
+_for_later: NumpyState = None  # what numpy's generator gets when it is imported
 
 
 def seed(number: int) -> None:
@@ -31,41 +33,30 @@ def seed(number: int) -> None:
 
     A number too large for numpy is given to it as a list of 32-bit words, the lowest first.
     """
-    global _seeded_with
-    _seeded_with = number
     random.seed(number)
-    numpy_random = _imported()
-    if numpy_random is not None:
-        numpy_random.seed(_for_numpy(number))
+    _set_numpy(number)
 
 
 def state() -> State:
     """Return in what state the generators are."""
     numpy_random = _imported()
-    legacy = None
-    if numpy_random is not None:
-        legacy = numpy_random.get_state(legacy=False)
-        if "key" in legacy["state"]:  # an array: numpy's own pickles change with its versions
-            legacy["state"] = {**legacy["state"], "key": legacy["state"]["key"].tobytes()}
-    return State(_seeded_with, random.getstate(), legacy)
+    if numpy_random is None:
+        return State(random.getstate(), _for_later)
+    found: dict[str, Any] = numpy_random.get_state(legacy=False)
+    inner = found["state"]
+    if "key" in inner:  # an array: how numpy pickles it changes with numpy
+        found["state"] = {**inner, "key": inner["key"].astype("<u4").tobytes()}
+    return State(random.getstate(), found)
 
 
 def restore(state: State) -> None:
     """Put the generators back into a state."""
-    global _seeded_with
-    _seeded_with = state.seeded_with
     random.setstate(state.python)
-    numpy_random = _imported()
-    if numpy_random is None:
-        return
-    if state.numpy is not None:
-        numpy_random.set_state(_with_array(state.numpy))
-    elif state.seeded_with is not None:
-        numpy_random.seed(_for_numpy(state.seeded_with))
+    _set_numpy(state.numpy)
 
 
 def follow_numpy() -> None:
-    """From now on seed numpy's generator, too, when it is imported."""
+    """From now on let numpy's generator follow when it is imported."""
     if NUMPY not in sys.modules:
         sys.meta_path.insert(0, _Watcher())
 
@@ -76,26 +67,37 @@ def _imported() -> ModuleType | None:
     return found if found is not None and hasattr(found, "seed") else None
 
 
+def _set_numpy(wanted: NumpyState) -> None:
+    """Bring numpy's generator into a state; later, if it is not there."""
+    global _for_later
+    numpy_random = _imported()
+    if numpy_random is None:
+        _for_later = wanted
+    elif isinstance(wanted, int):
+        numpy_random.seed(_for_numpy(wanted))
+    elif wanted is not None:
+        numpy_random.set_state(_with_array(wanted))
+
+
 def _for_numpy(number: int) -> int | list[int]:
     if number < 1 << WORD_BITS:
         return number
-    words = range(0, number.bit_length(), WORD_BITS)
-    return [number >> at & 0xFFFFFFFF for at in words]
+    return [number >> at & 0xFFFFFFFF for at in range(0, number.bit_length(), WORD_BITS)]
 
 
-def _with_array(legacy: dict[str, Any]) -> dict[str, Any]:
-    if "key" not in legacy["state"]:
-        return legacy
-    numpy = sys.modules["numpy"]
-    key = numpy.frombuffer(legacy["state"]["key"], dtype=numpy.uint32)
-    return {**legacy, "state": {**legacy["state"], "key": key}}
+def _with_array(found: dict[str, Any]) -> dict[str, Any]:
+    inner = found["state"]
+    if "key" not in inner:
+        return found
+    key = sys.modules["numpy"].frombuffer(inner["key"], dtype="<u4")
+    return {**found, "state": {**inner, "key": key}}
 
 
 class _Watcher:
     """A finder that finds nothing itself: it sees when numpy's generator is being imported."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Let the others find it, and seed once its code has run."""
+        """Let the others find it, and set its state once its code has run."""
         if name != NUMPY:
             return None
         if self in sys.meta_path:
@@ -103,19 +105,18 @@ class _Watcher:
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                _seed_after(spec.loader)
+                _set_after_loading(spec.loader)
                 return spec
         return None
 
 
-def _seed_after(loader: Any) -> None:
-    """Let a loader seed, once, what it has just loaded."""
+def _set_after_loading(loader: Any) -> None:
+    """Let a loader set, once, the state of what it has just loaded."""
     load = loader.exec_module
 
-    def load_and_seed(module: ModuleType) -> None:
+    def load_and_set(module: ModuleType) -> None:
         del loader.exec_module  # the class's own is there again
         load(module)
-        if _seeded_with is not None:
-            module.seed(_for_numpy(_seeded_with))
+        _set_numpy(_for_later)
 
-    loader.exec_module = load_and_seed
+    loader.exec_module = load_and_set

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from . import global_random, script
@@ -125,9 +126,12 @@ def capture() -> tuple[Any, ...]:
     """
     parent, seeded = _parent("capture")
     own: Generators | None = parent.generators
-    python = None if own is None or own.python is None else own.python.getstate()
+    python = None if own is None or own.python is None else _packed(own.python.getstate())
     numpy_ = None if own is None or own.numpy is None else dict(own.numpy.bit_generator.state)
-    shared = tuple(global_random.state()) if _owns_globals(parent, seeded) else None
+    shared = None
+    if _owns_globals(parent, seeded):
+        found = global_random.state()
+        shared = _packed(found.python), found.numpy
     return tuple(Captured(python, numpy_, shared))
 
 
@@ -137,11 +141,23 @@ def restore(captured: tuple[Any, ...]) -> None:
     parent, seeded = _parent("restore")
     own = _generators(parent)
     if state.python is not None:
-        own.make_python().setstate(state.python)
+        own.make_python().setstate(_unpacked(state.python))
     if state.numpy is not None:
         own.make_numpy().bit_generator.state = state.numpy
     if state.shared is not None and _owns_globals(parent, seeded):
-        global_random.restore(global_random.State(*state.shared))
+        python, numpy_ = state.shared
+        global_random.restore(global_random.State(_unpacked(python), numpy_))
+
+
+def _packed(state: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a state of `random.Random` with its 625 words as bytes, which are smaller."""
+    version, words, gauss = state
+    return version, struct.pack(f"<{len(words)}I", *words), gauss
+
+
+def _unpacked(packed: tuple[Any, ...]) -> tuple[Any, ...]:
+    version, words, gauss = packed
+    return version, struct.unpack(f"<{len(words) // 4}I", words), gauss
 
 
 def _owns_globals(parent: _Parent, seeded: bool) -> bool:
