@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from scoop_chaos.runs import COMMAND
+
+from scoop_ft.rundir import find_runs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).with_name("programs")
@@ -33,6 +36,16 @@ def test_the_framework_draws_no_number(
 ) -> None:
     args = ("seeded",) if mode else ()
     assert run(tmp_path, "untouched.py", *args, options=mode) == "ok\n"
+
+
+def test_the_seed_can_be_asked_for(tmp_path: Path, nothing_left: None) -> None:
+    run(tmp_path, "elsewhere.py")
+    command = [*COMMAND, "status", "--json"]
+    found = json.loads(
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+    )
+    (directory,) = find_runs(tmp_path)
+    assert found["seed"] == directory.info().seed
 
 
 def uses_of_random(path: Path) -> Iterator[str]:
