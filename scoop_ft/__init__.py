@@ -17,8 +17,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import checkpoint, errors, futures, shared
+    from .randomness import numpy_rng, rng
 
-__all__ = ["__version__", "checkpoint", "errors", "futures", "shared"]
+__all__ = ["__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,4 +27,8 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
+    if name in ("numpy_rng", "rng"):
+        from . import randomness
+
+        return getattr(randomness, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

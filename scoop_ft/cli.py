@@ -45,7 +45,8 @@ _workers = click.option(
 )  # fmt: skip
 _seed = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
-    help="Seed of the run's random numbers (default: drawn, and recorded; resume: as before).",
+    help="Seed of the run's random numbers (default: drawn, and recorded; resume: as before). "
+         "When given, the global generators are seeded for each task, too.",
 )  # fmt: skip
 _max_attempts = click.option(
     "--max-attempts", type=click.IntRange(1, 1000), metavar="N",

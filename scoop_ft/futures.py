@@ -21,7 +21,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import Any, NamedTuple, TypeVar
 
 from . import script
-from .client import kept, serial
+from .client import serial
 from .client.completions import Completions
 from .client.future import Future, mine
 from .client.groups import Chunk, Group, outcome
@@ -50,7 +50,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_map = map
 _PLAIN = (list, tuple, range, str, bytes, dict, set, frozenset)  # to read them runs no user code
 PARTS = 64  # map_reduce cuts its input into about this many tasks, however many workers there are
 
@@ -122,7 +121,7 @@ def map(
         raise TypeError("map needs at least one iterable: futures.map(f, data)")
     runtime = _runtime()
     if runtime is None:
-        return iter(_map(func, *iterables))
+        return serial.call_each(func, zip(*iterables, strict=False))
     parts = _submit_many(runtime, func, iterables)
     return _in_order(runtime, parts, _deadline(timeout))
 
@@ -195,7 +194,7 @@ def map_as_completed(
         raise TypeError("map_as_completed needs at least one iterable")
     runtime = _runtime()
     if runtime is None:
-        return iter(_map(func, *iterables))
+        return serial.call_each(func, zip(*iterables, strict=False))
     parts = _submit_many(runtime, func, iterables)
     return _as_they_come(runtime, parts, _deadline(timeout))
 
@@ -258,6 +257,8 @@ def once(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     runtime = _runtime()
     if runtime is None:
         return func(*args, **kwargs)
+    from .client import kept
+
     value: T = kept.once(runtime, func, args, kwargs)
     return value
 

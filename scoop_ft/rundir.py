@@ -41,6 +41,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     path: str
     listen: str = ""
     unsafe_filesystem: bool = False
+    seeded: bool = False  # the seed was given: global generators are seeded for each task
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

@@ -146,14 +146,13 @@ def load_if_pending() -> bool:
     return True
 
 
-def refuse_while_importing() -> None:
+def refuse_while_importing(
+    does: str = "uses futures outside of 'if __name__ == \"__main__\":'",
+    instead: str = "put the calls under that line, since each worker imports the script",
+) -> None:
     """Raise `MissingMainGuard` if a worker is just importing the script."""
     if importing_main and _script is not None:
-        raise MissingMainGuard(
-            f"{os.path.basename(_script.path)} uses futures outside of "
-            "'if __name__ == \"__main__\":' — put the calls under that line, "
-            "since each worker imports the script"
-        )
+        raise MissingMainGuard(f"{os.path.basename(_script.path)} {does} — {instead}")
 
 
 def _import(script: _Script) -> None:

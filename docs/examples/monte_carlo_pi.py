@@ -1,21 +1,22 @@
 """Estimate pi by throwing darts: the smallest script that is worth interrupting.
 
-Shows `futures.map` and nothing else.  Each call draws from a generator of its own, so that the
-answer is the same wherever, in whatever order and however often the calls run.
+Shows `futures.map` and nothing else.  Each call draws from a generator of its own, made of the
+run's seed and the call's place, so that the answer is the same wherever, in whatever order and
+however often the calls run.
 
     scoop-ft run docs/examples/monte_carlo_pi.py
     scoop-ft run docs/examples/monte_carlo_pi.py --tasks 20000 --darts 100000
 """
 
 import argparse
-import random
 
+import scoop_ft
 from scoop_ft import futures
 
 
-def hits(task: int, darts: int) -> int:
+def hits(darts: int) -> int:
     """Throw darts at the unit square; count those that land in the quarter circle."""
-    draw = random.Random(task).random
+    draw = scoop_ft.rng().random
     return sum(draw() ** 2 + draw() ** 2 <= 1.0 for _ in range(darts))
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--darts", type=int, default=100_000, help="darts of each task")
     args = parser.parse_args()
 
-    found = sum(futures.map(hits, range(args.tasks), [args.darts] * args.tasks))
+    found = sum(futures.map(hits, [args.darts] * args.tasks))
     total = args.tasks * args.darts
     print(f"pi is about {4 * found / total:.6f} ({total:,} darts)")
 

@@ -115,6 +115,7 @@ def _settings(info: RunInfo) -> dict[str, Any]:
         "cwd": info.cwd,
         "path": info.path,
         "seed": info.seed,
+        "seeded": info.seeded,
     }
 
 

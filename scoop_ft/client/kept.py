@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .. import randomness
 from ..errors import UnpicklableError
 from ..ids import digest
 from ..payload import Packer, function_name
@@ -84,6 +85,7 @@ def keeper(scope: Scope) -> Keeper:
 def load(runtime: Runtime) -> tuple[Any] | None:
     """Return the parent's last state, in a tuple of its own; None when it has saved none.
 
+    Its random generators, and those that all code shares where they are its own, go on from there.
     With the first call the parent goes on where it had saved it: what it submits from here on is
     numbered as if it had not been run again.
     """
@@ -97,7 +99,11 @@ def load(runtime: Runtime) -> tuple[Any] | None:
         if answer.found:
             mine.steps = max(mine.steps, answer.next_step)
             scope.go_on_at(answer.next)
-    return (_value(frames),) if answer.found else None
+    if not answer.found:
+        return None
+    generators, state = _value(frames)
+    randomness.restore(generators)
+    return (state,)
 
 
 def save(runtime: Runtime, state: Any, every_s: float, wait: bool) -> bool:
@@ -115,7 +121,7 @@ def save(runtime: Runtime, state: Any, every_s: float, wait: bool) -> bool:
         early = time.monotonic() - mine.saved_at < every_s
         if early or not mine.receipt.acknowledged:
             return False
-    frames = _pickled(state, "the state given to checkpoint.save")
+    frames = _pickled((randomness.capture(), state), "the state given to checkpoint.save")
     runtime.tell(scope)
     mine.receipt = receipt = Receipt()
     with scope.lock, runtime.link.state:

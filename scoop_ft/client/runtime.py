@@ -28,6 +28,7 @@ ANSWER_S: Final = 5.0  # nobody hears so long whether a child runs: it does not
 WINDOW_BYTES: Final = 64 << 20  # no more payload than this waits for the broker's sync
 
 _current: Runtime | None = None
+forked: bool = False  # this is a child of a run's process that user code has forked
 
 
 def current() -> Runtime | None:
@@ -44,8 +45,9 @@ def install(runtime: Runtime | None) -> None:
 
 
 def _forget() -> None:
-    global _current
+    global _current, forked
     _current = None
+    forked = True
 
 
 class Runtime(ABC):

@@ -74,11 +74,14 @@ class Scope:
         Held while a call is packed: the user's threads and ours meet here.
     keeper : object or None
         What `client.kept` knows of it, once it has kept something.
+    generators : Generators or None
+        Its random numbers, once it has asked for some (`scoop_ft.randomness`).
     """
 
     __slots__ = (
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which",
-        "abandoned", "alive", "keeper", "lineage", "lock", "next", "replayed", "task",
+        "abandoned", "alive", "generators", "keeper", "lineage", "lock", "next", "replayed",
+        "task",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -90,6 +93,7 @@ class Scope:
         self.next = 0
         self.keeper: Any = None
         self.lock = threading.RLock()
+        self.generators: Any = None
         self._groups: list[Group] = []
         self._firsts: list[int] = []
         self._packer = Packer()

@@ -1,14 +1,54 @@
-"""Without a run: a script started with plain ``python`` does its tasks here, one by one."""
+"""Without a run: a script started with plain ``python`` does its tasks here, one by one.
+
+Each call has the place that it would have in a run: its random numbers are made of it.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import starmap
 from typing import Any
 
+from ..ids import ROOT_LINEAGE, lineage
+
 _warned = False
+
+
+class Place:
+    """A call under way, or the script, as the parent of the calls that it submits."""
+
+    __slots__ = ("_ordinal", "_parent", "generators", "next")
+
+    def __init__(self, parent: Place | None = None, ordinal: int = 0) -> None:
+        self._parent = parent
+        self._ordinal = ordinal
+        self.next = 0
+        self.generators: Any = None  # as a `Scope`'s
+
+    @property
+    def lineage(self) -> bytes:
+        """The lineage that it would have in a run."""
+        if self._parent is None:
+            return ROOT_LINEAGE
+        return lineage(self._parent.lineage, self._ordinal)
+
+    def child(self) -> Place:
+        """Return the place of the next call that is submitted."""
+        self.next += 1
+        return Place(self, self.next - 1)
+
+
+_place: ContextVar[Place] = ContextVar("_place", default=Place())  # noqa: B039 - there is one root
+
+
+def place() -> Place:
+    """Return the call that this code is part of, or the script."""
+    return _place.get()
 
 
 def warn() -> None:
@@ -29,6 +69,30 @@ def call(
 ) -> tuple[Any, BaseException | None]:
     """Call a function now; return its value or its exception."""
     try:
-        return func(*args, **kwargs), None
+        with _at(place().child()):
+            return func(*args, **kwargs), None
     except Exception as error:  # noqa: BLE001 - raised where the result is asked for
         return None, error
+
+
+def call_each(func: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """Call a function for each tuple of arguments, when its result is asked for.
+
+    The arguments are read now, and the calls have their places from now on, as in a run.
+    """
+    parent = place()
+    return starmap(_call_at, [(parent.child(), func, args) for args in calls])
+
+
+def _call_at(here: Place, func: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    with _at(here):
+        return func(*args)
+
+
+@contextmanager
+def _at(here: Place) -> Iterator[None]:
+    token = _place.set(here)
+    try:
+        yield
+    finally:
+        _place.reset(token)

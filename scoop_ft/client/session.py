@@ -84,6 +84,8 @@ class Session:
         self.outbox: list[tuple[wire.Message, Frames]] = []
         self.scopes: dict[bytes, Scope] = {}
         self.settings: dict[str, Any] = {}
+        self.seed = 0  # of the run's random numbers
+        self.seeded = False  # it was given: the global generators are seeded for each task
         self.consts: dict[str, tuple[Buffer, list[Buffer]]] = {}
         self.unacknowledged_bytes = 0
         self.ended = ""
@@ -244,6 +246,8 @@ class Session:
             return  # the answer to the hello of an older connection
         self.welcomed = True
         self.settings = m.settings
+        self.seed = m.settings.get("seed", self.seed)
+        self.seeded = m.settings.get("seeded", False)
         self._renumber()
         self.outbox = [(message, parts) for _, message, parts, _, _ in self._unacknowledged]
         self.outbox += [(message, ()) for message in self._asked.values()]

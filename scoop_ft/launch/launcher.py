@@ -57,6 +57,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         path=os.path.dirname(os.path.realpath(path)),
         listen=options.listen or "",
         unsafe_filesystem=options.unsafe_filesystem,
+        seeded=options.seed is not None,
     )
     directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
     made_here = not directory.path.exists()
@@ -125,6 +126,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
             setattr(changed, name, value)
     if options.cwd is not None:
         changed.cwd = os.path.abspath(options.cwd)
+    changed.seeded = info.seeded or options.seed is not None
     changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
     return changed
 

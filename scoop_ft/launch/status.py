@@ -43,6 +43,7 @@ def status(directory: RunDir) -> dict[str, Any]:
         "script": info.script,
         "args": info.args,
         "created": info.created,
+        "seed": info.seed,
     }
     running = is_locked(directory)
     stats = ask(directory, LIMIT_S)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import sys
@@ -42,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     run = RunDir(args[0])
     info = run.info()
     session = Session(os.urandom(8), "root", socket.gethostname())
+    session.seed = info.seed
     link = Link(session, Connection(run.endpoint, run.client_keys), lambda: runtime.flush_open())
     runtime = RootRuntime(session, link)
     install(runtime)
@@ -64,9 +64,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run_script(info: RunInfo) -> int:
     """Run the script; return the exit code that Python would have given it."""
-    from .. import script
+    from .. import global_random, script
 
-    random.seed(info.seed)
+    global_random.seed(info.seed)
+    global_random.follow_numpy()
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = 0

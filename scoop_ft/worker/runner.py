@@ -17,7 +17,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import greenlet
 
@@ -31,6 +31,9 @@ from ..slate import DONE, INDEX, Slate
 from ..wire.messages import SpanRef, Status
 from .session import WorkerSession
 from .spans import Piece, Span
+
+if TYPE_CHECKING:
+    from .seeding import Seeding
 
 PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
 
@@ -94,6 +97,7 @@ class Crew:
         self.active: Runner | None = None  # the one that has the thread
         self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
+        self._seeding: Seeding | None = None  # in a run whose seed was given
         self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
         session.on_abandon = self._abandon
         session.on_event = self.wake_waiters
@@ -250,6 +254,8 @@ class Crew:
     def _switch_away(self, runner: Runner) -> None:
         self._slate.pause()
         self.hub.switch()
+        if self._seeding is not None:
+            self._seeding.take(runner)
         if runner.abandoned:
             raise Abandoned
 
@@ -289,9 +295,8 @@ class Crew:
             span = runner.span
             assert span is not None
             task = task_id(span.batch, runner.index)
-            ordinal = span.ordinal + runner.index - span.start
             replayed = runner.index in span.replayed
-            scope = Scope(task, lineage(span.lineage, ordinal), replayed=replayed)
+            scope = Scope(task, _lineage(span, runner.index), replayed=replayed)
             with self.link.state:
                 self.session.scopes[task] = scope
                 self._parents[task] = runner
@@ -311,6 +316,8 @@ class Crew:
                 self._spare.append(runner)
                 runner.piece = None
                 runner.span = None
+                if self._seeding is not None:
+                    self._seeding.give_up(runner)
                 self.hub.switch()
                 continue
             runner.piece = piece
@@ -324,6 +331,8 @@ class Crew:
         runner.waited = False
         runner.span = span
         words = self._words
+        if self.session.seeded:
+            self._take_globals(runner)
         self._slate.start(span.batch, piece.next)
         while piece.next < piece.stop:
             index = piece.next
@@ -353,6 +362,8 @@ class Crew:
             view, buffers = span.arguments(index)
             args = load(view, buffers)
             function = session.callable(digest)
+            if self._seeding is not None:  # only now: what was imported may have seeded, too
+                self._seed_for(span, index)
             named = type(args) is list
             value = function(*args[0], **args[1]) if named else function(*args)
             payload, frames = dump_result(value, session.function_name(digest))
@@ -384,6 +395,18 @@ class Crew:
                 session.give_up(span, index, runner.dropped_on)
             runner.abandoned = False
 
+    def _take_globals(self, runner: Runner) -> None:
+        """Make the global generators this runner's (see `seeding`)."""
+        if self._seeding is None:
+            from .seeding import Seeding
+
+            self._seeding = Seeding()
+        self._seeding.take(runner)
+
+    def _seed_for(self, span: Span, index: int) -> None:
+        assert self._seeding is not None
+        self._seeding.begin(self.session.seed, _lineage(span, index))
+
     # ---- callbacks -----------------------------------------------------------------------------
 
     def call_back(self, scope: Scope, callback: Callable[[], None]) -> None:
@@ -413,6 +436,11 @@ class Crew:
         except BaseException:  # SystemExit and its like; the others were logged
             logging.getLogger("scoop_ft").exception("a callback of a future failed")
             runner.callbacks.clear()
+
+
+def _lineage(span: Span, index: int) -> bytes:
+    """Return a task's lineage."""
+    return lineage(span.lineage, span.ordinal + index - span.start)
 
 
 def _trace(error: BaseException) -> str:

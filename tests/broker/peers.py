@@ -103,8 +103,8 @@ class FakePeer:
         self.connected, self.welcomed = True, False
         self.rig.say(
             self.session,
-            wire.Hello(wire.PROTOCOL_VERSION, self.session, self.role, "host", 1, self.agent,
-                       self.hosting(), self.holding()),
+            wire.Hello(2, self.session, self.role, "host", 1, self.agent, self.hosting(),
+                       self.holding()),
         )  # fmt: skip
 
     def disconnected(self) -> None:

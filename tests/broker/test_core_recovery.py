@@ -211,10 +211,7 @@ def test_what_a_dead_root_had_said_does_not_replace_the_living_one() -> None:
     before = FakeRoot(rig, rig.new_session())
     root, _worker = rig.root(), rig.worker()
     root.submit("leaf:a")
-    rig.say(
-        before.session,
-        wire.Hello(wire.PROTOCOL_VERSION, before.session, "root", "host", 1, b"", [], []),
-    )
+    rig.say(before.session, wire.Hello(2, before.session, "root", "host", 1, b"", [], []))
     rig.settle()
     assert not root.missing()
     assert not root.stopped
@@ -229,10 +226,7 @@ def test_what_was_to_be_said_on_an_older_connection_is_not_said_on_the_new_one()
     root.results.clear()
     hosting = [wire.Hosting(ROOT_ID, 1, [(0, 1)])]
     for _ in range(2):
-        rig.say(
-            root.session,
-            wire.Hello(wire.PROTOCOL_VERSION, root.session, "root", "host", 1, b"", hosting, []),
-        )
+        rig.say(root.session, wire.Hello(2, root.session, "root", "host", 1, b"", hosting, []))
     said = [type(send.message) for send in rig.broker.outbox if send.session == root.session]
     assert said == [wire.Welcome, wire.Deliver]
 
@@ -246,9 +240,6 @@ def test_a_root_that_speaks_takes_over() -> None:
     root.submit("leaf:a")
     rig.settle()
     assert not root.missing()
-    rig.say(
-        before.session,
-        wire.Hello(wire.PROTOCOL_VERSION, before.session, "root", "host", 1, b"", [], []),
-    )
+    rig.say(before.session, wire.Hello(2, before.session, "root", "host", 1, b"", [], []))
     assert rig.broker.root == root.session
     assert type(rig.broker.outbox[-1].message) is wire.Refused

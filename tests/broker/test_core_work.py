@@ -267,7 +267,7 @@ def test_a_session_that_has_not_said_hello_is_told_so() -> None:
 
 def test_another_protocol_is_refused() -> None:
     rig = Rig()
-    hello = wire.Hello(2, bytes(8), "worker", "host", 1, b"", [], [])
+    hello = wire.Hello(wire.PROTOCOL_VERSION + 1, bytes(8), "worker", "host", 1, b"", [], [])
     rig.say(bytes(8), hello)
     (sent,) = rig.broker.take_outbox()
     assert type(sent.message) is wire.Refused

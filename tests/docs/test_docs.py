@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft import futures, shared
+from scoop_ft import futures, randomness, shared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -24,7 +24,9 @@ _BLOCK = re.compile(r"<!-- runnable: (\S+) -->\n```(\w+)\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"`((?:scoop_ft|journal/scoop_journal|chaos/scoop_chaos)/[\w/]+\.py)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
+PAGES = ("README.md", "docs/guide.md", "docs/random-numbers.md")  # with examples
 EXPECTED = {
+    "walks.py": ["True True"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
     "more.py": ["60", "[30, 80]", "[10, 20]", "True", "49500", "32"],
@@ -37,7 +39,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def scripts() -> list[tuple[str, str]]:
-    return [b for page in ("README.md", "docs/guide.md") for b in blocks(page) if b[0] != "shell"]
+    return [b for page in PAGES for b in blocks(page) if b[0] != "shell"]
 
 
 @pytest.mark.parametrize(("name", "text"), scripts(), ids=[name for name, _ in scripts()])
@@ -97,7 +99,7 @@ def test_links_lead_somewhere(page: str) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("module", [futures, shared], ids=["futures", "shared"])
+@pytest.mark.parametrize("module", [futures, randomness, shared])
 def test_doctests(module: object) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # that it runs serially

@@ -1,0 +1,1 @@
+"""Random numbers: which ones who gets, and that nobody else draws from the global generators."""
