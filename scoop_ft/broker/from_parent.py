@@ -260,13 +260,11 @@ def runs_here(
     if found is None:
         if b.now < b.grace_until:
             b.await_batch(parent[:16], peer, m, header, frames)
-        else:  # it would wait for ever
-            index = split_task_id(parent)[1]
-            b.send(peer.session, wire.Drop(0, [(parent[:16], index, index + 1)]))
+        else:
+            _drop_parent(b, peer, parent)
         return False
-    batch, index = found
-    if not peer.holds(batch, index):
-        b.send(peer.session, wire.Drop(0, [(batch.id, index, index + 1)]))
+    if not peer.holds(*found):
+        _drop_parent(b, peer, parent)
         return False
     return True
 
@@ -328,6 +326,14 @@ def drop_orphans(b: Broker) -> None:
                 from_agent.record_end(b, None, peer, message, crashed=False)
             else:
                 b.late += 1
+                if type(message) is not wire.Results:  # of a parent that nobody knows
+                    _drop_parent(b, peer, message.parent)
+
+
+def _drop_parent(b: Broker, peer: Peer, parent: bytes) -> None:
+    """This parent is not wanted from this session: what it waits for would never come."""
+    name, index = split_task_id(parent)
+    b.send(peer.session, wire.Drop(0, [(name, index, index + 1)]))
 
 
 def on_set_const(

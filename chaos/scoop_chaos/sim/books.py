@@ -22,11 +22,17 @@ def differences(live: Book, again: Book) -> Iterator[str]:
     yield from _differ("constants", live.consts, again.consts)
     yield from _differ("functions", set(live.functions), set(again.functions))
     yield from _differ("exit codes", live.exit_code, again.exit_code)
+    yield from _differ("what is kept", _kept(live), _kept(again))
     for parent, family in live.families.items():
         other = again.families.get(parent)
         here = [(s.first, s.count, s.batch.id, s.index) for s in family.segments]
         there = [(s.first, s.count, s.batch.id, s.index) for s in other.segments] if other else []
         yield from _differ(f"children of {parent.hex()}", here, there)
+
+
+def _kept(book: Book) -> dict[bytes, Any]:
+    """Return the checkpoint and the durable steps of each parent."""
+    return {parent: (kept.checkpoint, kept.steps) for parent, kept in book.kept.items()}
 
 
 def _of_batch(live: Batch, again: Batch) -> Iterator[str]:

@@ -52,7 +52,15 @@ class Checks:
         self.deaths: Counter[bytes] = Counter()
         self._not_answered_for: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
+        self.saved: dict[bytes, int] = {}  # how far each task has got for sure
+        self.values: dict[tuple[bytes, int], int] = {}  # of durable steps
+        self._numbers = 0
         self._of_root = _children_of_root(world.plan.program)
+
+    def new_number(self) -> int:
+        """Return a number that nobody else has."""
+        self._numbers += 1
+        return self._numbers
 
     # ---- acknowledged is synced ------------------------------------------------------------
 

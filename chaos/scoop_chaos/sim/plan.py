@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .workload import Author, Program, without
+from .workload import Author, Program, keeping, without
 
 #: How likely each kind is, when it is one of those that a seed allows.
 KINDS: Final[dict[Fault, int]] = {
@@ -26,6 +26,7 @@ KINDS: Final[dict[Fault, int]] = {
 }  # fmt: skip
 
 MOST_FAULTS: Final = 8
+_EDITS: Final = frozenset({Fault.ROOT_EDITED, Fault.ROOT_REORDERED})
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Plan:
     start_s: float
     pace: float
     look_every: int  # the whole state of the broker is looked at after so many steps
+    saving: bool = False  # the script saves its state after each phase
     strikes: list[Strike] = field(default_factory=list)
 
 
@@ -91,6 +93,10 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         look_every=rng.choice((1, 9, 9, 40, 40, 40)),
     )
     plan.strikes = _strikes(rng, remote=bool(plan.remote_workers))
+    # Of an edited script's state nobody knows what it was made of.
+    plan.saving = rng.random() < 0.2 and _EDITS.isdisjoint(each.fault for each in plan.strikes)
+    if rng.random() < 0.25:
+        plan.program = keeping(plan.program, rng)
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
     plan.program = without(plan.program, left_out)

@@ -54,6 +54,45 @@ def _wait_for_the_end(process: Any) -> NoReturn:
         process.block(None)
 
 
+# ---- what a task keeps -------------------------------------------------------------------------
+
+
+def _task() -> bytes:
+    runtime: Any = current()
+    return b"" if runtime is None else bytes(runtime.scope().task)
+
+
+def saved() -> int:
+    """Return how far the task that calls has got for sure, in any run of it."""
+    return 0 if current() is None else int(world.checks.saved.get(_task(), 0))
+
+
+def save(done: int) -> None:
+    """The task that calls has saved its state, and that is synced."""
+    if current() is not None:
+        world.checks.saved[_task()] = max(saved(), done)
+
+
+def loaded(done: int, least: int) -> None:
+    """The task that calls has loaded its state."""
+    if done < least:
+        world.violated(32, f"{_task().hex()} goes on from {done}; {least} were saved and synced")
+
+
+def make(kind: int) -> int:
+    """A durable step is made: another number each time."""
+    return 0 if current() is None else int(world.checks.new_number())
+
+
+def made(number: int, value: int) -> None:
+    """The task that calls has the value of its durable step."""
+    if current() is not None:
+        before = world.checks.values.setdefault((_task(), number), value)
+        if before != value:
+            text = f"step {number} of {_task().hex()} had the value {before}, and has {value}"
+            world.violated(33, text)
+
+
 def wrong(text: str) -> None:
     """A task has seen what must not be."""
     if world is not None:

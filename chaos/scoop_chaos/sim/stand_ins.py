@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from scoop_ft import futures, pickling
+from scoop_ft.client import kept as kept_of
 from scoop_ft.client import runtime as runtime_of
 from scoop_ft.client import serial
 from scoop_ft.worker import runner as runner_of
@@ -28,6 +29,7 @@ def in_place(time: Any) -> Generator[None, None, None]:
     places: list[tuple[Any, str, Any]] = [
         (runner_of, "time", time),
         (runtime_of, "time", time),
+        (kept_of, "time", time),
         (futures, "time", time),
         (pickling, "OUT_OF_BAND_BYTES", SMALL_BUFFER),
         (serial, "_warned", True),

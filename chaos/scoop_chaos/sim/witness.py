@@ -32,8 +32,8 @@ PROMPT = frozenset({
     Fault.BROKER_KILL, Fault.BROKER_DOWN, Fault.BROKER_TERM, Fault.ROOT_KILL, Fault.NET_LOSS,
     Fault.DISK_SLOW, Fault.DISK_SYNC, Fault.WORKER_KILL, Fault.WORKER_TERM, Fault.WORKER_SLOW,
 })  # fmt: skip
-_INTAKE = (wire.Define, wire.Submit, wire.SetConst)
-_KEPT = {Kind.BATCH, Kind.RESULTS, Kind.CONST}
+_INTAKE = (wire.Define, wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step)
+_KEPT = {Kind.BATCH, Kind.RESULTS, Kind.CONST, Kind.CHECKPOINT, Kind.STEP}
 
 Result = tuple[bytes, int]  # batch, index
 
@@ -99,6 +99,7 @@ class Witness:
         book, journal = broker.core.book, self._world.journal
         needed = {batch.seq for batch in book.batches.values()}
         needed |= {seq for batch in book.batches.values() for _, _, seq, _ in batch.results}
+        needed |= {seq for kept in book.kept.values() for seq, _ in kept.records()}
         needed |= {seq for seq, _ in [*book.consts.values(), *book._dropped]}
         for start, stop in journal._staging.deletions:
             needed.update(range(start, stop))

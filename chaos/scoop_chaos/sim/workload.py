@@ -13,7 +13,7 @@ from pickle import PickleBuffer
 from random import Random
 from typing import Any
 
-from scoop_ft import futures, shared
+from scoop_ft import checkpoint, futures, shared
 from scoop_ft.errors import TaskLost
 
 from . import stage
@@ -190,12 +190,42 @@ def generations(key: str, children: tuple[Call, ...]) -> Any:
     return combined(found)
 
 
+def saves(key: str, children: tuple[Call, ...]) -> Any:
+    """One child after the other, its state saved after each: run again, it goes on from there."""
+    least = stage.saved()
+    done, found = _state(checkpoint.load())
+    stage.loaded(done, least)
+    for child in children[done:]:
+        future = futures.submit(function_of(key, child[0]), *arguments_of(child))
+        found = (*found, gather(child, future))
+        done += 1
+        wait = zlib.crc32(child[0].encode()) % 2 == 0
+        if checkpoint.save((done, found), every=0, wait=wait) and wait:
+            stage.save(done)
+    return combined(found)
+
+
+def _state(loaded: Any) -> tuple[int, tuple[Any, ...]]:
+    """Return how many parts are done, and what was found in them."""
+    return loaded or (0, ())
+
+
+def steps(key: str, children: tuple[Call, ...]) -> Any:
+    """A durable step before each child: whoever runs this again gets the same values."""
+    found = []
+    for number, child in enumerate(children):
+        stage.made(number, futures.once(stage.make, number % 2))
+        future = futures.submit(function_of(key, child[0]), *arguments_of(child))
+        found.append(gather(child, future))
+    return combined(found)
+
+
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
     "poison": poison, "poison-once": poison_once, "constant": constant,
     "mapped": mapped, "submitted": submitted, "completed": completed, "first": first,
     "impatient": impatient, "cancelled": cancelled, "generations": generations,
-    "collapses": collapses,
+    "collapses": collapses, "saves": saves, "steps": steps,
 }  # fmt: skip
 PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
 STRICT = ("mapped", "generations")  # their children must not fail
@@ -236,13 +266,18 @@ def combined(found: Iterable[Any]) -> int:
     return zlib.crc32(repr(sorted(map(repr, found))).encode())
 
 
-def script(program: Program) -> Any:
-    """What the root runs."""
+def script(program: Program, saving: bool = False) -> Any:
+    """What the root runs; ``saving`` its state after each phase."""
     shared.set_const(**{CONST: 17, ROOT: stage.root()})
-    found = []
-    for key, millis, how, children in program:
+    least = stage.saved()
+    done, found = _state(checkpoint.load() if saving else None)
+    stage.loaded(done, least)
+    for key, millis, how, children in program[done:]:
         stage.work(millis / 1000)
-        found.append((key, HOW[how](key, children)))
+        found = (*found, (key, HOW[how](key, children)))
+        done += 1
+        if saving and checkpoint.save((done, found), every=0, wait=done % 2 == 0):
+            stage.save(done if done % 2 == 0 else 0)
     return sorted(found)
 
 
@@ -303,6 +338,20 @@ class Author:
         return self._millis * self._rng.choice((0.0, 0.1, 0.5, 1.0, 1.0, 4.0))
 
 
+def keeping(program: Program, rng: Random) -> Program:
+    """Let some of the tasks that have children save their state, or make durable steps."""
+    return tuple((k, m, how, _keeping(children, rng)) for k, m, how, children in program)
+
+
+def _keeping(calls: tuple[Call, ...], rng: Random) -> tuple[Call, ...]:
+    found = []
+    for key, millis, how, children in calls:
+        if children and how != "collapses" and rng.random() < 0.7:
+            how = rng.choice(("saves", "steps"))
+        found.append((key, millis, how, _keeping(children, rng)))
+    return tuple(found)
+
+
 def edit(program: Program, rng: Random) -> Program:
     """Change one call, or the code that a phase calls: somebody has edited the script."""
     phases = list(program)
@@ -346,4 +395,4 @@ def without(program: Program, keys: Collection[str]) -> Program:
 def _without(call: Call, keys: Collection[str]) -> Call:
     key, millis, how, children = call
     kept = tuple(_without(child, keys) for child in children if child[0] not in keys)
-    return key, millis, how if kept or how not in PARENTS else "leaf", kept
+    return key, millis, how if kept or not children else "leaf", kept

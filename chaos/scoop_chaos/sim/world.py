@@ -164,7 +164,7 @@ class World:
         """Start the script, once more."""
         self.roots += 1
         program = self.program
-        self.root = SimRoot(self, self.roots, lambda: script(program))
+        self.root = SimRoot(self, self.roots, lambda: script(program, self.plan.saving))
         self.root.program = program
         self.trace.names[self.root.session.session] = self.root.name
         self.processes.append(self.root.process)
