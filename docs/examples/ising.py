@@ -42,13 +42,11 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=2.0, help="seconds between checkpoints")
     args = parser.parse_args()
 
-    temperatures = np.linspace(1.5, 3.5, args.temperatures)
-    calls = [
-        futures.submit(magnetisation, float(t), args.size, args.sweeps, args.every)
-        for t in temperatures
-    ]
-    for temperature, call in zip(temperatures, calls, strict=True):
-        print(f"T = {temperature:.2f}: |m| = {call.result():.4f}", flush=True)
+    temperatures = [float(t) for t in np.linspace(1.5, 3.5, args.temperatures)]
+    settings = [[setting] * len(temperatures) for setting in (args.size, args.sweeps, args.every)]
+    found = list(futures.map(magnetisation, temperatures, *settings))
+    for temperature, value in zip(temperatures, found, strict=True):
+        print(f"T = {temperature:.2f}: |m| = {value:.4f}")
 
 
 if __name__ == "__main__":

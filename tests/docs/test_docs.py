@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft import futures, randomness, shared
+from scoop_ft import checkpoint, futures, randomness, shared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -24,8 +24,15 @@ _BLOCK = re.compile(r"<!-- runnable: (\S+) -->\n```(\w+)\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"`((?:scoop_ft|journal/scoop_journal|chaos/scoop_chaos)/[\w/]+\.py)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
-PAGES = ("README.md", "docs/guide.md", "docs/random-numbers.md")  # with examples
+PAGES = (  # with examples
+    "README.md",
+    "docs/guide.md",
+    "docs/random-numbers.md",
+    "docs/checkpoints.md",
+)
 EXPECTED = {
+    "long.py": ["[1.0, 1.0]"],
+    "generations.py": ["0"],
     "walks.py": ["True True"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
@@ -99,7 +106,7 @@ def test_links_lead_somewhere(page: str) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("module", [futures, randomness, shared])
+@pytest.mark.parametrize("module", [checkpoint, futures, randomness, shared])
 def test_doctests(module: object) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # that it runs serially
