@@ -30,5 +30,6 @@ def __getattr__(name: str) -> Any:
     if name in ("numpy_rng", "rng"):
         from . import randomness
 
-        return getattr(randomness, name)
+        found = globals()[name] = getattr(randomness, name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

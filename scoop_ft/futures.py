@@ -256,7 +256,10 @@ def once(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """
     runtime = _runtime()
     if runtime is None:
-        return func(*args, **kwargs)
+        from . import randomness
+
+        with randomness.apart(serial.place().step()):
+            return func(*args, **kwargs)
     from .client import kept
 
     value: T = kept.once(runtime, func, args, kwargs)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import random
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from . import global_random, script
 from .client import runtime as runtimes
 from .client import serial
-from .ids import ROOT_LINEAGE
+from .ids import ROOT_LINEAGE, digest
 
 if TYPE_CHECKING:
     import numpy
@@ -30,25 +32,25 @@ GLOBALS: Final = b"scoop-ft globals"
 def number(seed: int, lineage: bytes, purpose: bytes) -> int:
     """Return the 256-bit number from which a task's generator for some purpose starts."""
     content = seed.to_bytes(SEED_BYTES, "little") + lineage
-    digest = hashlib.blake2b(content, digest_size=32, person=purpose).digest()
-    return int.from_bytes(digest, "little")
+    made = hashlib.blake2b(content, digest_size=32, person=purpose).digest()
+    return int.from_bytes(made, "little")
 
 
 class Generators:
     """The generators of one task, or of the script; made when they are asked for."""
 
-    __slots__ = ("_lineage", "_seed", "numpy", "python")
+    __slots__ = ("lineage", "numpy", "python", "seed")
 
     def __init__(self, seed: int, lineage: bytes) -> None:
-        self._seed = seed
-        self._lineage = lineage
+        self.seed = seed
+        self.lineage = lineage
         self.python: random.Random | None = None
         self.numpy: numpy.random.Generator | None = None
 
     def make_python(self) -> random.Random:
         """Return the `random.Random`."""
         if self.python is None:
-            self.python = random.Random(number(self._seed, self._lineage, PYTHON))
+            self.python = random.Random(number(self.seed, self.lineage, PYTHON))
         return self.python
 
     def make_numpy(self) -> numpy.random.Generator:
@@ -56,8 +58,17 @@ class Generators:
         if self.numpy is None:
             from numpy.random import PCG64, Generator
 
-            self.numpy = Generator(PCG64(number(self._seed, self._lineage, NUMPY)))
+            self.numpy = Generator(PCG64(number(self.seed, self.lineage, NUMPY)))
         return self.numpy
+
+    def start_as(self, lineage: bytes) -> None:
+        """Start all over, those that somebody holds included, as if the place were another one."""
+        fresh = Generators(self.seed, lineage)
+        self.lineage = lineage
+        if self.python is not None:
+            self.python.setstate(fresh.make_python().getstate())
+        if self.numpy is not None:
+            self.numpy.bit_generator.state = fresh.make_numpy().bit_generator.state
 
 
 class _Parent(Protocol):
@@ -158,6 +169,33 @@ def _packed(state: tuple[Any, ...]) -> tuple[Any, ...]:
 def _unpacked(packed: tuple[Any, ...]) -> tuple[Any, ...]:
     version, words, gauss = packed
     return version, struct.unpack(f"<{len(words) // 4}I", words), gauss
+
+
+# ---- for durable steps ---------------------------------------------------------------------------
+
+
+@contextmanager
+def apart(step: int) -> Iterator[None]:
+    """Let the durable step of this number draw from streams of its own.
+
+    Run again, its parent does not make the step: what comes after it must not depend on its draws.
+    """
+    if runtimes.forked:
+        yield  # such a process has no generators
+        return
+    parent, seeded = _parent("rng")
+    own, before = _generators(parent), Captured(*capture())
+    place = own.lineage
+    own.start_as(digest(b"step" + place + step.to_bytes(SEED_BYTES, "little")))
+    if runtimes.current() is not None and _owns_globals(parent, seeded):
+        global_random.seed(number(own.seed, own.lineage, GLOBALS))
+    try:
+        yield
+    finally:
+        own.lineage = place
+        own.python = own.python if before.python is not None else None
+        own.numpy = own.numpy if before.numpy is not None else None
+        restore(tuple(before))
 
 
 def _owns_globals(parent: _Parent, seeded: bool) -> bool:

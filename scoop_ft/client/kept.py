@@ -170,7 +170,8 @@ def once(
             mine.steps = max(mine.steps, answer.next_step)
             scope.go_on_at(answer.next)
         return _value(frames)
-    value = func(*args, **kwargs)
+    with randomness.apart(answer.step):
+        value = func(*args, **kwargs)
     frames = _pickled(value, f"the value of the durable step {name}")
     runtime.tell(scope)
     receipt = Receipt()

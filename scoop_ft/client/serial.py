@@ -22,11 +22,12 @@ _warned = False
 class Place:
     """A call under way, or the script, as the parent of the calls that it submits."""
 
-    __slots__ = ("_ordinal", "_parent", "generators", "next")
+    __slots__ = ("_ordinal", "_parent", "_steps", "generators", "next")
 
     def __init__(self, parent: Place | None = None, ordinal: int = 0) -> None:
         self._parent = parent
         self._ordinal = ordinal
+        self._steps = 0
         self.next = 0
         self.generators: Any = None  # as a `Scope`'s
 
@@ -41,6 +42,11 @@ class Place:
         """Return the place of the next call that is submitted."""
         self.next += 1
         return Place(self, self.next - 1)
+
+    def step(self) -> int:
+        """Return the number of the next durable step."""
+        self._steps += 1
+        return self._steps - 1
 
 
 _place: ContextVar[Place] = ContextVar("_place", default=Place())  # noqa: B039 - there is one root

@@ -194,3 +194,37 @@ def test_a_task_captures_its_own_only() -> None:
 def test_what_was_not_asked_for_is_not_made() -> None:
     saved = randomness.Captured(*randomness.capture())
     assert (saved.python, saved.numpy) == (None, None)
+
+
+# ---- durable steps ------------------------------------------------------------------------------
+
+
+def test_a_durable_step_changes_no_number_that_comes_after_it() -> None:
+    """For run again, the parent does not make it."""
+
+    def without() -> list[Any]:
+        return [*draw(), *draw()]
+
+    def with_steps() -> list[Any]:
+        held = scoop_ft.rng()
+        found = [*draw()]
+        first, second = futures.once(draw), futures.once(held.random)
+        assert len({*first, second, *found}) == 5
+        return [*found, *draw()]
+
+    serial.place().next = 0
+    expected = futures.submit(without).result()
+    serial.place().next = 0
+    assert futures.submit(with_steps).result() == expected
+
+
+def test_a_durable_step_before_all_else_leaves_nothing_behind() -> None:
+    first = futures.once(draw)
+    assert draw() not in (first, (0, 0))
+    made = randomness.Generators(randomness.SERIAL_SEED, ROOT_LINEAGE)
+    made.make_python().random()
+    assert scoop_ft.rng().random() == made.make_python().random()
+
+
+def test_two_durable_steps_draw_other_numbers() -> None:
+    assert len({*futures.once(draw), *futures.once(draw)}) == 4

@@ -151,3 +151,21 @@ def test_a_seed_given_to_resume_counts_from_then_on(run: Run) -> None:
     run.resume("-q", "--seed", "3").finish()
     info = run.directory.info()
     assert (info.seed, info.seeded) == (3, True)
+
+
+# ---- checkpoints and durable steps --------------------------------------------------------------
+
+
+def test_checkpoints_and_durable_steps_hold_the_generators(
+    run: Run, undisturbed: Callable[..., str]
+) -> None:
+    run.program("draws_kept", 40, 0.05, options=SEEDED)
+    killed: list[int] = []
+    for at, victim in ((20, "root"), (50, "worker"), (70, "broker")):
+        run.ledger.wait_for(at)
+        killed.append(run.strike(victim, but=killed))
+    run.ledger.wait_for(90)
+    run.strike_everything()
+    answer = run.resume("-q").finish()
+    program = Path(__file__).parent / "programs" / "draws_kept.py"
+    assert answer == undisturbed(*SEEDED, "-n", 2, program, 40, 0.0)
