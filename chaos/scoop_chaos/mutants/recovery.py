@@ -59,7 +59,7 @@ REPLAYING = (
         "Where a replay has found its children is known in memory only.",
         f"{_REPLAY}:_bind",
         "b.append(Kind.BIND, records.encode(message))",
-        "pass",
+        "0",
     ),
     Mutant(
         "doubles-are-not-void",
@@ -154,7 +154,7 @@ RECORDING = (
         "That failures are tried again is not recorded: the next broker does not know it.",
         "scoop_ft.broker.core:Broker.recover",
         'self.append(Kind.RETRY, b"")',
-        "pass",
+        "0",
     ),
     Mutant(
         "crashes-survive-resume",
