@@ -59,7 +59,17 @@ _unsafe = click.option(
     "--journal-unsafe-fs", "unsafe_filesystem", is_flag=True,
     help="Keep the journal on a network file system although it may be damaged there.",
 )  # fmt: skip
+_journal_limit = click.option(
+    "--journal-limit", metavar="SIZE", callback=lambda context, parameter, text: _size(text),
+    help="Warn when the journal is larger: 500M, 20G; 0: never (default: 20G; resume: as before).",
+)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
+
+
+def _size(text: str | None) -> int | None:
+    from .launch.growth import parse_size
+
+    return None if text is None else parse_size(text)
 
 
 def _note_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
@@ -84,6 +94,7 @@ _verbose = click.option(
 @_max_attempts
 @_listen
 @_unsafe
+@_journal_limit
 @_quiet
 @_verbose
 @click.argument("script", type=click.Path())
@@ -102,10 +113,13 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_max_attempts
 @_listen
 @_unsafe
+@_journal_limit
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",
               help="Working directory of the script (default: as before).")  # fmt: skip
+@click.option("--keep-failed", is_flag=True,
+              help="Do not try again what failed: the script gets its exception.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
 @click.argument("run_dir", required=False, metavar="[RUN]")
 @click.pass_obj
@@ -224,6 +238,25 @@ def verify(run_dir: str) -> int:
         f"the journal of run {report.run} is sound: {report.records:,} records, "
         f"{report.blobs:,} blobs, {report.size_bytes / 1e6:,.1f} MB{note}"
     )
+    return 0
+
+
+@journal.command()
+@click.argument("run_dir", metavar="RUN")
+def compact(run_dir: str) -> int:
+    """Give the disk back what a journal does not use."""
+    import scoop_journal
+
+    from .launch.growth import compacted
+    from .rundir import locate
+
+    directory = locate(run_dir)
+    unsafe = directory.info().unsafe_filesystem
+    try:
+        done = scoop_journal.compact(directory.journal, unsafe_filesystem=unsafe)
+    except scoop_journal.JournalError as error:
+        raise RunError(str(error)) from error
+    click.echo(compacted(done.before_bytes, done.after_bytes))
     return 0
 
 

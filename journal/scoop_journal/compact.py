@@ -22,7 +22,7 @@ from .ownership import OwnerLock
 from .store import Store, StoreFailed
 
 #: By itself only a file is compacted of which more than this is free, and
-_WORTH_BYTES: Final = 1 << 20
+_WORTH_BYTES: Final = 256 << 10
 #: more than this share of what is in use.
 _WORTH_SHARE: Final = 0.2
 _MARGIN_BYTES: Final = 1 << 20

@@ -83,8 +83,8 @@ def test_what_is_in_use_is_known_while_it_is_written(path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "live", "worth"),
     [
-        (1 << 20, 4096, False),
-        ((2 << 20) + 1, 1 << 20, True),
+        (256 << 10, 4096, False),
+        ((260 << 10) + 1, 4096, True),
         (120_000_000, 100_000_000, False),
         (120_000_001, 100_000_000, True),
     ],
