@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -238,6 +239,68 @@ def verify(run_dir: str) -> int:
         f"the journal of run {report.run} is sound: {report.records:,} records, "
         f"{report.blobs:,} blobs, {report.size_bytes / 1e6:,.1f} MB{note}"
     )
+    return 0
+
+
+@journal.command("ls")
+@click.option("--failed", is_flag=True, help="Only what failed, each with its traceback.")
+@click.option("--function", metavar="NAME", help="Only calls of this function.")
+@click.option("--json", "as_json", is_flag=True, help="Each task as a line of JSON.")
+@click.argument("run_dir", metavar="RUN")
+def journal_ls(run_dir: str, **options: Any) -> int:
+    """List the tasks in a journal; '3.2' is the second one that the third has submitted."""
+    from .contents import listing
+    from .rundir import locate
+
+    return _print(listing.lines(locate(run_dir), **options))
+
+
+@journal.command("show")
+@click.argument("run_dir", metavar="RUN")
+@click.argument("task", metavar="TASK")
+def journal_show(run_dir: str, task: str) -> int:
+    """Show one task: its call, its result or traceback, its children."""
+    from .contents import showing
+    from .rundir import locate
+
+    return _print(showing.lines(locate(run_dir), task))
+
+
+@journal.command("export")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Where to (default: standard output).")  # fmt: skip
+@click.option("--format", "how", type=click.Choice(["jsonl", "pickle"]), default="jsonl",
+              help="Lines of JSON, or a list for pickle.load (default: jsonl).")  # fmt: skip
+@click.option("--all", "everything", is_flag=True,
+              help="Also results of nested tasks that are there still.")  # fmt: skip
+@click.argument("run_dir", metavar="RUN")
+def journal_export(run_dir: str, output: str | None, how: str, everything: bool) -> int:
+    """Take the results so far out of a run."""
+    from .contents.exporting import export
+    from .rundir import locate
+
+    try:
+        count = export(locate(run_dir), output, how=how, everything=everything)
+    except BrokenPipeError:
+        return _nobody_reads()
+    if output is not None:
+        click.echo(f"{count:,} results in {output}")
+    return 0
+
+
+def _print(lines: Iterable[str]) -> int:
+    """Print lines as they come; whoever reads them may go at any time."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    return 0
+
+
+def _nobody_reads() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered still goes nowhere
     return 0
 
 

@@ -36,6 +36,11 @@ def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = 
     return [*command, *(["--keep-failed"] if resume and keep_failed else [])]
 
 
+def values() -> list[str]:
+    """Return the command of the process that loads recorded values to show them."""
+    return [sys.executable, *_safe_path(), "-m", "scoop_ft.contents.values"]
+
+
 def root(run: RunDir) -> list[str]:
     """Return the command of the root."""
     return [sys.executable, "-m", "scoop_ft.root", str(run.path)]
