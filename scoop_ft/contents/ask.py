@@ -17,7 +17,6 @@ from ..launch import commands
 from ..rundir import RunInfo
 from .values import Chunk, Item, Start, receive, send
 
-
 DEATHS = 20  # after so many, what is left is not looked at one by one any more
 
 
