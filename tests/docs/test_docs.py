@@ -24,8 +24,14 @@ _BLOCK = re.compile(r"<!-- runnable: (\S+) -->\n```(\w+)\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"`((?:scoop_ft|journal/scoop_journal|chaos/scoop_chaos)/[\w/]+\.py)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
-PAGES = ("README.md", "docs/guide.md", "docs/random-numbers.md")  # with examples
+PAGES = (
+    "README.md",
+    "docs/guide.md",
+    "docs/random-numbers.md",
+    "docs/journal-tools.md",
+)  # with examples
 EXPECTED = {
+    "toolshop.py": ["1.5", "[22.5, 2475.0]"],
     "walks.py": ["True True"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
