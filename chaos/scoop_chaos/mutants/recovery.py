@@ -123,14 +123,14 @@ RECORDING = (
     Mutant(
         "grandchildren-outlive",
         "A completed parent's children are dropped, and theirs are not.",
-        f"{_BOOK}._drop_family",
-        "doomed.extend(task_id(batch.id, index) for index in batch.families)",
-        "pass",
+        f"{_BOOK}._drop_batch",
+        "return [task_id(batch.id, index) for index in batch.families]",
+        "return []",
     ),
     Mutant(
         "result-records-stay",
         "When a batch is dropped, the records of its results stay in the journal.",
-        f"{_BOOK}._drop_family",
+        f"{_BOOK}._drop_batch",
         "self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})",
         "pass",
     ),
