@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -59,7 +60,17 @@ _unsafe = click.option(
     "--journal-unsafe-fs", "unsafe_filesystem", is_flag=True,
     help="Keep the journal on a network file system although it may be damaged there.",
 )  # fmt: skip
+_journal_limit = click.option(
+    "--journal-limit", metavar="SIZE", callback=lambda context, parameter, text: _size(text),
+    help="Warn when the journal is larger: 500M, 20G; 0: never (default: 20G; resume: as before).",
+)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
+
+
+def _size(text: str | None) -> int | None:
+    from .launch.growth import parse_size
+
+    return None if text is None else parse_size(text)
 
 
 def _note_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
@@ -84,6 +95,7 @@ _verbose = click.option(
 @_max_attempts
 @_listen
 @_unsafe
+@_journal_limit
 @_quiet
 @_verbose
 @click.argument("script", type=click.Path())
@@ -102,10 +114,13 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_max_attempts
 @_listen
 @_unsafe
+@_journal_limit
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",
               help="Working directory of the script (default: as before).")  # fmt: skip
+@click.option("--keep-failed", is_flag=True,
+              help="Do not try again what failed: the script gets its exception.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
 @click.argument("run_dir", required=False, metavar="[RUN]")
 @click.pass_obj
@@ -224,6 +239,87 @@ def verify(run_dir: str) -> int:
         f"the journal of run {report.run} is sound: {report.records:,} records, "
         f"{report.blobs:,} blobs, {report.size_bytes / 1e6:,.1f} MB{note}"
     )
+    return 0
+
+
+@journal.command("ls")
+@click.option("--failed", is_flag=True, help="Only what failed, each with its traceback.")
+@click.option("--function", metavar="NAME", help="Only calls of this function.")
+@click.option("--json", "as_json", is_flag=True, help="Each task as a line of JSON.")
+@click.argument("run_dir", metavar="RUN")
+def journal_ls(run_dir: str, **options: Any) -> int:
+    """List the tasks in a journal; '3.2' is the second one that the third has submitted."""
+    from .contents import listing
+    from .rundir import locate
+
+    return _print(listing.lines(locate(run_dir), **options))
+
+
+@journal.command("show")
+@click.argument("run_dir", metavar="RUN")
+@click.argument("task", metavar="TASK")
+def journal_show(run_dir: str, task: str) -> int:
+    """Show one task: its call, its result or traceback, its children."""
+    from .contents import showing
+    from .rundir import locate
+
+    return _print(showing.lines(locate(run_dir), task))
+
+
+@journal.command("export")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Where to (default: standard output).")  # fmt: skip
+@click.option("--format", "how", type=click.Choice(["jsonl", "pickle"]), default="jsonl",
+              help="Lines of JSON, or a list for pickle.load (default: jsonl).")  # fmt: skip
+@click.option("--all", "everything", is_flag=True,
+              help="Also results of nested tasks that are there still.")  # fmt: skip
+@click.argument("run_dir", metavar="RUN")
+def journal_export(run_dir: str, output: str | None, how: str, everything: bool) -> int:
+    """Take the results so far out of a run."""
+    from .contents.exporting import export
+    from .rundir import locate
+
+    try:
+        count = export(locate(run_dir), output, how=how, everything=everything)
+    except BrokenPipeError:
+        return _nobody_reads()
+    if output is not None:
+        click.echo(f"{count:,} results in {output}")
+    return 0
+
+
+def _print(lines: Iterable[str]) -> int:
+    """Print lines as they come; whoever reads them may go at any time."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    return 0
+
+
+def _nobody_reads() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered still goes nowhere
+    return 0
+
+
+@journal.command()
+@click.argument("run_dir", metavar="RUN")
+def compact(run_dir: str) -> int:
+    """Give the disk back what a journal does not use."""
+    import scoop_journal
+
+    from .launch.growth import compacted
+    from .rundir import locate
+
+    directory = locate(run_dir)
+    unsafe = directory.info().unsafe_filesystem
+    try:
+        done = scoop_journal.compact(directory.journal, unsafe_filesystem=unsafe)
+    except scoop_journal.JournalError as error:
+        raise RunError(str(error)) from error
+    click.echo(compacted(done.before_bytes, done.after_bytes))
     return 0
 
 

@@ -42,6 +42,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     listen: str = ""
     unsafe_filesystem: bool = False
     seeded: bool = False  # the seed was given: global generators are seeded for each task
+    journal_limit: int = 20_000_000_000  # bytes that are worth a warning; 0: none are
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

@@ -3,6 +3,7 @@
 Public names only; nothing is defined here.  The package knows nothing of what it stores.
 """
 
+from .compact import Compaction, compact, is_worthwhile
 from .envelope import BUFFER
 from .errors import (
     JournalBroken,
@@ -25,6 +26,7 @@ from .writer import Journal
 
 __all__ = [
     "BUFFER",
+    "Compaction",
     "Journal",
     "JournalBroken",
     "JournalDamaged",
@@ -43,5 +45,7 @@ __all__ = [
     "Report",
     "UnsafeFilesystem",
     "View",
+    "compact",
+    "is_worthwhile",
     "verify",
 ]

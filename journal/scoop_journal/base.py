@@ -214,6 +214,11 @@ class BaseJournal(ABC):
     def size_bytes(self) -> int:
         """The size of what is stored."""
 
+    @property
+    @abstractmethod
+    def live_bytes(self) -> int:
+        """The part of that size which is in use; the rest is written over before it grows."""
+
     @abstractmethod
     def free_bytes(self) -> int:
         """How many bytes can still be stored."""

@@ -35,6 +35,7 @@ LOCK_FILE: Final = "lock.mdb"
 OWNER_LOCK_FILE: Final = "owner.lock"
 OWNER_FILE: Final = "owner.json"
 RESERVE_FILE: Final = "reserve"
+COMPACT_FOLDER: Final = "compact"
 
 _KEY = struct.Struct(">Q")
 _FORMAT = struct.Struct("<I")

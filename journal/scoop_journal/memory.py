@@ -69,6 +69,11 @@ class MemoryJournal(BaseJournal):
         records = sum(map(len, self._stored.records.values()))
         return records + sum(map(len, self._stored.blobs.values()))
 
+    @property
+    def live_bytes(self) -> int:
+        """All of it: memory that is free is given back."""
+        return self.size_bytes
+
     def free_bytes(self) -> int:
         """How many bytes can still be stored."""
         return (1 << 62) if self.capacity is None else max(0, self.capacity - self.size_bytes)

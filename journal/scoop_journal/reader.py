@@ -77,6 +77,11 @@ class Reader:
         """The size of the data file."""
         return (self.path / DATA_FILE).stat().st_size
 
+    @property
+    def live_bytes(self) -> int:
+        """The size of the pages in use."""
+        return self._store.live_bytes()
+
     def scan(self, start: int = FIRST_SEQ) -> Iterator[tuple[int, Record]]:
         """Go through the records from ``start`` on, in order, each one verified."""
         with self._store.snapshot() as snapshot:

@@ -19,6 +19,7 @@ import lmdb
 from .envelope import BUFFER, OVERHEAD_BYTES, pack_named, unpack_named
 from .errors import JournalDamaged, JournalError, JournalFull, JournalLocked
 from .filesystem import allocate, is_no_room
+from .gate import passing
 from .layout import (
     BLOBS_TABLE,
     EVENTS_TABLE,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAP_BYTES: Final = 1 << 30
 _KIND_OFFSET: Final = 4
+_HEAD_PAGES: Final = 2
 #: The table of 126 readers, the engine's default, rounded up to whole pages.
 _LOCK_BYTES: Final = 8192
 
@@ -210,6 +212,20 @@ class Store:
         """Free the places of readers that died; return how many."""
         return self._env.reader_check()
 
+    def entries(self) -> list[int]:
+        """Return how many values each table holds."""
+        return [stat["entries"] for stat in self._stats()]
+
+    def live_bytes(self) -> int:
+        """Return the size of the pages in use: the two heads, the tables and the tree of them."""
+        stats = [*self._stats(), self._env.stat()]
+        used = (s["branch_pages"] + s["leaf_pages"] + s["overflow_pages"] for s in stats)
+        return (_HEAD_PAGES + sum(used)) * stats[0]["psize"]
+
+    def _stats(self) -> list[lmdb._StatDict]:
+        with self._begin_read() as txn:
+            return [txn.stat(table) for table in (self._meta, self._events, self._blobs)]
+
     def copy_to(self, folder: Path) -> None:
         """Write a compact copy of the whole environment into an empty folder."""
         try:
@@ -280,12 +296,13 @@ def read_next(value: bytes) -> int:
 
 def _open_environment(folder: Path, map_size: int, write: bool, lock: bool) -> lmdb.Environment:
     try:
-        if lock:
-            _allocate_lock_file(folder, write)
-        return lmdb.Environment(
-            os.fspath(folder), map_size=map_size, subdir=True, readonly=not write, mode=0o600,
-            create=write, max_dbs=MAX_TABLES, lock=lock, lib_version=LMDB_LINE,
-        )  # fmt: skip
+        with passing(folder):
+            if lock:
+                _allocate_lock_file(folder, write)
+            return lmdb.Environment(
+                os.fspath(folder), map_size=map_size, subdir=True, readonly=not write, mode=0o600,
+                create=write, max_dbs=MAX_TABLES, lock=lock, lib_version=LMDB_LINE,
+            )  # fmt: skip
     except lmdb.Error as error:
         if "already open in this process" in str(error):
             raise JournalLocked(

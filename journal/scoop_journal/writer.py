@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .base import BaseJournal
+from .compact import drop_leftovers, sync_folder
 from .condition import Intent, inspect, inspect_file, map_bytes, require
 from .envelope import unpack_named
 from .errors import JournalBroken, JournalDamaged, JournalError, JournalExists, JournalFull
@@ -135,6 +136,7 @@ class Journal(BaseJournal):
             require(folder, inspect(folder), Intent.USE)
             if late:
                 owner.acquire()
+            drop_leftovers(folder)
             store = Store(folder, map_size=map_bytes(folder, map_size), write=True)
         except BaseException:
             owner.release()
@@ -152,6 +154,12 @@ class Journal(BaseJournal):
     def size_bytes(self) -> int:
         """The size of the data file."""
         return (self.path / DATA_FILE).stat().st_size
+
+    @property
+    def live_bytes(self) -> int:
+        """The size of the pages in use; the file's other pages are used before it grows."""
+        self._require_usable()
+        return self._env.live_bytes()
 
     def free_bytes(self) -> int:
         """How many bytes the file system has left."""
@@ -259,7 +267,7 @@ def _fill(fresh: Path, run: str) -> None:
         store.write_meta(RUN_KEY, run, FIRST_SEQ)
     finally:
         store.close()
-    _sync_folder(fresh)
+    sync_folder(fresh)
 
 
 def _move(fresh: Path, folder: Path) -> None:
@@ -269,12 +277,4 @@ def _move(fresh: Path, folder: Path) -> None:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
             raise
         raise JournalExists(f"{folder} was just made by another process; use it") from None
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_folder(folder.parent)

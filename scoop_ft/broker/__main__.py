@@ -55,6 +55,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scoop_ft.broker")
     parser.add_argument("run_dir")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--keep-failed", action="store_true")
     parser.add_argument("--max-attempts", type=int, default=3)
     return parser.parse_args(argv)
 
@@ -81,7 +82,10 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             max_attempts=options.max_attempts,
             incarnation=_next_incarnation(journal),
         )
-        broker.recover(journal.scan(), resume=options.resume and not new, now=time.monotonic())
+        broker.recover(
+            journal.scan(), resume=options.resume and not new, now=time.monotonic(),
+            keep_failed=options.keep_failed,
+        )  # fmt: skip
         sockets = _sockets(run, info)
     except BaseException:
         journal.close()

@@ -26,6 +26,7 @@ from ..wire.messages import (
 from . import records
 from .families import Family, Segment
 from .kept import Kept
+from .leaving import Records
 from .records import Bind, Crash, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
 
@@ -49,13 +50,14 @@ class Book:
         self.functions: dict[bytes, tuple[int, str]] = {}
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
-        self.departed: set[bytes] = set()  # workers whose end is recorded
         self.exit_code: int | None = None
         self.submitted = 0
         self.finished = 0
         self.failed = 0
         self.dropped_batches: list[Batch] = []
         self._dropped: list[tuple[int, int]] = []
+        self._records = Records()
+        self.departed = self._records.departed  # workers whose end is recorded, the last of them
 
     # ---- reading ---------------------------------------------------------------------------
 
@@ -112,10 +114,11 @@ class Book:
         family.place(Segment(m.first, m.count, batch, 0))
         return batch
 
-    def apply_bind(self, m: Bind) -> None:
+    def apply_bind(self, seq: int, m: Bind) -> None:
         """Some tasks of a replayed batch are older ones, or are found at other ordinals."""
         if m.parent != ROOT_ID and self.task(m.parent) is None:
             return  # its parent has completed since
+        self._records.bound(m.parent, seq)
         family = self.family(m.parent)
         batch = self.batches.get(m.batch)
         if batch is not None:
@@ -144,6 +147,8 @@ class Book:
                     self._finish(batch, a, b, m.status, position + a - start)
                     insort(batch.results, (a, b, seq, 1 + len(m.buffers)))
                     fresh.append((a, b))
+                    if batch.attempts:
+                        self._forget_attempts(batch, a, b)
             position += stop - start
         return fresh
 
@@ -169,12 +174,20 @@ class Book:
                 batch.move(index, index + 1, _STATE_OF[Status(how)])
                 self.failed += 1
 
+    def _forget_attempts(self, batch: Batch, start: int, stop: int) -> None:
+        """These tasks have ended: how often they were tried is no question any more."""
+        ended = [index for index in batch.attempts if start <= index < stop]
+        for index in ended:
+            del batch.attempts[index]
+        self._dropped.extend(self._records.ended(batch.id, ended))
+
     def _drop_family(self, parent: bytes) -> None:
         """A completed parent's result stands for its descendants."""
         doomed = [parent]
         while doomed:
-            family = self.families.pop(doomed.pop(), None)
+            family = self.families.pop(name := doomed.pop(), None)
             if family is not None:
+                self._dropped.extend(self._records.completed(name))
                 for batch in family.batches.values():
                     doomed += self._drop_batch(batch)
 
@@ -191,6 +204,8 @@ class Book:
         del self.batches[batch.id]
         self._dropped.append((batch.seq, batch.records))
         self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
+        results = (seq for _, _, seq, _ in batch.results)
+        self._dropped.extend(self._records.batch_left(batch.id, results))
         return [task_id(batch.id, index) for index in batch.families]
 
     def _drop_kept(self, batch: Batch, start: int, stop: int) -> None:
@@ -227,6 +242,8 @@ class Book:
                 family.remove(batch)
                 for parent in self._drop_batch(batch):
                     self._drop_family(parent)
+        oldest = min((batch.seq for batch in family.batches.values()), default=seq)
+        self._dropped += self._records.truncated(m.parent, oldest)
         kept.outdated = family.missing(m.first, m.next)
 
     def apply_step(self, seq: int, m: Step) -> None:
@@ -239,29 +256,36 @@ class Book:
         """Workers died of this task, but it has got further since: that does not count any more."""
         found = self.task(task)
         if found is not None:
-            found[0].attempts.pop(found[1], None)
+            self._forget_attempts(found[0], found[1], found[1] + 1)
 
-    def apply_crash(self, m: Crash) -> int:
+    def apply_crash(self, seq: int, m: Crash) -> int:
         """A worker died running this task; return how often that has happened."""
         batch = self.batches.get(m.batch)
         if batch is None or m.index >= batch.count:
             return 0
+        self._records.crashed(m.batch, m.index, seq)
         batch.attempts[m.index] = batch.attempts.get(m.index, 0) + 1
         return batch.attempts[m.index]
 
-    def apply_retry(self) -> None:
-        """What failed is to be tried again, and no attempt counts any more."""
+    def apply_retry(self, seq: int, *, keep_failed: bool = False) -> None:
+        """What failed is to be tried again (unless it is kept), and no attempt counts any more."""
+        undone: set[int] = set()  # records of failures that hold other results too
         for batch in self.batches.values():
             batch.attempts.clear()
-            recorded = {seq: size for _, _, seq, size in batch.results}
+            if keep_failed:
+                continue
+            before, held = batch.results, {seq: size for _, _, seq, size in batch.results}
             for start, stop, state in list(batch.runs(0, batch.count)):
                 if state in (FAILED, CANCELLED):
                     batch.move(start, stop, HELD)
                     self.failed -= (stop - start) if state == FAILED else 0
                     batch.results = list(_without(batch.results, start, stop))
-            for _, _, seq, _ in batch.results:
-                recorded.pop(seq, None)
-            self._dropped.extend(recorded.items())
+            if batch.results is not before:
+                left = {number for _, _, number, _ in batch.results}
+                changed = set(before) - set(batch.results)
+                undone |= left & {number for _, _, number, _ in changed}
+                self._dropped.extend(item for item in held.items() if item[0] not in left)
+        self._dropped.extend(self._records.resumed(seq, undone))
         self.exit_code = None
 
     def apply_const(self, seq: int, m: SetConst) -> None:
@@ -271,22 +295,23 @@ class Book:
             self._dropped.append(older)
         self.consts[m.key] = (seq, 1 + len(m.buffers))
 
-    def apply_member(self, m: Member) -> None:
-        """A worker joined or is gone."""
+    def apply_member(self, seq: int, m: Member) -> None:
+        """A worker joined (perhaps again: it was only lost) or is gone."""
         if m.alive:
             self.members[m.session] = m
-            self.departed.discard(m.session)  # it was only lost
+            self._dropped.extend(self._records.joined(m.session, seq))
         else:
             self.members.pop(m.session, None)
-            self.departed.add(m.session)
+            self._dropped.extend(self._records.left(m.session, seq))
 
     def apply_function(self, seq: int, m: Define) -> None:
         """A function is recorded."""
         self.functions.setdefault(m.digest, (seq, m.name))
 
-    def apply_end(self, m: End) -> None:
+    def apply_end(self, seq: int, m: End) -> None:
         """The script has ended."""
         self.exit_code = m.exit_code
+        self._dropped.extend(self._records.run_ended(seq))
 
     def apply(self, seq: int, kind: int, header: bytes, payload_bytes: int) -> None:
         """Apply a record read back from the journal."""
@@ -324,11 +349,11 @@ _APPLY: dict[Kind, Any] = {
     Kind.BATCH: _apply_batch,
     Kind.RESULTS: lambda book, seq, h, _: book.apply_results(seq, decode_header(h, Results)),
     Kind.CONST: lambda book, seq, h, _: book.apply_const(seq, decode_header(h, SetConst)),
-    Kind.CRASH: lambda book, seq, h, _: book.apply_crash(records.decode_crash(h)),
-    Kind.BIND: lambda book, seq, h, _: book.apply_bind(records.decode_bind(h)),
-    Kind.RETRY: lambda book, seq, h, _: book.apply_retry(),
-    Kind.END: lambda book, seq, h, _: book.apply_end(decode_header(h, End)),
-    Kind.MEMBER: lambda book, seq, h, _: book.apply_member(records.decode_member(h)),
+    Kind.CRASH: lambda book, seq, h, _: book.apply_crash(seq, records.decode_crash(h)),
+    Kind.BIND: lambda book, seq, h, _: book.apply_bind(seq, records.decode_bind(h)),
+    Kind.RETRY: lambda book, seq, h, _: book.apply_retry(seq),
+    Kind.END: lambda book, seq, h, _: book.apply_end(seq, decode_header(h, End)),
+    Kind.MEMBER: lambda book, seq, h, _: book.apply_member(seq, records.decode_member(h)),
     Kind.FUNCTION: lambda book, seq, h, _: book.apply_function(seq, decode_header(h, Define)),
     Kind.CHECKPOINT: lambda book, seq, h, _: book.apply_checkpoint(
         seq, decode_header(h, Checkpoint)

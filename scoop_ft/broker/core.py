@@ -20,6 +20,7 @@ from . import from_agent, from_parent, from_worker, keeping, records, timing
 from .book import Book
 from .delivery import Delivery
 from .dispatch import Dispatcher
+from .leaving import Departed
 from .peers import Peer
 from .policy import Costs
 from .ports import JournalPort, Ref, Send
@@ -77,7 +78,7 @@ class Broker:
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
         self.grace_until = 0.0
         self.expected: set[bytes] = set()  # workers of before a restart that are not back yet
-        self.gone: set[bytes] = set()  # sessions that ended or were replaced: none comes back
+        self.gone = Departed()  # sessions that ended or were replaced: none comes back
         self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
         self.cancels: dict[int, from_parent.CancelRequest] = {}
@@ -95,7 +96,7 @@ class Broker:
 
     # ---- inputs ----------------------------------------------------------------------------
 
-    def recover(self, scanned: Any, *, resume: bool, now: float) -> None:
+    def recover(self, scanned: Any, *, resume: bool, now: float, keep_failed: bool = False) -> None:
         """Take in what the journal holds.
 
         Parameters
@@ -105,13 +106,15 @@ class Broker:
         resume : bool
             Nobody of before is left, and what failed is tried again.
         now : float
+        keep_failed : bool
+            On resume, what failed stays as it is recorded.
         """
         for seq, record in scanned:
             self.book.apply(seq, record.kind, record.header, len(record.payload))
         self.drop_records()
         if resume:
-            self.append(Kind.RETRY, b"")
-            self.book.apply_retry()
+            seq = 0 if keep_failed else self.append(Kind.RETRY, b"")
+            self.book.apply_retry(seq, keep_failed=keep_failed)
             for member in list(self.book.members.values()):
                 self.record_member(member.session, member.agent, member.host, alive=False)
         for family in self.book.families.values():
@@ -255,8 +258,8 @@ class Broker:
     def record_member(self, session: bytes, agent: bytes, host: str, *, alive: bool) -> None:
         """Record that a worker joined or is gone."""
         member = Member(session, agent, host, alive)
-        self.append(Kind.MEMBER, records.encode(member))
-        self.book.apply_member(member)
+        seq = self.append(Kind.MEMBER, records.encode(member))
+        self.book.apply_member(seq, member)
 
     def record_results(
         self, message: wire.Results, header: bytes, frames: Sequence[Buffer]

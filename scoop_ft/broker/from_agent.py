@@ -128,8 +128,8 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
         return  # it was given to somebody else before: this process no longer answers for it
     how = _how(m)
     crash = Crash(batch.id, index, how)
-    b.append(Kind.CRASH, records.encode(crash))
-    attempts = b.book.apply_crash(crash)
+    seq = b.append(Kind.CRASH, records.encode(crash))
+    attempts = b.book.apply_crash(seq, crash)
     if attempts < b.max_attempts:
         return
     if worker is not None:

@@ -444,6 +444,5 @@ def on_end(b: Broker, peer: Peer, m: wire.End, header: bytes, frames: Sequence[B
     """The script has ended."""
     if peer.session != b.root:
         raise ProtocolError("only the root ends the run")
-    b.append(Kind.END, header)
-    b.book.apply_end(m)
+    b.book.apply_end(b.append(Kind.END, header), m)
     b.hurry = True

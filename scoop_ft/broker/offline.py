@@ -40,7 +40,7 @@ def summary(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) ->
     """Return a run's state and counts, with the keys of a live broker's."""
     book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
     with reader:
-        size = reader.size_bytes
+        size, live = reader.size_bytes, reader.live_bytes
     tally = book.tally
     code = book.exit_code
     written = (Path(path) / "data.mdb").stat().st_mtime
@@ -58,7 +58,13 @@ def summary(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) ->
             "cancelled": tally.of(CANCELLED),
             "dropped_late": 0,
         },
-        "journal": {"bytes": size, "last_sync_s": None, "written": written},
+        "journal": {
+            "bytes": size,
+            "live_bytes": live,
+            "free_bytes": max(0, size - live),
+            "last_sync_s": None,
+            "written": written,
+        },
     }
 
 

@@ -176,8 +176,8 @@ def _bind(
         bound += [(index, index + 1) for index, _, _ in moved]
         void = sorted(bound)
     message = Bind(m.parent, m.batch if batch is not None else bytes(16), void, slots)
-    b.append(Kind.BIND, records.encode(message))
-    b.book.apply_bind(message)
+    seq = b.append(Kind.BIND, records.encode(message))
+    b.book.apply_bind(seq, message)
 
 
 def _gaps(ranges: list[Range], count: int) -> list[Range]:

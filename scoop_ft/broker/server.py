@@ -63,6 +63,7 @@ class Server:
         self._tick_at = 0.0
         self._reap_at = 0.0
         self._synced_at = clock()
+        self._live_bytes = journal.live_bytes
 
     def step(self, now: float) -> None:
         """Take what has come, decide, send, and commit when it is time."""
@@ -90,13 +91,17 @@ class Server:
         self._tick_at = now + TICK_S
         broker = self._broker
         broker.bad_messages = self._sockets.bad_messages
+        size = self._journal.size_bytes
         broker.journal_info = {
-            "bytes": self._journal.size_bytes,
+            "bytes": size,
+            "live_bytes": self._live_bytes,
+            "free_bytes": max(0, size - self._live_bytes),
             "last_sync_s": round(now - self._synced_at, 3),
         }
         broker.on_tick(now)
         if now >= self._room_at:
             self._room_at = now + ROOM_S
+            self._live_bytes = self._journal.live_bytes
             self._look_for_room()
         if now >= self._reap_at:
             self._reap_at = now + REAP_S

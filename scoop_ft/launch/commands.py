@@ -25,14 +25,20 @@ def hash_seed(seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(str(seed).encode(), digest_size=4).digest(), "little")
 
 
-def broker(run: RunDir, max_attempts: int, *, resume: bool) -> list[str]:
+def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = False) -> list[str]:
     """Return the command of the broker.
 
     It goes on with the journal it finds; ``resume`` tells it that nobody of before is left, and
-    that what had failed shall be tried again.
+    that what had failed shall be tried again, unless it is to be kept.
     """
     command = [sys.executable, *_safe_path(), "-m", "scoop_ft.broker", str(run.path)]
-    return [*command, "--max-attempts", str(max_attempts), *(["--resume"] if resume else [])]
+    command += ["--max-attempts", str(max_attempts), *(["--resume"] if resume else [])]
+    return [*command, *(["--keep-failed"] if resume and keep_failed else [])]
+
+
+def values() -> list[str]:
+    """Return the command of the process that loads recorded values to show them."""
+    return [sys.executable, *_safe_path(), "-m", "scoop_ft.contents.values"]
 
 
 def root(run: RunDir) -> list[str]:

@@ -12,12 +12,14 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
+from . import growth
 from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor
@@ -38,6 +40,8 @@ class Options:
     unsafe_filesystem: bool = False
     quiet: bool = False
     verbose: bool = False
+    journal_limit: int | None = None
+    keep_failed: bool = False
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -59,6 +63,8 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         unsafe_filesystem=options.unsafe_filesystem,
         seeded=options.seed is not None,
     )
+    if options.journal_limit is not None:
+        info.journal_limit = options.journal_limit
     directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
     made_here = not directory.path.exists()
     directory.create(info)
@@ -71,6 +77,8 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
             shutil.rmtree(directory.path, ignore_errors=True)
             if not made_here:
                 directory.path.mkdir(mode=0o700)
+        else:
+            _give_back(directory, info, supervisor, options)
     finally:
         lock.release()
     return _conclude(directory, supervisor)
@@ -108,7 +116,9 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             directory.save_info(changed)
         if not options.quiet:
             print(f"scoop-ft: resuming {info.run}: {_counts(found)}", file=sys.stderr, flush=True)
+        growth.give_back(directory, changed, _note(options))
         supervisor = _supervise(directory, changed, options, found["tasks"].get("done", 0))
+        _give_back(directory, changed, supervisor, options)
     finally:
         lock.release()
     return _conclude(directory, supervisor)
@@ -120,7 +130,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     changed = msgspec.structs.replace(info, python=sys.executable)
     if args is not None:
         changed.args = args
-    for name in ("workers", "seed", "max_attempts", "listen"):
+    for name in ("workers", "seed", "max_attempts", "listen", "journal_limit"):
         value = getattr(options, name)
         if value is not None:
             setattr(changed, name, value)
@@ -140,8 +150,9 @@ def _supervise(
     directory.choose_endpoint()
     _clear_slates(directory)
     supervisor = Supervisor(
-        directory, info, done_before=done_before, quiet=options.quiet, verbose=options.verbose
-    )
+        directory, info, done_before=done_before, quiet=options.quiet, verbose=options.verbose,
+        keep_failed=options.keep_failed,
+    )  # fmt: skip
     if options.verbose:
         supervisor.screen.say(f"run {info.run} in {directory.path}, seed {info.seed}")
     try:
@@ -174,6 +185,19 @@ def _conclude(directory: RunDir, supervisor: Supervisor) -> int:
         word = "stopped" if supervisor.interrupted_by == signal.SIGINT else "ended from outside"
         _say(f"{word}; go on with: {resume_command(directory)}")
     return supervisor.exit_code
+
+
+def _give_back(directory: RunDir, info: RunInfo, supervisor: Supervisor, options: Options) -> None:
+    """The run has ended: its journal takes no more of the disk than it needs.
+
+    Who has stopped it wants to leave now, and will resume it.
+    """
+    if supervisor.gave_up is None and not supervisor.interrupted_by:
+        growth.give_back(directory, info, _note(options))
+
+
+def _note(options: Options) -> Callable[[str], None]:
+    return (lambda text: None) if options.quiet else _say
 
 
 def _say(text: str) -> None:

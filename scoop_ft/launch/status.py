@@ -14,6 +14,7 @@ from ..client.connection import Connection
 from ..errors import RunError
 from ..rundir import Live, LiveProcess, RunDir, find_runs
 from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
+from . import growth
 from .launcher import journal_summary
 from .lock import is_locked
 from .processes import exists, is_stopped, lives
@@ -37,9 +38,10 @@ def status(directory: RunDir) -> dict[str, Any]:
         "broker": {"pid": None, "endpoint": None, "restarts": 0},
         "workers": [],
         "tasks": dict.fromkeys(TASK_KEYS, 0),
-        "journal": {"bytes": 0, "last_sync_s": None},
+        "journal": {"bytes": 0, "live_bytes": 0, "free_bytes": 0, "last_sync_s": None},
         "exit_code": None,
         "waiting": "",
+        "warnings": [],
         "script": info.script,
         "args": info.args,
         "created": info.created,
@@ -60,6 +62,8 @@ def status(directory: RunDir) -> dict[str, Any]:
         result["state"] = stats.get("state", "running")  # a broker without a launcher
     if running or stats is not None:
         result["broker"]["endpoint"] = directory.endpoint()
+    if grown := growth.warning(result["journal"], info.journal_limit):
+        result["warnings"] = [*result["warnings"], grown]
     return result
 
 
@@ -244,6 +248,8 @@ def show(found: dict[str, Any]) -> None:
     console.print(f"directory {found['run_dir']}", markup=False, style="dim", soft_wrap=True)
     if found["waiting"]:
         console.print(f"waiting: {found['waiting']}", markup=False, style="yellow")
+    for text in found["warnings"]:
+        console.print(f"warning: {text}", markup=False, style="yellow")
     counts = {k: n for k, n in found["tasks"].items() if n or k in TASK_KEYS}
     tasks = Table(box=None, pad_edge=False)
     for key in counts:
@@ -268,7 +274,9 @@ def show(found: dict[str, Any]) -> None:
                 worker.get("function") or "",
             )
         console.print(table)
-    console.print(f"journal: {found['journal']['bytes'] / 1e6:,.1f} MB", markup=False, style="dim")
+    journal = found["journal"]
+    size, live = growth.format_size(journal["bytes"]), growth.format_size(journal["live_bytes"])
+    console.print(f"journal: {size}, {live} of it in use", markup=False, style="dim")
 
 
 def _state(found: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ..rundir import Live, LiveProcess, RunDir, RunInfo
 from . import commands
 from .agent import STDERR_LINES, Finished
+from .growth import Watch
 from .host import Host
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, Wakeup
@@ -75,11 +76,16 @@ class Supervisor:
         None: it is a new one.  Else how many of its tasks are done.
     quiet, verbose : bool
         How much to say.
+    keep_failed : bool
+        On resume, what failed is not tried again.
     """
 
     def __init__(
-        self, run: RunDir, info: RunInfo, *, done_before: int | None, quiet: bool, verbose: bool
-    ) -> None:
+        self, run: RunDir, info: RunInfo, *, done_before: int | None, quiet: bool, verbose: bool,
+        keep_failed: bool = False,
+    ) -> None:  # fmt: skip
+        self._keep_failed = keep_failed
+        self._growth = Watch(info.journal_limit)
         self._run = run
         self._resuming = done_before is not None
         self._info = info
@@ -195,7 +201,10 @@ class Supervisor:
     def _start_broker(self) -> None:
         info = self._info
         never_up = self.host.agent.welcome is None  # then the broker may not have heard of it
-        command = commands.broker(self._run, info.max_attempts, resume=self._resuming and never_up)
+        command = commands.broker(
+            self._run, info.max_attempts, resume=self._resuming and never_up,
+            keep_failed=self._keep_failed,
+        )  # fmt: skip
         self._broker_tail = Tail(STDERR_LINES)
         self._broker = self._children.start(
             "broker",
@@ -331,6 +340,8 @@ class Supervisor:
         self.progress.update(Figures.of(agent.stats, agent.wanted, self._waiting(now)), now)
         if self.progress.figures.submitted > before.submitted:
             self.screen.release_bar()  # whatever the script had asked, it has gone on
+        if grown := self._growth.look(agent.stats):
+            self.screen.note(grown)
         if not self._bar and self._ending is None:
             line = self.progress.plain_due(now, quiet=self._quiet)
             if line:

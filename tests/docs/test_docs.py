@@ -29,10 +29,12 @@ PAGES = (  # with examples
     "docs/guide.md",
     "docs/random-numbers.md",
     "docs/checkpoints.md",
+    "docs/journal-tools.md",
 )
 EXPECTED = {
     "long.py": ["[1.0, 1.0]"],
     "generations.py": ["0"],
+    "toolshop.py": ["1.5", "[22.5, 2475.0]"],
     "walks.py": ["True True"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],

@@ -309,7 +309,7 @@ MEMBERS = (
         "A crash counts in memory only.",
         f"{_AGENT}:_blame",
         "b.append(Kind.CRASH, records.encode(crash))",
-        "pass",
+        "0",
     ),
     Mutant(
         "gone-keeps-its-leases",
@@ -323,7 +323,7 @@ MEMBERS = (
         "That a worker has joined is not recorded.",
         f"{_CORE}.record_member",
         "self.append(Kind.MEMBER, records.encode(member))",
-        "pass",
+        "0",
     ),
     Mutant(
         "old-root-keeps-its-children",

@@ -44,8 +44,8 @@ SESSIONS = (
         "acknowledged-one-too-many",
         "An acknowledgement ends the keeping of one message more than it names.",
         f"{_SESSION}._on_ack",
-        "kept[0][0] <= m.n:",
-        "kept[0][0] <= m.n + 1:",
+        "kept[0].n <= m.n:",
+        "kept[0].n <= m.n + 1:",
     ),
     Mutant(
         "hello-without-parents",

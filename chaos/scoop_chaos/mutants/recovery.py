@@ -59,7 +59,7 @@ REPLAYING = (
         "Where a replay has found its children is known in memory only.",
         f"{_REPLAY}:_bind",
         "b.append(Kind.BIND, records.encode(message))",
-        "pass",
+        "0",
     ),
     Mutant(
         "doubles-are-not-void",
@@ -123,14 +123,14 @@ RECORDING = (
     Mutant(
         "grandchildren-outlive",
         "A completed parent's children are dropped, and theirs are not.",
-        f"{_BOOK}._drop_family",
-        "doomed.extend(task_id(batch.id, index) for index in batch.families)",
-        "pass",
+        f"{_BOOK}._drop_batch",
+        "return [task_id(batch.id, index) for index in batch.families]",
+        "return []",
     ),
     Mutant(
         "result-records-stay",
         "When a batch is dropped, the records of its results stay in the journal.",
-        f"{_BOOK}._drop_family",
+        f"{_BOOK}._drop_batch",
         "self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})",
         "pass",
     ),
@@ -154,7 +154,7 @@ RECORDING = (
         "That failures are tried again is not recorded: the next broker does not know it.",
         "scoop_ft.broker.core:Broker.recover",
         'self.append(Kind.RETRY, b"")',
-        "pass",
+        "0",
     ),
     Mutant(
         "crashes-survive-resume",

@@ -1,0 +1,151 @@
+"""Which small records are needed, and by what: crashes, bindings, members, the end, retries.
+
+A record leaves the journal in the transaction that holds what made it needless, so what is kept
+here is the same in a live broker and in one that reads its journal.  Each method says which
+records leave, as ``(number, count)``; number 0 is a record that was never written.  Decides nothing
+about tasks; no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+Leave = tuple[int, int]  # a record's number, how many numbers it takes
+
+#: So many workers that are gone are remembered, the last ones.  A dead worker's word, or its death
+#: told again by an agent that has not heard our answer, comes within seconds and before thousands
+#: of others have died; forgotten later, it could at worst be counted a second time.
+REMEMBERED: Final = 8192
+
+
+class Departed:
+    """The sessions that are gone, the last of them, each with a number."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._numbers: dict[bytes, int] = {}  # the oldest first
+
+    def __contains__(self, session: object) -> bool:
+        return session in self._numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._numbers)
+
+    def add(self, session: bytes, number: int = 0) -> list[int]:
+        """Remember a session; return the numbers of what is forgotten for it."""
+        forgotten = [self._numbers.pop(session)] if session in self._numbers else []
+        self._numbers[session] = number
+        if len(self._numbers) > self._most:
+            forgotten.append(self._numbers.pop(next(iter(self._numbers))))
+        return forgotten
+
+    def discard(self, session: bytes) -> list[int]:
+        """Forget a session; return its number, if it was known."""
+        return [self._numbers.pop(session)] if session in self._numbers else []
+
+
+class Records:
+    """Notes the small records that are needed.
+
+    Attributes
+    ----------
+    departed : Departed
+        Workers whose end is recorded.
+    """
+
+    def __init__(self) -> None:
+        self.departed = Departed()
+        self._joined: dict[bytes, int] = {}
+        self._crashes: dict[bytes, dict[int, list[int]]] = {}  # by batch and index
+        self._binds: dict[bytes, list[int]] = {}  # by parent
+        self._end = 0
+        self._retries: dict[int, set[int]] = {}  # to the results whose failures they undo
+
+    # ---- workers -------------------------------------------------------------------------------
+
+    def joined(self, session: bytes, seq: int) -> list[Leave]:
+        """A worker has joined: that it did so before, or was lost, says nothing any more."""
+        older = self._joined.pop(session, 0)
+        self._joined[session] = seq
+        return _single([older, *self.departed.discard(session)])
+
+    def left(self, session: bytes, seq: int) -> list[Leave]:
+        """A worker is gone: that it had joined says nothing any more."""
+        joined = self._joined.pop(session, 0)
+        return _single([joined, *self.departed.add(session, seq)])
+
+    # ---- tasks ---------------------------------------------------------------------------------
+
+    def crashed(self, batch: bytes, index: int, seq: int) -> None:
+        """A worker died of this task: needed until the task ends."""
+        self._crashes.setdefault(batch, {}).setdefault(index, []).append(seq)
+
+    def ended(self, batch: bytes, indices: Iterable[int]) -> list[Leave]:
+        """These tasks have a result: their crashes say nothing any more."""
+        crashes = self._crashes.get(batch, {})
+        gone = [seq for index in indices for seq in crashes.pop(index, ())]
+        if not crashes:
+            self._crashes.pop(batch, None)
+        return _single(gone)
+
+    def bound(self, parent: bytes, seq: int) -> None:
+        """Where a parent's children are found: needed until it completes."""
+        self._binds.setdefault(parent, []).append(seq)
+
+    def completed(self, parent: bytes) -> list[Leave]:
+        """A parent's result stands for its descendants."""
+        return _single(self._binds.pop(parent, ()))
+
+    def truncated(self, parent: bytes, oldest: int) -> list[Leave]:
+        """Of a parent's children none is left that was recorded before this number."""
+        binds = self._binds.pop(parent, [])
+        if kept := [seq for seq in binds if seq > oldest]:
+            self._binds[parent] = kept
+        return _single(seq for seq in binds if seq < oldest)
+
+    def batch_left(self, batch: bytes, results: Iterable[int]) -> list[Leave]:
+        """A batch and these records of its results are no more."""
+        crashes = self._crashes.pop(batch, {})
+        gone = [seq for seqs in crashes.values() for seq in seqs]
+        if self._retries:
+            results = set(results)
+            for retry, undone in list(self._retries.items()):
+                undone -= results
+                gone += self._drop_idle_retry(retry)
+        return _single(gone)
+
+    # ---- the run -------------------------------------------------------------------------------
+
+    def run_ended(self, seq: int) -> list[Leave]:
+        """The script has ended, for the last time so far."""
+        older, self._end = self._end, seq
+        return _single([older])
+
+    def resumed(self, seq: int, undone: set[int]) -> list[Leave]:
+        """The run goes on: ends and crashes of before say nothing any more.
+
+        ``undone`` are the records that hold failures which are tried again, beside results that
+        count: only for them it has to be known that there was a resume.
+        """
+        gone = [
+            self._end,
+            *(s for c in self._crashes.values() for seqs in c.values() for s in seqs),
+        ]
+        self._end = 0
+        self._crashes.clear()
+        self._retries[seq] = undone
+        return _single([*gone, *self._drop_idle_retry(seq)])
+
+    def _drop_idle_retry(self, retry: int) -> list[int]:
+        if self._retries[retry]:
+            return []
+        del self._retries[retry]
+        return [retry]
+
+
+def _single(numbers: Iterable[int]) -> list[Leave]:
+    return [(number, 1) for number in numbers if number]

@@ -1,0 +1,101 @@
+"""``scoop-ft journal export``: results so far, taken out of a run.
+
+Written as they are read: a file appears whole, under its name, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import RunError
+from ..rundir import RunDir
+from .ask import Values
+from .opened import Opened, opened
+from .rows import Row, read, walk
+from .values import PICKLE_PROTOCOL
+
+_HEAD = pickle.dumps([], PICKLE_PROTOCOL)[:-1]
+_APPEND, _END = b"a", b"."
+
+
+def export(directory: RunDir, file: str | None, *, how: str, everything: bool) -> int:
+    """Write the results of finished tasks; return how many.
+
+    Parameters
+    ----------
+    directory : RunDir
+    file : str or None
+        Where to; None: standard output.
+    how : str
+        ``jsonl`` or ``pickle``.
+    everything : bool
+        Also those of nested tasks, not only the script's own.
+    """
+    if how == "pickle" and file is None and os.isatty(1):
+        raise RunError("a pickle is nothing for a terminal: name a file with -o")
+    with opened(directory) as run, _target(file) as target:
+        return _write(run, target, how, everything)
+
+
+def _write(run: Opened, target: BinaryIO, how: str, everything: bool) -> int:
+    places = walk(run.book, nested=everything)
+    done = (place for place in places if place.state == "done")
+    count = 0
+    if how == "pickle":
+        target.write(_HEAD)
+    with Values(run.info) as values:
+        for rows in read(run.reader, done):
+            for part in _shown(run, values, how, rows):
+                target.write(part)
+                count += 1
+    if how == "pickle":
+        target.write(_END)
+    return count
+
+
+def _shown(run: Opened, values: Values, how: str, rows: list[Row]) -> Iterator[bytes]:
+    items = [run.item(row, result=True) for row in rows]
+    for item, shown in zip(items, values.show(how, run.functions(rows), items), strict=True):
+        if isinstance(shown, str):  # nobody can load it
+            fields = {"task": item.name, "function": item.function, "result": {"repr": shown}}
+            if how == "jsonl":
+                shown = json.dumps(fields).encode() + b"\n"
+            else:
+                shown = pickle.dumps(fields, PICKLE_PROTOCOL)[2:-1]
+        yield shown + _APPEND if how == "pickle" else shown
+
+
+@contextmanager
+def _target(file: str | None) -> Generator[BinaryIO, None, None]:
+    """Open what is written to; a file takes its place when all is in it."""
+    if file is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(file)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise RunError(f"cannot write {file}: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            yield target
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,263 @@
+"""``python -m scoop_ft.contents.values``: loads recorded values and shows them.
+
+A process of its own, for loading runs user code.  It has the script's modules as a worker has them,
+reads `Chunk`s from standard input and answers each with as many `bytes` as it has items.  Whatever
+the user's modules print goes to standard error.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import pickle
+import reprlib
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from .stand_ins import load_what_is_there
+
+LENGTH = struct.Struct("<Q")
+PICKLE_PROTOCOL = 3  # the last one without frames: pickles of it can stand behind each other
+SHOWN = 2000  # characters of one value
+
+
+class Item(msgspec.Struct, array_like=True):
+    """A task's call, and its result where it has one."""
+
+    name: str
+    function: str
+    digest: bytes
+    arguments: bytes
+    buffers: list[bytes]
+    result: bytes | None = None
+    result_buffers: list[bytes] = []
+
+
+class Chunk(msgspec.Struct, array_like=True):
+    """Items to be shown in one way, with the functions' pickles by digest."""
+
+    how: str  # a key of `HOW`
+    functions: dict[bytes, bytes]
+    items: list[Item]
+
+
+class Start(msgspec.Struct, array_like=True):
+    """The first message: the script, and whence it was run."""
+
+    script: str
+    args: list[str]
+    path: str
+
+
+# Made now: once the script is here, `__main__` is no more what these classes are defined in.
+_start = msgspec.msgpack.Decoder(Start)
+_chunk = msgspec.msgpack.Decoder(Chunk)
+
+
+def main() -> int:
+    """Answer chunks until there are no more."""
+    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    start = _start.decode(receive(source) or b"")
+    from .. import script
+
+    script.prepare_worker(start.script, start.args)
+    if start.path and start.path not in sys.path:
+        sys.path.insert(1, start.path)
+    while (message := receive(source)) is not None:
+        chunk = _chunk.decode(message)
+        shown = HOW[chunk.how]
+        send(target, msgspec.msgpack.encode([shown(item, chunk.functions) for item in chunk.items]))
+    return 0
+
+
+def send(target: BinaryIO, message: bytes) -> None:
+    """Write a message, its length first."""
+    target.write(LENGTH.pack(len(message)))
+    target.write(message)
+    target.flush()
+
+
+def receive(source: BinaryIO) -> bytes | None:
+    """Read a message; None at the end."""
+    head = source.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    message = source.read(length)
+    return message if len(message) == length else None
+
+
+# ---- loading ------------------------------------------------------------------------------------
+
+
+def _call(item: Item, functions: dict[bytes, bytes]) -> dict[str, Any]:
+    """Return the arguments of a call by their names in the function, where it tells them."""
+    loaded = load_what_is_there(item.arguments, item.buffers)
+    args, kwargs = (loaded, {}) if isinstance(loaded, tuple) else loaded
+    try:
+        function = load_what_is_there(functions[item.digest], [])
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except Exception:  # noqa: BLE001 - user code may raise anything; functions in C do not tell
+        return {**{f"argument {i}": value for i, value in enumerate(args, 1)}, **kwargs}
+    named: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        if bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            named |= value
+        else:
+            named[name] = value
+    return named
+
+
+def _loaded(load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except Exception as error:  # noqa: BLE001 - user code may raise anything
+        return _Unloadable(f"<cannot be loaded here: {type(error).__name__}: {error}>")
+
+
+class _Unloadable:
+    def __init__(self, text: str) -> None:
+        self._text = " ".join(text.split())
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _parts(item: Item, functions: dict[bytes, bytes]) -> dict[str, Any]:
+    arguments = _loaded(lambda: _call(item, functions))
+    found = {"task": item.name, "function": item.function, "arguments": arguments}
+    if item.result is not None:
+        result = item.result
+        found["result"] = _loaded(lambda: load_what_is_there(result, item.result_buffers))
+    return found
+
+
+# ---- showing ------------------------------------------------------------------------------------
+
+
+def _json(item: Item, functions: dict[bytes, bytes]) -> bytes:
+    """One line of JSON; what is no JSON stands as ``{"repr": text}``."""
+    parts = _parts(item, functions)
+    arguments = parts["arguments"]
+    if isinstance(arguments, dict):
+        parts["arguments"] = {str(name): plain_or_text(value) for name, value in arguments.items()}
+    else:
+        parts["arguments"] = plain_or_text(arguments)
+    if "result" in parts:
+        parts["result"] = plain_or_text(parts["result"])
+    return json.dumps(parts, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def plain_or_text(value: Any) -> Any:
+    """Return a value as JSON has it, or its text."""
+    try:
+        return plain(value)
+    except Exception:  # noqa: BLE001 - whatever it is, it is no JSON
+        return {"repr": text(value)}
+
+
+def plain(value: Any) -> Any:
+    """Return a value made of what JSON has.
+
+    Raises
+    ------
+    TypeError
+        It cannot be.
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: plain(part) for key, part in value.items()}
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy's arrays and numbers
+        return plain(value.tolist())
+    raise TypeError(type(value).__name__)
+
+
+def text(value: Any) -> str:
+    """Return a value's ``repr``, whatever it does."""
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - user code may raise anything
+        return f"<{type(value).__name__}, whose repr fails: {type(error).__name__}>"
+
+
+def _pickle(item: Item, functions: dict[bytes, bytes]) -> bytes:
+    """A pickle without its head and end, to stand in a list; what has none stands as its text."""
+    parts = _parts(item, functions)
+    try:
+        whole = pickle.dumps(parts, PICKLE_PROTOCOL)
+    except Exception:  # noqa: BLE001 - user code may raise anything
+        whole = pickle.dumps(_each_or_text(parts), PICKLE_PROTOCOL)
+    return whole[2:-1]
+
+
+def _each_or_text(parts: dict[str, Any]) -> dict[str, Any]:
+    arguments = parts["arguments"]
+    if isinstance(arguments, dict):
+        arguments = {name: _picklable_or_text(value) for name, value in arguments.items()}
+    found = {**parts, "arguments": arguments}
+    return {name: _picklable_or_text(value) for name, value in found.items()}
+
+
+def _picklable_or_text(value: Any) -> Any:
+    try:
+        pickle.dumps(value, PICKLE_PROTOCOL)
+    except Exception:  # noqa: BLE001 - user code may raise anything
+        return {"repr": text(value)}
+    return value
+
+
+def _text(item: Item, functions: dict[bytes, bytes]) -> bytes:
+    """Lines for people: each argument, then the result."""
+    return "\n".join(_lines(_parts(item, functions))).encode("utf-8", "backslashreplace")
+
+
+def _lines(parts: dict[str, Any]) -> Iterator[str]:
+    arguments = parts["arguments"]
+    yield "arguments" if arguments else "arguments  none"
+    if isinstance(arguments, dict):
+        for name, value in arguments.items():
+            sign = "" if name.startswith("argument ") else " ="
+            yield f"  {name}{sign} {_short(value)}"
+    else:
+        yield f"  {_short(arguments)}"
+    if "result" in parts:
+        yield "result"
+        yield f"  {_short(parts['result'])}"
+
+
+def _short(value: Any) -> str:
+    """Return a value's text, with the middle left out where it is long."""
+    short = reprlib.Repr()
+    short.maxlevel = 4
+    short.maxlist = short.maxtuple = short.maxdict = short.maxset = short.maxfrozenset = 40
+    short.maxdeque = short.maxarray = 40
+    short.maxstring = short.maxother = short.maxlong = SHOWN
+    try:
+        return short.repr(value).replace("\n", "\n  ")
+    except Exception as error:  # noqa: BLE001 - user code may raise anything
+        return f"<{type(value).__name__}, whose repr fails: {type(error).__name__}>"
+
+
+HOW: dict[str, Callable[[Item, dict[bytes, bytes]], bytes]] = {
+    "jsonl": _json,
+    "pickle": _pickle,
+    "text": _text,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""A nested run leaves a journal hardly larger than what is in use (the long one: see `growth`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .growth import grow
+
+PARENTS = 6  # the first one alone, so that its children are spread
+PAGES_BYTES = 256 << 10  # so little is not given back
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_sixty_thousand_tasks(tmp_path: Path) -> None:
+    grown = grow(tmp_path, PARENTS, 0.5, workers=3)
+    assert grown.tasks > 60_000
+    assert grown.records > 4 * PARENTS, "no child has reached the journal"
+    last = grown.curve[-1]
+    assert last.file_bytes <= max(1.2 * last.live_bytes, last.live_bytes + PAGES_BYTES)
+    assert last.live_bytes < 70_000, "descendants have outlived their parents"
+    assert max(look.file_bytes for look in grown.curve) < 20_000_000
