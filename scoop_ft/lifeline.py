@@ -7,6 +7,7 @@ pipe.  A process that leads its own group takes the whole group with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -35,6 +36,16 @@ def hold() -> bool:
     return True
 
 
+def tie(descriptor: int, pid: int, *, own_group: bool) -> None:
+    """Tie a process that was just started to its lifeline, before it can hold on by itself.
+
+    It may be stopped, or killed for good, while its interpreter starts.  On Linux only.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            _watch(descriptor, -pid if own_group else pid)
+
+
 def _leads_group() -> bool:
     return os.getpgid(0) == os.getpid()
 
@@ -42,11 +53,14 @@ def _leads_group() -> bool:
 if sys.platform == "linux":
     import fcntl
 
-    def _hold_in_kernel(descriptor: int) -> None:
-        fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpid() if _leads_group() else os.getpid())
+    def _watch(descriptor: int, owner: int) -> None:
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, owner)
         fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGKILL)
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC | os.O_NONBLOCK)
+
+    def _hold_in_kernel(descriptor: int) -> None:
+        _watch(descriptor, -os.getpid() if _leads_group() else os.getpid())
         try:
             os.read(descriptor, 1)
         except BlockingIOError:

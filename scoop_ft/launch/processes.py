@@ -122,6 +122,7 @@ class Children:
                 start_new_session=own_group,
                 bufsize=0,
             )
+            lifeline.tie(read_end, process.pid, own_group=own_group)
         except BaseException:
             os.close(write_end)
             raise

@@ -36,6 +36,7 @@ PARENT = HOLD + (
     "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
     "print(os.getpid(), p.pid, flush=True); time.sleep(1000)"
 )
+NOT_YET = "import os, time; print(os.getpid(), flush=True); time.sleep(1000)"  # it is just starting
 THREAD = SLEEPER.replace("hold()\n", "sys.platform = 'elsewhere'; hold()\n")
 
 
@@ -55,8 +56,8 @@ def wait_until_gone(pids: list[int]) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    [SLEEPER, BUSY_IN_C, PARENT, THREAD],
-    ids=["sleeping", "in C with the GIL", "with a grandchild", "by thread"],
+    [SLEEPER, BUSY_IN_C, PARENT, THREAD, NOT_YET],
+    ids=["sleeping", "in C with the GIL", "with a grandchild", "by thread", "not holding yet"],
 )
 def test_kill_9_of_the_launcher_ends_the_child(program: str) -> None:
     with subprocess.Popen(
