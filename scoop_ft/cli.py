@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from .errors import RunError, ScoopError
+from .launch.duration import Duration
 
 
 @dataclass
@@ -59,6 +60,10 @@ _unsafe = click.option(
     "--journal-unsafe-fs", "unsafe_filesystem", is_flag=True,
     help="Keep the journal on a network file system although it may be damaged there.",
 )  # fmt: skip
+_stop_after = click.option(
+    "--stop-after", type=Duration(), metavar="TIME",
+    help="Stop in good order after 3h50m (or 90s, 1d, HH:MM:SS) with exit code 75: to be resumed.",
+)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
 
 
@@ -84,6 +89,7 @@ _verbose = click.option(
 @_max_attempts
 @_listen
 @_unsafe
+@_stop_after
 @_quiet
 @_verbose
 @click.argument("script", type=click.Path())
@@ -102,6 +108,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_max_attempts
 @_listen
 @_unsafe
+@_stop_after
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",
