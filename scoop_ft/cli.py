@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from .errors import RunError, ScoopError
+from .launch.duration import Duration
 
 
 @dataclass
@@ -64,6 +65,10 @@ _journal_limit = click.option(
     "--journal-limit", metavar="SIZE", callback=lambda context, parameter, text: _size(text),
     help="Warn when the journal is larger: 500M, 20G; 0: never (default: 20G; resume: as before).",
 )  # fmt: skip
+_stop_after = click.option(
+    "--stop-after", type=Duration(), metavar="TIME",
+    help="Stop in good order after 3h50m (or 90s, 1d, HH:MM:SS) with exit code 75: to be resumed.",
+)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
 
 
@@ -96,6 +101,7 @@ _verbose = click.option(
 @_listen
 @_unsafe
 @_journal_limit
+@_stop_after
 @_quiet
 @_verbose
 @click.argument("script", type=click.Path())
@@ -115,6 +121,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_listen
 @_unsafe
 @_journal_limit
+@_stop_after
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",

@@ -9,7 +9,6 @@ import os
 import secrets
 import shlex
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -38,6 +37,7 @@ class Options:
     max_attempts: int | None = None
     listen: str | None = None
     unsafe_filesystem: bool = False
+    stop_after: float | None = None
     quiet: bool = False
     verbose: bool = False
     journal_limit: int | None = None
@@ -151,7 +151,7 @@ def _supervise(
     _clear_slates(directory)
     supervisor = Supervisor(
         directory, info, done_before=done_before, quiet=options.quiet, verbose=options.verbose,
-        keep_failed=options.keep_failed,
+        keep_failed=options.keep_failed, stop_after_s=options.stop_after,
     )  # fmt: skip
     if options.verbose:
         supervisor.screen.say(f"run {info.run} in {directory.path}, seed {info.seed}")
@@ -162,7 +162,7 @@ def _supervise(
         directory.drop_endpoint()
         if not options.quiet and supervisor.progress.figures.submitted:
             supervisor.screen.say(supervisor.progress.last(time.monotonic()))
-        supervisor.screen.close(LAST_OUTPUT_S if supervisor.interrupted_by else None)
+        supervisor.screen.close(LAST_OUTPUT_S if supervisor.stopped else None)
     return supervisor
 
 
@@ -181,9 +181,8 @@ def _conclude(directory: RunDir, supervisor: Supervisor) -> int:
         if not supervisor.gave_up.refused:
             text += f"; go on with: {resume_command(directory)}"
         raise RunError(text, supervisor.gave_up.exit_code)
-    if supervisor.interrupted_by:
-        word = "stopped" if supervisor.interrupted_by == signal.SIGINT else "ended from outside"
-        _say(f"{word}; go on with: {resume_command(directory)}")
+    if supervisor.stopped is not None:
+        _say(f"{supervisor.stopped.words}; go on with: {resume_command(directory)}")
     return supervisor.exit_code
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import tempfile
 import time
@@ -21,6 +20,7 @@ from . import commands
 from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup
+from .stopping import asked_by
 
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
@@ -151,7 +151,7 @@ class _Service:
             if got is not None:
                 self._host.output(*got)
         for number in wakeup.take():
-            if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if asked_by(number) is not None:
                 self._leave(number)
         for change in self._children.changes():
             if isinstance(change, Exited):

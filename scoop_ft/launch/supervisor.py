@@ -22,10 +22,10 @@ from .host import Host
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, Wakeup
 from .progress import Figures, Progress
+from .stopping import AT_ONCE_S, TIME_IS_OVER, Stop, asked_by
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 LONGEST_WAIT_S: Final = 0.5
-PATIENCE_S: Final = 0.9  # for workers and root to end by themselves
 BROKER_PATIENCE_S: Final = 0.9
 LAST_FIGURES_S: Final = 0.2
 ROOT_PATIENCE_S: Final = 2.0  # for the root to end once the broker says that the run is over
@@ -78,11 +78,13 @@ class Supervisor:
         How much to say.
     keep_failed : bool
         On resume, what failed is not tried again.
+    stop_after_s : float or None
+        When to stop if the script has not ended.
     """
 
     def __init__(
         self, run: RunDir, info: RunInfo, *, done_before: int | None, quiet: bool, verbose: bool,
-        keep_failed: bool = False,
+        keep_failed: bool = False, stop_after_s: float | None = None,
     ) -> None:  # fmt: skip
         self._keep_failed = keep_failed
         self._growth = Watch(info.journal_limit)
@@ -92,6 +94,7 @@ class Supervisor:
         self._quiet = quiet
         self._verbose = verbose
         self._began = time.monotonic()
+        self._stop_at = None if stop_after_s is None else self._began + stop_after_s
         self._bar = not quiet and os.isatty(2)
         self.progress = Progress(self._began, done_before or 0)
         self.screen = Screen(self.progress.draw if self._bar else None, quiet=quiet)
@@ -116,7 +119,7 @@ class Supervisor:
         self._over_since: float | None = None  # when the broker said that the run is over
         self._live_changed = True
         self.gave_up: GiveUp | None = None
-        self.interrupted_by = 0
+        self.stopped: Stop | None = None
 
     # ---- from start to end ----------------------------------------------------------------------
 
@@ -151,8 +154,10 @@ class Supervisor:
             if got is not None and got[2]:
                 self._output(*got)
         for number in wakeup.take():
-            if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self._asked_to_end(number)
+            stop = asked_by(number)
+            if stop is not None:
+                self._asked_to_end(stop)
+        self._look_at_the_clock()
         for change in self._children.changes():
             if isinstance(change, Exited):
                 self._exited(change)
@@ -191,6 +196,8 @@ class Supervisor:
             for descriptor in self._children.descriptors:
                 poller.register(descriptor, zmq.POLLIN)
         waits = [LONGEST_WAIT_S, self.host.wait_s(), self._root_output.wait_s()]
+        if self._stop_at is not None:
+            waits.append(max(0.0, self._stop_at - time.monotonic()))
         if self.screen.full or self._ending is not None:
             waits.append(0.02)
         ready = poller.poll(int(min(waits) * 1000) + 1)
@@ -299,15 +306,21 @@ class Supervisor:
 
     # ---- the end --------------------------------------------------------------------------------
 
-    def _asked_to_end(self, number: int) -> None:
+    def _look_at_the_clock(self) -> None:
+        if self._stop_at is not None and time.monotonic() >= self._stop_at:
+            self._stop_at = None
+            if self._ending is None:
+                self._asked_to_end(TIME_IS_OVER)
+
+    def _asked_to_end(self, stop: Stop) -> None:
         """Act on Ctrl-C and its like: the first time in good order, then at once."""
-        if self.interrupted_by:
+        if self.stopped is not None:
             self._children.kill_all()
             return
-        self.interrupted_by = number
+        self.stopped = stop
         if self._root is not None:
             self._root.signal(signal.SIGINT)
-        self._end(128 + number)
+        self._end(stop.exit_code)
 
     def _give_up(self, decision: GiveUp) -> None:
         if self.gave_up is None and self._ending is None:
@@ -319,7 +332,8 @@ class Supervisor:
     def _end(self, exit_code: int) -> None:
         self.host.leave()
         if self._ending is None:
-            self._ending = _Ending(self, exit_code, wants_figures=not self.interrupted_by)
+            patience_s = AT_ONCE_S if self.stopped is None else self.stopped.patience_s
+            self._ending = _Ending(self, exit_code, patience_s, wants_figures=self.stopped is None)
         else:
             self._ending.exit_code = exit_code
 
@@ -385,12 +399,14 @@ class Supervisor:
 class _Ending:
     """The end of a run: workers and root first, the broker after them, each with some patience."""
 
-    def __init__(self, owner: Supervisor, exit_code: int, *, wants_figures: bool) -> None:
+    def __init__(
+        self, owner: Supervisor, exit_code: int, patience_s: float, *, wants_figures: bool
+    ) -> None:
         now = time.monotonic()
         self.exit_code = exit_code
         self.broker_told = False
         self._owner = owner
-        self._kill_at = now + PATIENCE_S
+        self._kill_at = now + patience_s
         self._figures_by = now + LAST_FIGURES_S if wants_figures else now
         self._asked_at = now
         self._kill_broker_at = 0.0

@@ -15,6 +15,8 @@ from typing import Final
 
 import scoop_journal
 
+from scoop_ft.launch.stopping import RESUME_ME
+
 from ..runs import COMMAND, RunFailed, is_gone
 from ..violations import LIVENESS, Violation
 from .account import settle
@@ -202,7 +204,7 @@ class Trial:
                 dying.harm.until = time.monotonic()
                 scene.dying = None
             return True
-        if dying is None or (told and code not in (128 + signal.SIGTERM, -signal.SIGTERM)):
+        if dying is None or (told and code not in (RESUME_ME, -signal.SIGTERM)):
             raise RunFailed(f"the launcher ended by itself with {code}{_tail(scene.victim)}")
         self._wait_until_gone(dying.before)
         now = time.monotonic()

@@ -1,0 +1,48 @@
+"""Why a run is stopped before its end: what is said, with which exit code, and with how much time.
+
+Decides only; the `supervisor` does it.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Final
+
+RESUME_ME: Final = 75  # EX_TEMPFAIL: "try again later", for the script of a batch system
+AT_ONCE_S: Final = 0.9  # somebody waits at the terminal
+TO_SAVE_S: Final = 10.0  # nobody waits: tasks with checkpoints may save once more
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How a run is stopped.
+
+    Attributes
+    ----------
+    words : str
+        For people.
+    exit_code : int
+        The launcher's.
+    patience_s : float
+        So long workers and root have to end by themselves.
+    """
+
+    words: str
+    exit_code: int
+    patience_s: float
+
+
+TIME_IS_OVER: Final = Stop("stopped: its time is over", RESUME_ME, TO_SAVE_S)
+_FROM_OUTSIDE: Final = Stop("ended from outside", RESUME_ME, TO_SAVE_S)
+_BY_SIGNAL: Final = {
+    signal.SIGINT: Stop("stopped", 128 + signal.SIGINT, AT_ONCE_S),
+    signal.SIGTERM: _FROM_OUTSIDE,
+    signal.SIGHUP: Stop("ended from outside", 128 + signal.SIGHUP, AT_ONCE_S),
+    signal.SIGUSR1: _FROM_OUTSIDE,  # what batch systems send some time before the end
+}
+
+
+def asked_by(number: int) -> Stop | None:
+    """Return how a signal stops a run; None for one that does not."""
+    return _BY_SIGNAL.get(signal.Signals(number))
