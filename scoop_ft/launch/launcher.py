@@ -191,7 +191,7 @@ def _give_back(directory: RunDir, info: RunInfo, supervisor: Supervisor, options
 
     Who has stopped it wants to leave now, and will resume it.
     """
-    if supervisor.gave_up is None and not supervisor.interrupted_by:
+    if supervisor.gave_up is None and supervisor.stopped is None:
         growth.give_back(directory, info, _note(options))
 
 
