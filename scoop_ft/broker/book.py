@@ -308,6 +308,15 @@ class Book:
         """A function is recorded."""
         self.functions.setdefault(m.digest, (seq, m.name))
 
+    def forget_functions(self) -> None:
+        """A run is resumed: a function that no task is a call of is not needed any more.
+
+        Not earlier: a session that has sent it relies on its being known.
+        """
+        called = {function for batch in self.batches.values() for function in batch.functions}
+        for digest in self.functions.keys() - called:
+            self._dropped.append((self.functions.pop(digest)[0], 1))
+
     def apply_end(self, seq: int, m: End) -> None:
         """The script has ended."""
         self.exit_code = m.exit_code
