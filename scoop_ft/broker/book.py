@@ -129,6 +129,8 @@ class Book:
             found = self.batches.get(older)
             if found is not None:
                 family.bind(Segment(ordinal, count, found, index))
+            else:  # a checkpoint has dropped it since: nobody is there
+                family.vacate(ordinal, ordinal + count)
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
         """Results are recorded; return the ranges of those that are the first of their task.
