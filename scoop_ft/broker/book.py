@@ -316,7 +316,7 @@ class Book:
         Not earlier: a session that has sent it relies on its being known.
         """
         called = {function for batch in self.batches.values() for function in batch.functions}
-        for digest in self.functions.keys() - called:
+        for digest in [name for name in self.functions if name not in called]:
             self._dropped.append((self.functions.pop(digest)[0], 1))
 
     def apply_end(self, seq: int, m: End) -> None:
