@@ -129,6 +129,8 @@ class Book:
             found = self.batches.get(older)
             if found is not None:
                 family.bind(Segment(ordinal, count, found, index))
+            else:  # a checkpoint has dropped it since: nobody is there
+                family.vacate(ordinal, ordinal + count)
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
         """Results are recorded; return the ranges of those that are the first of their task.
@@ -307,6 +309,15 @@ class Book:
     def apply_function(self, seq: int, m: Define) -> None:
         """A function is recorded."""
         self.functions.setdefault(m.digest, (seq, m.name))
+
+    def forget_functions(self) -> None:
+        """A run is resumed: a function that no task is a call of is not needed any more.
+
+        Not earlier: a session that has sent it relies on its being known.
+        """
+        called = {function for batch in self.batches.values() for function in batch.functions}
+        for digest in [name for name in self.functions if name not in called]:
+            self._dropped.append((self.functions.pop(digest)[0], 1))
 
     def apply_end(self, seq: int, m: End) -> None:
         """The script has ended."""

@@ -115,6 +115,7 @@ class Broker:
         if resume:
             seq = 0 if keep_failed else self.append(Kind.RETRY, b"")
             self.book.apply_retry(seq, keep_failed=keep_failed)
+            self.book.forget_functions()
             for member in list(self.book.members.values()):
                 self.record_member(member.session, member.agent, member.host, alive=False)
         for family in self.book.families.values():

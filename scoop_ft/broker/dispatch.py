@@ -60,6 +60,14 @@ class Dispatcher:
         if spans and peer.connected:
             self._broker.send(peer.session, Drop(0, spans))
 
+    def take_back(self, peer: Peer, batch: Batch, index: int) -> None:
+        """A task cannot go on where it runs: it is queued again, at the front."""
+        broker = self._broker
+        self.release(peer, batch, index, index + 1)
+        broker.resubmitted += broker.requeue(batch, index, index + 1, first=True)
+        broker.orphan_family(task_id(batch.id, index))
+        broker.send(peer.session, Drop(0, [(batch.id, index, index + 1)]))
+
     def take_family(self, parent: bytes) -> None:
         """A parent has failed: nobody need run its descendants, and nobody asks for them."""
         broker = self._broker

@@ -115,6 +115,10 @@ class Family:
         for a, b, shift in list(self.ordinals(batch, 0, batch.count)):
             self._cut(a + shift, b + shift)
 
+    def vacate(self, start: int, stop: int) -> None:
+        """Leave these ordinals without children: who had them is recorded no more."""
+        self._cut(start, stop)
+
     def _cut(self, start: int, stop: int) -> None:
         """Leave these ordinals without children."""
         low = max(bisect_right(self._firsts, start) - 1, 0)

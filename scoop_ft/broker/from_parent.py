@@ -206,9 +206,15 @@ def on_submit(
     if m.batch in b.book.batches:
         _serve_again(b, peer, m, header, frames)
         return
-    if not all(function in b.book.functions for function in m.functions):
+    known = all(function in b.book.functions for function in m.functions)
+    if not known and (peer.role != "worker" or m.parent == ROOT_ID):
         raise ProtocolError("a batch names a function that was not sent before it")
     if not _may_submit(b, peer, m, header, frames):
+        return
+    if not known:  # sent before the run was resumed, and forgotten: begun again, it is sent again
+        found = b.book.task(m.parent)
+        assert found is not None  # it runs here
+        b.dispatcher.take_back(peer, *found)
         return
     kept = b.book.kept.get(m.parent)
     if kept is not None and kept.makes_needless(m):

@@ -100,6 +100,7 @@ class Session:
         self._unsynced: deque[tuple[int, wire.Deliver, Frames]] = deque()
         self._synced = 0
         self._defined: set[bytes] = set()
+        self._incarnation = 0  # of the broker that has welcomed us
         self._answers: dict[int, Any] = {}
         self._asked: dict[int, Any] = {}  # what has no answer yet, by request
         self._requests = 0
@@ -246,6 +247,9 @@ class Session:
             return  # the answer to the hello of an older connection
         self.welcomed = True
         self.settings = m.settings
+        if m.incarnation != self._incarnation:
+            self._incarnation = m.incarnation
+            self._defined.clear()  # another broker may have forgotten what nothing calls
         self.seed = m.settings.get("seed", self.seed)
         self.seeded = m.settings.get("seeded", False)
         self._renumber()

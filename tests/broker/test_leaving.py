@@ -10,9 +10,12 @@ from scoop_ft.broker import leaving
 from scoop_ft.broker.leaving import Departed
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
+from scoop_ft.ids import ROOT_ID, batch_id
 from scoop_ft.wire import messages as wire
 
-from .rig import Rig, taken
+from .peers import FUNCTION, packed_ends
+from .rig import Rig, function, taken
+from .test_core_kept import checkpoint
 from .test_core_recovery import commit_and_compare
 
 
@@ -224,6 +227,104 @@ def test_kept_failures_keep_their_results_and_lose_their_attempts() -> None:
     root.submit("leaf:a", "leaf:b")
     rig.settle()
     assert root.results == {0: (1, b"x"), 1: (0, b"y")}
+
+
+def test_deaths_that_a_checkpoint_forgives_are_forgiven_by_the_next_broker_too() -> None:
+    rig = Rig(max_attempts=5)
+    root, agent = rig.root(), rig.agent()
+    root.submit("leaf:a")
+    worker = rig.worker(agent)
+    taken(rig, worker, 1)
+    agent.gone(worker, task=worker.queue[0].id)
+    rig.vanish(worker)
+    other = rig.worker(agent)
+    taken(rig, other, 1)
+    assert kinds(rig)[Kind.CRASH] == 1
+    checkpoint(other, other.queue[0].id, 0, 0, b"further")
+    assert kinds(rig)[Kind.CRASH] == 0
+    same_after_restart(rig)
+    (batch,) = rig.broker.book.batches.values()
+    assert not batch.attempts
+
+
+def test_what_a_replay_of_the_script_has_bound_leaves_with_a_checkpoint() -> None:
+    rig = Rig()
+    rig.root().submit("leaf:a", "leaf:b")
+    rig.worker()
+    rig.settle()
+    root = rig.root()
+    root.submit("leaf:b", "leaf:a")
+    rig.settle()
+    assert kinds(rig)[Kind.BIND] == 1
+    commit_and_compare(rig)
+    checkpoint(root, ROOT_ID, 0, 2)
+    rig.settle()
+    found = kinds(rig)
+    assert found[Kind.BIND] == found[Kind.BATCH] == 0
+    same_after_restart(rig)
+
+
+def test_what_is_bound_beside_an_older_batch_stays() -> None:
+    rig = Rig()
+    rig.root().submit("leaf:a", "leaf:b")
+    rig.worker()
+    rig.settle()
+    root = rig.root()
+    root.submit("leaf:b", "leaf:c")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 0, 2, wanted=[(1, 2)])
+    rig.settle()
+    found = kinds(rig)
+    assert found[Kind.BIND] == found[Kind.BATCH] == 1
+    same_after_restart(rig)
+
+
+def test_a_function_that_nothing_calls_leaves_when_the_run_is_resumed() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a")
+    digest, blob = function("unused")
+    root.keep(wire.Define(root.number(), digest, "unused"), [blob])
+    assert kinds(rig)[Kind.FUNCTION] == 2
+    rig.restart()
+    assert kinds(rig)[Kind.FUNCTION] == 2
+    rig.restart(resume=True)
+    assert kinds(rig)[Kind.FUNCTION] == 1
+    assert set(rig.broker.book.functions) == {FUNCTION}
+    same_after_restart(rig)
+
+
+def test_who_has_outlived_a_resume_and_calls_a_forgotten_function_begins_again() -> None:
+    rig = Rig()
+    rig.root().submit("tree:1:x")
+    worker = rig.worker()
+    taken(rig, worker, 1)
+    item = worker.queue[0]
+    digest, blob = function("forgotten")
+    worker.keep(wire.Define(worker.number(), digest, "forgotten"), [blob])
+    rig.commit()
+    worker.handle()
+    name = batch_id(worker.session, 99)
+    submit = wire.Submit(
+        worker.number(), name, item.id, item.place, 0, 1, [digest], b"", packed_ends([b"leaf:x.0"]),
+        [], [],
+    )  # fmt: skip
+    worker.disconnected()
+    rig.restart(resume=True)
+    rig.root().submit("tree:1:x")
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    rig.say(worker.session, submit, [b"leaf:x.0"])
+    rig.flush()
+    worker.handle()
+    (drop,) = [m for m in worker.heard if type(m) is wire.Drop and not m.recall]
+    assert drop.spans == [(item.batch, item.index, item.index + 1)]
+    worker.queue.clear()
+    other = rig.worker()
+    rig.settle()
+    assert other.runs > 0
+    assert [status for status, _ in rig.peers[rig.broker.root].results.values()] == [0]
 
 
 def test_only_the_last_that_departed_are_remembered() -> None:
