@@ -20,6 +20,7 @@ import cloudpickle  # type: ignore[import-untyped]
 from cloudpickle import cloudpickle as internals
 
 from scoop_ft import references, script
+from scoop_ft.codeform import form
 
 # How cloudpickle finds a class again that it has met under an id. Private to it: in a version
 # without them classes keep random ids, and resume takes calls with local classes for new ones.
@@ -28,6 +29,10 @@ _CLASS_OF: Any = getattr(internals, "_DYNAMIC_CLASS_TRACKER_BY_ID", None)
 _CAN_NAME = _ID_OF is not None and _CLASS_OF is not None
 
 _PREFIX = "scoop-ft:"
+_PLACES = frozenset({
+    "__file__", "__path__", "__doc__", "__annotations__", "__annotate__", "__annotate_func__",
+    "__firstlineno__", "__static_attributes__",
+})  # fmt: skip
 
 
 class _Ordered:
@@ -45,14 +50,18 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         file: BinaryIO,
         buffer_callback: Callable[[Any], Any] | None = None,
         unnamed: frozenset[int] = frozenset(),
+        places: bool = True,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._places = places  # False: nothing that says where the code stands; cannot be loaded
         self._unnamed = unnamed  # ids of the classes whose names are just being worked out
 
     def reducer_override(self, obj: Any) -> Any:
         """Reduce one object, see `pickle.Pickler.reducer_override`."""
         kind = type(obj)
         if kind is types.CodeType:
+            if not self._places:
+                return bytes, (form(obj).digest,)
             return _reduce_code(self.dispatch_table[kind](obj))
         if kind is _Ordered:
             return frozenset, (sorted(map(_order_constants, obj.items), key=repr),)
@@ -67,13 +76,15 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduced
         _forget_dynamic_module(obj)
         if isinstance(obj, type):
-            return self._reduce_class(obj)
-        return _reduce_function(super().reducer_override(obj))
+            reduced = self._reduce_class(obj)
+        else:
+            reduced = _reduce_function(super().reducer_override(obj))
+        return reduced if self._places else _without_places(reduced)
 
     def _reduce_class(self, cls: type) -> Any:
         if not _CAN_NAME:
             return super().reducer_override(cls)
-        if id(cls) not in self._unnamed:
+        if id(cls) not in self._unnamed and self._places:
             if cls not in _ID_OF:
                 self._name_class(cls)
             return super().reducer_override(cls)
@@ -100,6 +111,31 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         name = _PREFIX + hashlib.blake2b(file.getvalue(), digest_size=16).hexdigest()
         _ID_OF[cls] = name
         _CLASS_OF[name] = cls
+
+
+def dump_meaning(value: Any) -> bytes:
+    """Pickle what was pickled before, without file names, lines, docstrings and annotations.
+
+    What the bytes are good for is to be compared: nobody can load them.
+    """
+    file = io.BytesIO()
+    ByValuePickler(file, places=False).dump(value)
+    return file.getvalue()
+
+
+def _without_places(reduced: Any) -> Any:
+    """Take out of a reduced function or class what says nothing of what it does."""
+    if not isinstance(reduced, tuple):
+        return reduced
+    return tuple(
+        tuple(map(_without_keys, part)) if isinstance(part, tuple) else part for part in reduced
+    )
+
+
+def _without_keys(part: Any) -> Any:
+    if type(part) is not dict:
+        return part
+    return {key: value for key, value in part.items() if key not in _PLACES}
 
 
 def _name_type_variable(variable: Any) -> None:

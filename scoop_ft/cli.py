@@ -128,10 +128,17 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
               help="Working directory of the script (default: as before).")  # fmt: skip
 @click.option("--keep-failed", is_flag=True,
               help="Do not try again what failed: the script gets its exception.")  # fmt: skip
+@click.option("--redo-changed", is_flag=True,
+              help="Compute again what functions had computed that were edited since.")  # fmt: skip
+@click.option("--keep-results", is_flag=True,
+              help="Keep what functions had computed that were edited since.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
 @click.argument("run_dir", required=False, metavar="[RUN]")
 @click.pass_obj
-def resume(said: _Said, /, run_dir: str | None, dry_run: bool, **options: Any) -> int:
+def resume(
+    said: _Said, /, run_dir: str | None, dry_run: bool, redo_changed: bool, keep_results: bool,
+    **options: Any,
+) -> int:  # fmt: skip
     """Go on with a run: the last unfinished one of this folder, or the one named.
 
     After '--' follow other arguments for the script than before.
@@ -139,6 +146,9 @@ def resume(said: _Said, /, run_dir: str | None, dry_run: bool, **options: Any) -
     from .launch import launcher
 
     _check_listen(options["listen"])
+    if redo_changed and keep_results:
+        raise RunError("--redo-changed and --keep-results exclude each other: give one of them")
+    options["edits"] = "redo" if redo_changed else "keep" if keep_results else None
     directory = _locate(run_dir)
     if dry_run:
         return _report(directory)
@@ -165,6 +175,7 @@ def _report(directory: Any) -> int:
     from scoop_journal import JournalError
 
     from .broker import offline
+    from .launch import edited
 
     unsafe = directory.info().unsafe_filesystem
     try:
@@ -179,6 +190,7 @@ def _report(directory: Any) -> int:
             Text(row["function"]), f"{row['reused']:,}", f"{row['again']:,}", Text(row["why"])
         )
     Console(highlight=False).print(table)
+    edited.mention(directory)
     return 0
 
 

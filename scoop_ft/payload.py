@@ -17,7 +17,14 @@ from typing import Any, NamedTuple
 from scoop_ft import references, script
 from scoop_ft.culprits import explain
 from scoop_ft.errors import RemoteError, RemoteTraceback, UnpicklableError
-from scoop_ft.pickling import PlainPickler, dumps, dumps_by_value, load, separator
+from scoop_ft.pickling import (
+    PlainPickler,
+    dumps,
+    dumps_by_value,
+    dumps_meaning,
+    load,
+    separator,
+)
 from scoop_ft.wire.frames import Buffer
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "dump_function",
     "dump_result",
     "function_name",
+    "identity",
     "load",
     "load_exception",
     "load_function",
@@ -316,6 +324,16 @@ def dump_function(func: Callable[..., Any]) -> tuple[bytes, str]:
     if references.is_definition(func) and references.reference(func) is not None:
         _dumped[id(func)] = (func, payload, name)
     return payload, name
+
+
+def identity(func: Callable[..., Any], blob: bytes) -> bytes:
+    """Return the bytes by which a function is known, given its pickle.
+
+    They are the same after its code was moved, commented or formatted.
+    """
+    if references.is_definition(func) and references.reference(func) is not None:
+        return blob
+    return dumps_meaning(func)
 
 
 def load_function(blob: Buffer) -> Callable[..., Any]:

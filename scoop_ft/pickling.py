@@ -89,6 +89,18 @@ def dumps_by_value(value: Any, large_apart: bool = True) -> tuple[bytes, list[Bu
     return file.read(), frames
 
 
+def dumps_meaning(value: Any) -> bytes:
+    """Pickle what `dumps` has pickled, without what says where the code in it stands."""
+    file = io.BytesIO()
+    try:
+        PlainPickler(file, protocol=5).dump(value)
+    except Exception:  # noqa: BLE001 - as in `dumps`
+        from scoop_ft.byvalue import dump_meaning
+
+        return dump_meaning(value)
+    return file.getvalue()
+
+
 def separator(keep: Callable[[Buffer], None]) -> Callable[[pickle.PickleBuffer], bool]:
     """Return a pickler's callback that keeps large buffers apart; True: leave it in the pickle."""
 

@@ -88,6 +88,7 @@ class RunDir:
         self.logs = self.path / "logs"
         self.slates = self.path / "slates"
         self.endpoint_file = self.path / "endpoint"
+        self.edits_json = self.path / "edits.json"  # functions edited before the last resume
 
     def __repr__(self) -> str:
         return f"RunDir({str(self.path)!r})"

@@ -15,6 +15,7 @@ import builtins
 import os
 import sys
 import threading
+import time
 import traceback
 import types
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class _Script:
     def __init__(self, path: str, args: Sequence[str]) -> None:
         self.path = os.path.abspath(path)
         self.args = list(args)
+        self.began_ns = time.time_ns()
         self.module: types.ModuleType | None = None
         self.lock = threading.RLock()
         self.failure: MissingMainGuard | ScriptImportError | None = None
@@ -203,6 +205,16 @@ def path() -> str | None:
     return _script.path if _script is not None else None
 
 
+def began_ns() -> int:
+    """Return when this process was told of its script, on the clock of files' times; 0: never."""
+    return _script.began_ns if _script is not None else 0
+
+
+def source() -> bytes | None:
+    """Return the script's source as this process has first read it, None where there is none."""
+    return _script.source if _script is not None else None
+
+
 def shared_names() -> frozenset[str]:
     """Return the script's top-level names that mean the same in the root and in every worker."""
     return _script.shared if _script is not None else frozenset()
@@ -270,7 +282,7 @@ class _Bindings(ast.NodeVisitor):
         return frozenset(self.top - self.guarded - self.rebound)
 
     def visit_If(self, node: ast.If) -> None:
-        guard = _is_main_test(node.test)
+        guard = is_main_test(node.test)
         if guard is None:
             self.generic_visit(node)
             return
@@ -326,10 +338,10 @@ class _Bindings(ast.NodeVisitor):
     visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
 
 
-def _is_main_test(test: ast.expr) -> bool | None:
+def is_main_test(test: ast.expr) -> bool | None:
     """True for a test that holds only in ``__main__``, False for only elsewhere, else None."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        return True if any(_is_main_test(value) for value in test.values) else None
+        return True if any(is_main_test(value) for value in test.values) else None
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
     sides = (test.left, test.comparators[0])

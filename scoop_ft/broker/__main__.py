@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..rundir import RunDir, RunInfo
     from .loop import Loop
+    from .records import Edit
     from .sockets import Sockets
 
 INCARNATION = b"incarnation"
@@ -57,6 +58,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--keep-failed", action="store_true")
     parser.add_argument("--max-attempts", type=int, default=3)
+    parser.add_argument("--edits", default="")
     return parser.parse_args(argv)
 
 
@@ -83,9 +85,12 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             incarnation=_next_incarnation(journal),
         )
         broker.recover(
-            journal.scan(), resume=options.resume and not new, now=time.monotonic(),
+            journal.scan(),
+            resume=options.resume and not new,
+            now=time.monotonic(),
             keep_failed=options.keep_failed,
-        )  # fmt: skip
+            edits=_edits(options.edits),
+        )
         sockets = _sockets(run, info)
     except BaseException:
         journal.close()
@@ -94,6 +99,18 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     loop.stop_on_signals()
     log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
     return loop, journal
+
+
+def _edits(path: str) -> list[Edit]:
+    """Return what the launcher was told about functions that were edited."""
+    import msgspec
+
+    from .records import Edit
+
+    if not path:
+        return []
+    with open(path, "rb") as file:
+        return msgspec.json.decode(file.read(), type=list[Edit])
 
 
 def _journal(run: RunDir, info: RunInfo, *, new: bool) -> Journal:

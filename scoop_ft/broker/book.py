@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_header
@@ -27,10 +27,18 @@ from . import records
 from .families import Family, Segment
 from .kept import Kept
 from .leaving import Records
-from .records import Bind, Crash, Kind, Member
+from .records import Bind, Crash, Edit, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
 
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
+
+
+class Code(NamedTuple):
+    """What a function means, under which Python, and the files that say so (see `Define`)."""
+
+    digest: bytes
+    python: str
+    sources: list[tuple[str, int, int]]
 
 
 class Book:
@@ -48,8 +56,10 @@ class Book:
         self.families: dict[bytes, Family] = {}
         self.kept: dict[bytes, Kept] = {}  # by parent
         self.functions: dict[bytes, tuple[int, str]] = {}
+        self.codes: dict[bytes, Code] = {}
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
+        self.outdated: set[bytes] = set()  # workers that know functions as they were
         self.exit_code: int | None = None
         self.submitted = 0
         self.finished = 0
@@ -106,6 +116,7 @@ class Book:
             count=m.count,
             functions=m.functions,
             payload_bytes=payload_bytes,
+            which=m.which,
         )
         self.batches[m.batch] = batch
         self.submitted += m.count
@@ -308,7 +319,38 @@ class Book:
 
     def apply_function(self, seq: int, m: Define) -> None:
         """A function is recorded."""
-        self.functions.setdefault(m.digest, (seq, m.name))
+        if m.digest not in self.functions:
+            self.functions[m.digest] = (seq, m.name)
+            self.codes[m.digest] = Code(m.code, m.python, m.sources)
+
+    def apply_edit(self, m: Edit) -> None:
+        """A function means something else now; what it had computed may be dropped."""
+        self.codes[m.function] = Code(m.code, m.python, m.sources)
+        self.outdated.update(self.departed)
+        if m.redo:
+            for batch in list(self.batches.values()):
+                for start, stop in batch.stretches_of(m.function):
+                    self._redo(batch, start, stop)
+
+    def _redo(self, batch: Batch, low: int, high: int) -> None:
+        """Nothing that these tasks have computed, or saved on their way, counts any more."""
+        before = {seq: size for _, _, seq, size in batch.results}
+        for start, stop, state in list(batch.runs(low, high)):
+            if state in (DONE, FAILED):
+                batch.move(start, stop, HELD)
+                self.finished -= (stop - start) if state == DONE else 0
+                self.failed -= (stop - start) if state == FAILED else 0
+                batch.results = list(_without(batch.results, start, stop))
+        left = {seq for _, _, seq, _ in batch.results}
+        gone = {seq: size for seq, size in before.items() if seq not in left}
+        self._dropped.extend(gone.items())
+        self._dropped.extend(self._records.results_left(gone))
+        self._forget_attempts(batch, low, high)
+        for index in [i for i in batch.kept if low <= i < high]:
+            outdated = self.kept[task_id(batch.id, index)].outdated
+            self.submitted -= outdated
+            self.finished -= outdated
+        self._drop_kept(batch, low, high)
 
     def forget_functions(self) -> None:
         """A run is resumed: a function that no task is a call of is not needed any more.
@@ -370,4 +412,5 @@ _APPLY: dict[Kind, Any] = {
         seq, decode_header(h, Checkpoint)
     ),
     Kind.STEP: lambda book, seq, h, _: book.apply_step(seq, decode_header(h, Step)),
+    Kind.EDIT: lambda book, seq, h, _: book.apply_edit(records.decode_edit(h)),
 }

@@ -25,7 +25,7 @@ from .peers import Peer
 from .policy import Costs
 from .ports import JournalPort, Ref, Send
 from .ready import Ready
-from .records import Kind, Member
+from .records import Edit, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, LEASED, QUEUED, Batch
 
 
@@ -96,7 +96,15 @@ class Broker:
 
     # ---- inputs ----------------------------------------------------------------------------
 
-    def recover(self, scanned: Any, *, resume: bool, now: float, keep_failed: bool = False) -> None:
+    def recover(
+        self,
+        scanned: Any,
+        *,
+        resume: bool,
+        now: float,
+        keep_failed: bool = False,
+        edits: Sequence[Edit] = (),
+    ) -> None:
         """Take in what the journal holds.
 
         Parameters
@@ -108,6 +116,8 @@ class Broker:
         now : float
         keep_failed : bool
             On resume, what failed stays as it is recorded.
+        edits : sequence of Edit
+            Functions that were edited; what is recorded of them already is left out.
         """
         for seq, record in scanned:
             self.book.apply(seq, record.kind, record.header, len(record.payload))
@@ -118,6 +128,11 @@ class Broker:
             self.book.forget_functions()
             for member in list(self.book.members.values()):
                 self.record_member(member.session, member.agent, member.host, alive=False)
+        for edit in edits:
+            known = self.book.codes.get(edit.function)
+            if known is not None and known.digest != edit.code:
+                self.append(Kind.EDIT, records.encode(edit))
+                self.book.apply_edit(edit)
         for family in self.book.families.values():
             family.unclaim()
         self.now = now

@@ -111,6 +111,11 @@ class Records:
         """A batch and these records of its results are no more."""
         crashes = self._crashes.pop(batch, {})
         gone = [seq for seqs in crashes.values() for seq in seqs]
+        return [*_single(gone), *self.results_left(results)]
+
+    def results_left(self, results: Iterable[int]) -> list[Leave]:
+        """These records of results are no more."""
+        gone: list[int] = []
         if self._retries:
             results = set(results)
             for retry, undone in list(self._retries.items()):

@@ -7,14 +7,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scoop_journal import Reader
 
 from ..wire.codec import decode_header
 from ..wire.messages import Submit
-from .book import Book
+from .book import Book, Code
 from .tasks import CANCELLED, DONE, FAILED, HELD, VOID, Batch
+
+
+class Function(NamedTuple):
+    """A recorded function, what it meant, how many results it has, and saved states."""
+
+    digest: bytes
+    name: str
+    code: Code
+    blob: bytes
+    results: int
+    checkpoints: int
 
 
 def read(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> tuple[Book, Reader]:
@@ -38,9 +49,46 @@ def read(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> tu
 
 def summary(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> dict[str, Any]:
     """Return a run's state and counts, with the keys of a live broker's."""
+    return survey(path, unsafe_filesystem=unsafe_filesystem)[0]
+
+
+def survey(
+    path: str | os.PathLike[str], *, unsafe_filesystem: bool = False
+) -> tuple[dict[str, Any], list[Function]]:
+    """Return a run's `summary`, and its functions of which it is known what they meant."""
     book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
     with reader:
+        functions = _functions(book, reader)
         size, live = reader.size_bytes, reader.live_bytes
+    return _summary(book, size, live, path), functions
+
+
+def _functions(book: Book, reader: Reader) -> list[Function]:
+    counts: dict[bytes, int] = {}
+    saved: dict[bytes, int] = {}
+    for batch in book.batches.values():
+        for digest in batch.functions:
+            for low, high in batch.stretches_of(digest):
+                done = batch.state.count(DONE, low, high)
+                counts[digest] = counts.get(digest, 0) + done
+                kept = sum(low <= index < high for index in batch.kept)
+                saved[digest] = saved.get(digest, 0) + kept
+    with reader.reading() as view:
+        return [
+            Function(
+                digest,
+                book.function_name(digest),
+                code,
+                bytes(view.record(book.functions[digest][0]).payload),
+                counts.get(digest, 0),
+                saved.get(digest, 0),
+            )
+            for digest, code in book.codes.items()
+            if code.digest
+        ]
+
+
+def _summary(book: Book, size: int, live: int, path: str | os.PathLike[str]) -> dict[str, Any]:
     tally = book.tally
     code = book.exit_code
     written = (Path(path) / "data.mdb").stat().st_mtime

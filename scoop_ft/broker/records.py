@@ -27,6 +27,7 @@ class Kind(IntEnum):
     FUNCTION = 9  # header: the Define message; payload: the pickled function
     CHECKPOINT = 10  # header: the Checkpoint message; payload and buffers: its frames
     STEP = 11  # header: the Step message; payload and buffers: its frames
+    EDIT = 12  # header: Edit: a function was edited; its results stay, or are dropped
 
 
 class Crash(msgspec.Struct, array_like=True, frozen=True):
@@ -59,8 +60,19 @@ class Member(msgspec.Struct, array_like=True, frozen=True):
     alive: bool
 
 
+class Edit(msgspec.Struct, array_like=True, frozen=True):
+    """A function means something else now; ``redo``: what it had computed does not count."""
+
+    function: bytes
+    code: bytes
+    python: str
+    redo: bool
+    sources: list[tuple[str, int, int]]
+
+
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 decode_crash = msgspec.msgpack.Decoder(Crash).decode
 decode_bind = msgspec.msgpack.Decoder(Bind).decode
 decode_member = msgspec.msgpack.Decoder(Member).decode
+decode_edit = msgspec.msgpack.Decoder(Edit).decode

@@ -2,7 +2,7 @@
 
 This is the only place that changes a task's state; an illegal move raises and changes nothing.
 
-    HELD ──claimed──> QUEUED ──sent──> LEASED ──> DONE
+    HELD ──claimed──> QUEUED ──sent──> LEASED ──> DONE ──function edited──> HELD
       ^                 │  ^             │  │
       └──parent gone────┘  └─worker gone─┘  └───> FAILED, CANCELLED
 
@@ -28,7 +28,7 @@ LEGAL: dict[int, frozenset[int]] = {
     HELD: frozenset({QUEUED, LEASED, DONE, FAILED, CANCELLED, VOID}),
     QUEUED: frozenset({HELD, LEASED, DONE, FAILED, CANCELLED}),
     LEASED: frozenset({HELD, QUEUED, DONE, FAILED, CANCELLED}),
-    DONE: frozenset(),
+    DONE: frozenset({HELD}),  # only when its function was edited, and its result shall not count
     FAILED: frozenset({HELD}),
     CANCELLED: frozenset({HELD, QUEUED, DONE, FAILED}),
     VOID: frozenset(),
@@ -60,6 +60,8 @@ class Batch:
         Its parent's task id, its first ordinal, its number of tasks, its parent's lineage.
     functions : list of bytes
         The digests of the functions its tasks call.
+    which : bytes
+        Little-endian u16 a task: its function's place in ``functions``; empty: all 0.
     state : bytearray
         One byte a task.
     claimed : bytearray or None
@@ -79,7 +81,7 @@ class Batch:
     __slots__ = (
         "attempts", "claimed", "count", "families", "first", "functions", "holders", "id",
         "kept", "lineage", "parent", "payload_bytes", "places", "records", "results", "seq",
-        "state", "tally",
+        "state", "tally", "which",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +97,7 @@ class Batch:
         count: int,
         functions: list[bytes],
         payload_bytes: int,
+        which: bytes = b"",
     ) -> None:
         self.tally = tally
         self.id = id
@@ -106,6 +109,7 @@ class Batch:
         self.count = count
         self.functions = functions
         self.payload_bytes = payload_bytes
+        self.which = which
         self.state = bytearray(count)
         self.claimed: bytearray | None = None
         self.results: list[tuple[int, int, int, int]] = []
@@ -159,6 +163,24 @@ class Batch:
             end = start + len(rest) - len(rest.lstrip(rest[:1]))
             yield start, end, rest[0]
             start = end
+
+    def stretches_of(self, function: bytes) -> Iterator[tuple[int, int]]:
+        """Yield the stretches of tasks that call a function."""
+        if function not in self.functions:
+            return
+        if not self.which:
+            if self.functions[0] == function:
+                yield 0, self.count
+            return
+        which = memoryview(self.which).cast("H")
+        at = 0
+        while at < self.count:
+            start = at
+            calls = self.functions[which[at]] == function
+            while at < self.count and (self.functions[which[at]] == function) == calls:
+                at += 1
+            if calls:
+                yield start, at
 
     def move_all(self, start: int, stop: int, origin: int, to: int) -> int:
         """Move those tasks that are in state ``origin``; return how many."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..ids import digest
-from ..payload import Packed, Packer, dump_function
+from ..payload import Packed, Packer, dump_function, identity
 from .groups import Chunk, Group
 
 BATCH_TASKS: Final = 2_048
@@ -30,6 +30,9 @@ class Definition(NamedTuple):
     digest: bytes
     name: str
     blob: bytes
+    code: bytes = b""
+    python: str = ""
+    sources: Sequence[tuple[str, int, int]] = ()
 
 
 _known: dict[bytes, Definition] = {}
@@ -40,10 +43,24 @@ def define(func: Callable[..., Any]) -> Definition:
     blob, name = dump_function(func)
     found = _known.get(blob)
     if found is None:
-        found = Definition(digest(blob), name, blob)
+        found = Definition(digest(identity(func, blob)), name, blob, *describe(func))
         if len(blob) < 1_024:
             _known[blob] = found
     return found
+
+
+def describe(func: Callable[..., Any]) -> tuple[bytes, str, Sequence[tuple[str, int, int]]]:
+    """Return the digest of what a function means, the Python it counts for, and its sources.
+
+    Empty where it cannot be worked out: user code may hold anything.
+    """
+    from ..codedigest import PYTHON, meaning
+
+    try:
+        found = meaning(func)
+    except Exception:  # noqa: BLE001 - metaclasses and descriptors may do anything when looked at
+        return b"", "", []
+    return found.code, PYTHON, found.sources
 
 
 class Closed(NamedTuple):

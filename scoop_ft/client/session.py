@@ -133,7 +133,10 @@ class Session:
         """Send a function, unless it was sent before."""
         if function.digest not in self._defined:
             self._defined.add(function.digest)
-            message = wire.Define(self.number(), function.digest, function.name)
+            message = wire.Define(
+                self.number(), function.digest, function.name, function.code, function.python,
+                list(function.sources),
+            )  # fmt: skip
             self.keep(message, (function.blob,))
 
     def new_batch(self) -> bytes:

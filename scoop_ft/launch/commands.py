@@ -33,12 +33,18 @@ def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = 
     """
     command = [sys.executable, *_safe_path(), "-m", "scoop_ft.broker", str(run.path)]
     command += ["--max-attempts", str(max_attempts), *(["--resume"] if resume else [])]
-    return [*command, *(["--keep-failed"] if resume and keep_failed else [])]
+    command += ["--keep-failed"] if resume and keep_failed else []
+    return command + (["--edits", str(run.edits_json)] if run.edits_json.exists() else [])
 
 
 def values() -> list[str]:
     """Return the command of the process that loads recorded values to show them."""
     return [sys.executable, *_safe_path(), "-m", "scoop_ft.contents.values"]
+
+
+def code_check(run: RunDir) -> list[str]:
+    """Return the command of the process that says what functions mean now."""
+    return [sys.executable, "-m", "scoop_ft.codecheck", str(run.path)]
 
 
 def root(run: RunDir) -> list[str]:

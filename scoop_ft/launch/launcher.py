@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
-from . import growth
+from . import edited, growth
 from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor
@@ -38,6 +38,7 @@ class Options:
     listen: str | None = None
     unsafe_filesystem: bool = False
     stop_after: float | None = None
+    edits: str | None = None  # what to do about edited functions: "redo" or "keep"
     quiet: bool = False
     verbose: bool = False
     journal_limit: int | None = None
@@ -103,7 +104,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
     lock.acquire()
     try:
         unsafe = info.unsafe_filesystem or options.unsafe_filesystem
-        found = journal_summary(directory, unsafe_filesystem=unsafe)
+        found, functions = edited.survey(directory, unsafe_filesystem=unsafe)
         if found["state"] == "done":
             directory.drop_endpoint()  # its launcher may have been killed after that
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
@@ -112,6 +113,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         changed = _changed(info, args, options)
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
+        edited.settle(directory, changed, functions, options.edits)
         if changed != info:
             directory.save_info(changed)
         if not options.quiet:
@@ -237,16 +239,7 @@ def journal_summary(directory: RunDir, *, unsafe_filesystem: bool) -> dict[str, 
 
     A run whose broker never came to make a journal has done nothing.
     """
-    if not (directory.journal / "data.mdb").exists():
-        return {"tasks": {}, "state": "interrupted", "exit_code": None, "journal": {"bytes": 0}}
-    from scoop_journal import JournalError
-
-    from ..broker import offline
-
-    try:
-        return dict(offline.summary(directory.journal, unsafe_filesystem=unsafe_filesystem))
-    except JournalError as error:
-        raise RunError(str(error)) from error
+    return edited.survey(directory, unsafe_filesystem=unsafe_filesystem)[0]
 
 
 def _counts(found: dict[str, Any]) -> str:

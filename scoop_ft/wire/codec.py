@@ -159,6 +159,7 @@ def _hello(m: Hello, frames: Sequence[Buffer]) -> None:
 
 def _define(m: Define, frames: Sequence[Buffer]) -> None:
     _need(m.n > 0, "not numbered")
+    _need(len(m.code) in (0, DIGEST_BYTES), "wrong code digest")
     _need(len(m.digest) == DIGEST_BYTES and len(frames) == 1, "wrong function")
 
 

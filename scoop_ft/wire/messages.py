@@ -69,11 +69,19 @@ class Hello(Message, frozen=True, tag=1):
 
 
 class Define(Message, frozen=True, tag=2):
-    """A function, sent once a session before its first use.  Frames: its pickle."""
+    """A function, sent once a session before its first use.  Frames: its pickle.
+
+    ``digest`` is its name, of what it is; ``code`` is the digest of what it means, with all that it
+    calls (empty: unknown), under the Python version ``python``, read from the files ``sources``:
+    path, time of change, size.
+    """
 
     n: int
     digest: bytes
     name: str
+    code: bytes = b""
+    python: str = ""
+    sources: list[tuple[str, int, int]] = []
 
 
 class Submit(Message, frozen=True, tag=3):

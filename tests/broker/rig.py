@@ -15,6 +15,7 @@ from scoop_journal import MemoryJournal
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.ports import Ref
+from scoop_ft.broker.records import Edit
 from scoop_ft.ids import digest
 from scoop_ft.wire.codec import Buffer, decode_from_broker, decode_from_peer, encode
 from scoop_ft.wire.messages import Idle, Message
@@ -40,23 +41,23 @@ class Rig:
 
     # ---- the broker's life -----------------------------------------------------------------
 
-    def start(self, *, resume: bool = False) -> None:
+    def start(self, *, resume: bool = False, edits: Sequence[Edit] = ()) -> None:
         """Start a broker on the journal, as its process does."""
         self.incarnation += 1
         self.broker = Broker(
             self.journal, RUN, {"seed": 7}, max_attempts=self.max_attempts,
             incarnation=self.incarnation,
         )  # fmt: skip
-        self.broker.recover(self.journal.scan(), resume=resume, now=self.now)
+        self.broker.recover(self.journal.scan(), resume=resume, now=self.now, edits=edits)
         self.journal.commit()
         self.check()
 
-    def restart(self, *, resume: bool = False) -> None:
+    def restart(self, *, resume: bool = False, edits: Sequence[Edit] = ()) -> None:
         """Kill the broker, losing what was not committed, and start another."""
         self.journal.crash()
         for peer in self.peers.values():
             peer.disconnected()
-        self.start(resume=resume)
+        self.start(resume=resume, edits=edits)
 
     def commit(self) -> None:
         """Commit and let the broker acknowledge."""

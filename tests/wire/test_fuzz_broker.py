@@ -114,7 +114,7 @@ def garbage(seed: int, session: bytes) -> Iterator[list[bytes]]:
     yield [msgspec.msgpack.encode({"tag": 1})]
     yield [encode(wire.Results(1, bytes(16), [(0, 1 << 40)], b"", b"", [], 0, 0, False)), b""]
     yield [encode(wire.Returned(0, [(bytes(16), 5, 2)]))]
-    yield [encode(wire.Define(1, bytes(16), "f")), b"another content"]
+    yield [encode(wire.Define(1, bytes(16), "f", b"not a digest")), b"content"]
     yield [good, b"x", b"a frame too many"]
     yield [good]
     yield [b"\xdd\xff\xff\xff\xff" + bytes(50)]  # an array of four billion

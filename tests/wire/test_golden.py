@@ -42,9 +42,10 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "9193c410000102030405060708090a0b0c0d0e0f000203",
     ),
     (
-        wire.Define(1, DIGEST, "m.f"),
+        wire.Define(1, DIGEST, "m.f", DIGEST, "3.11", [("/m.py", 5, 6)]),
         [b"pickle"],
-        "940201c4106465666768696a6b6c6d6e6f70717273a36d2e66",
+        "970201c4106465666768696a6b6c6d6e6f70717273a36d2e66"
+        "c4106465666768696a6b6c6d6e6f70717273a4332e31319193a52f6d2e70790506",
     ),
     (
         wire.Submit(2, BATCH, TASK, LINEAGE, 5, 2, [DIGEST], b"", ENDS, [], [(0, 1)]),

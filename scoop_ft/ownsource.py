@@ -1,0 +1,307 @@
+"""The user's own modules as text: which they are, and which statements give a name its value.
+
+Own modules are the script and whatever is neither part of Python nor installed among the packages.
+What a module keeps in a list, a dict or an object may change while it runs; what its source says of
+it does not, so that counts.  Formatting, comments, docstrings, annotations and what stands under
+the main guard do not.  Imports nothing of the user's and runs none of his code.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import os
+import site
+import sys
+import sysconfig
+import types
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from . import script
+from .codeform import form
+from .ids import digest
+
+_OURS: Final = frozenset({"scoop_ft", "scoop_journal", "scoop_chaos"})
+SETTLED_NS: Final = 1_000_000_000  # file systems keep time by coarser clocks than ours
+_INSTALLED: Final = ("site-packages", "dist-packages")
+
+
+class Binding(NamedTuple):
+    """How a name gets its value.
+
+    Attributes
+    ----------
+    text : str
+        The statements, in a form that formatting does not change.
+    names : tuple of str
+        The names that occur in them.
+    imported : tuple of (str, str)
+        Modules and names that are imported under this name.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    imported: tuple[tuple[str, str], ...]
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a module is the user's own, without importing it."""
+    if name in script.MODULE_NAMES:
+        return script.path() is not None
+    return _is_own(name)
+
+
+@cache
+def _is_own(name: str) -> bool:
+    if not name or name.partition(".")[0] in _OURS:
+        return False
+    path = _file(name)
+    return path is not None and not path.startswith(_foreign()) and not _is_installed(path)
+
+
+def _is_installed(path: str) -> bool:
+    return any(part in _INSTALLED for part in path.split(os.sep))
+
+
+@cache
+def _foreign() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
+    return tuple(os.path.realpath(folder) + os.sep for folder in folders)
+
+
+def _file(name: str) -> str | None:
+    spec = getattr(sys.modules.get(name), "__spec__", None) or find(name)
+    origin = getattr(spec, "origin", None)
+    if origin in (None, "built-in", "frozen", "namespace"):
+        return None
+    return os.path.realpath(str(origin))
+
+
+@cache
+def find(name: str) -> importlib.machinery.ModuleSpec | None:
+    """Find a module without importing it or its package."""
+    where = None
+    found: importlib.machinery.ModuleSpec | None = None
+    begin = ""
+    for part in name.split("."):
+        begin = f"{begin}.{part}" if begin else part
+        found = importlib.machinery.PathFinder.find_spec(begin, where)
+        if found is None:
+            return None
+        where = list(found.submodule_search_locations or ())
+    return found
+
+
+# ---- what gives a name its value ----------------------------------------------------------------
+
+
+def binding(module: str, name: str) -> Binding | None:
+    """Return how a top-level name of an own module gets its value; None where nothing says so."""
+    return _bindings(module).get(name)
+
+
+@cache
+def rebound(module: str) -> frozenset[str]:
+    """Return the top-level names of a module that its functions bind, at times nobody knows."""
+    source = _source(module) or ""
+    if ("global" if isinstance(source, str) else b"global") not in source:  # type: ignore[operator]
+        return frozenset()
+    nodes = ast.walk(_tree(module))
+    return frozenset(name for node in nodes if isinstance(node, ast.Global) for name in node.names)
+
+
+def class_body(module: str, qualname: str) -> Binding | None:
+    """Return what stands in a class besides its functions; None where it cannot be found."""
+    body: list[ast.stmt] = _tree(module).body
+    found: ast.ClassDef | None = None
+    for part in qualname.split("."):
+        classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == part]
+        if not classes:
+            return None
+        found = classes[-1]
+        body = found.body
+    assert found is not None
+    rest = [node for node in body if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return _described([*found.decorator_list, *found.keywords, *rest])
+
+
+@cache
+def whole(module: str) -> tuple[bytes, frozenset[str]]:
+    """Return a digest of an own module and of the own ones that it imports, and their names."""
+    parts: list[str] = []
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and is_own(name):
+            seen.add(name)
+            tree = _tree(name)
+            parts.append(f"{name} {ast.dump(tree)}")
+            waiting += _imported_modules(tree, name)
+    return digest("\n".join(sorted(parts)).encode()), frozenset(filter(is_own, seen))
+
+
+def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Return path, time of change and size of the files of own modules, the script's in any case.
+
+    A file that may have changed after this process has read it has the time 0.
+    """
+    found = {}
+    for name in {*modules, script.ROOT_NAME}:
+        path = script.path() if name in script.MODULE_NAMES else _file(name)
+        if path is None or not is_own(name):
+            continue
+        try:
+            status = os.stat(path)
+        except OSError:
+            found[path] = (0, 0)
+            continue
+        is_old = status.st_mtime_ns < script.began_ns() - SETTLED_NS
+        found[path] = (status.st_mtime_ns if is_old else 0, status.st_size)
+    return [(path, *stamp) for path, stamp in sorted(found.items())]
+
+
+def _imported_modules(tree: ast.Module, module: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(module, node.level, node.module or "")
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def absolute(module: str, level: int, name: str) -> str:
+    """Return the full name of what a module imports."""
+    if level == 0:
+        return name
+    known = sys.modules.get(module)
+    package = getattr(known, "__package__", None) or module.rpartition(".")[0]
+    base = package.rsplit(".", level - 1)[0] if level > 1 else package
+    return f"{base}.{name}" if name else base
+
+
+@cache
+def _bindings(module: str) -> dict[str, Binding]:
+    gathered: dict[str, list[ast.AST]] = {}
+    imported: dict[str, list[tuple[str, str]]] = {}
+    for statement in _tree(module).body:
+        for name in _bound(statement):
+            gathered.setdefault(name, []).append(statement)
+        if isinstance(statement, ast.ImportFrom):
+            base = absolute(module, statement.level, statement.module or "")
+            for alias in statement.names:
+                imported.setdefault(alias.asname or alias.name, []).append((base, alias.name))
+    return {
+        name: _described(nodes)._replace(imported=tuple(imported.get(name, ())))
+        for name, nodes in gathered.items()
+    }
+
+
+def _described(nodes: list[Any]) -> Binding:
+    names = {node.id for one in nodes for node in ast.walk(one) if isinstance(node, ast.Name)}
+    return Binding("\n".join(map(ast.dump, nodes)), tuple(sorted(names)), ())
+
+
+def _bound(statement: ast.AST) -> set[str]:
+    """Return the names that a statement binds, or changes what they are bound to."""
+    found: set[str] = set()
+    waiting = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        if isinstance(node, ast.Lambda):
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update((a.asname or a.name).split(".")[0] for a in node.names)
+        elif isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+            if not isinstance(node.ctx, ast.Load):
+                found.update(_base(node))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found.update(_base(node.value.func))
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def _base(node: ast.AST) -> Iterator[str]:
+    """Yield the name that an expression like ``name.attribute[0]`` begins with."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+
+
+# ---- source -------------------------------------------------------------------------------------
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    """Return a module's source without what does not count; empty where there is no source."""
+    try:
+        tree = ast.parse(_source(module) or "")
+    except (SyntaxError, ValueError):
+        tree = ast.Module([], [])
+    stripped: ast.Module = _Strip().visit(tree)
+    return stripped
+
+
+def _source(module: str) -> str | bytes | None:
+    if module in script.MODULE_NAMES:
+        return script.source()
+    known: types.ModuleType | None = sys.modules.get(module)
+    spec = getattr(known, "__spec__", None) or find(module)
+    get_source = getattr(getattr(spec, "loader", None), "get_source", None)
+    try:
+        text: str | None = get_source(module) if get_source is not None else None
+    except (ImportError, OSError):
+        return None
+    return text
+
+
+@cache
+def forms(module: str) -> frozenset[bytes]:
+    """Return what all code objects of a module's source do, as digests; nothing without source."""
+    try:
+        waiting = [compile(_source(module) or "", module, "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return frozenset()
+    found = set()
+    while waiting:
+        code = waiting.pop()
+        found.add(form(code).digest)
+        waiting += [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    return frozenset(found)
+
+
+class _Strip(ast.NodeTransformer):
+    """Takes away docstrings, annotations and the main guard."""
+
+    def visit_If(self, node: ast.If) -> Any:
+        if script.is_main_test(node.test):
+            return None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        self.generic_visit(node)
+        if node.value is None:
+            return None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        node.annotation = None
+        return node
+
+    def _visit_body(self, node: Any) -> Any:
+        if ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+        if hasattr(node, "returns"):
+            node.returns = None
+        return self.generic_visit(node)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Module = _visit_body
