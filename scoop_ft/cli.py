@@ -121,6 +121,9 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
               help="Working directory of the script (default: as before).")  # fmt: skip
 @click.option("--keep-failed", is_flag=True,
               help="Do not try again what failed: the script gets its exception.")  # fmt: skip
+@click.option("--recorded-code/--code-on-disk", default=None,
+              help="Run the code that the journal holds, or the files as they are now "
+              "(default: as before; at first: the files).")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
 @click.argument("run_dir", required=False, metavar="[RUN]")
 @click.pass_obj

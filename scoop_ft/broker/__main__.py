@@ -84,7 +84,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
         )
         broker.recover(
             journal.scan(), resume=options.resume and not new, now=time.monotonic(),
-            keep_failed=options.keep_failed,
+            keep_failed=options.keep_failed, recorded_code=info.recorded_code,
         )  # fmt: skip
         sockets = _sockets(run, info)
     except BaseException:

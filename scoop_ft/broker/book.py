@@ -12,18 +12,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..ids import ROOT_ID, split_task_id, task_id
-from ..wire.codec import decode_header
+from ..wire.codec import decode_environment, decode_header
 from ..wire.messages import (
     Checkpoint,
     Define,
     End,
     Results,
     SetConst,
+    Source,
     Status,
     Step,
     Submit,
 )
 from . import records
+from .code import Code
 from .families import Family, Segment
 from .kept import Kept
 from .leaving import Records
@@ -50,6 +52,7 @@ class Book:
         self.functions: dict[bytes, tuple[int, str]] = {}
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
+        self.code = Code()
         self.exit_code: int | None = None
         self.submitted = 0
         self.finished = 0
@@ -95,6 +98,7 @@ class Book:
 
     def apply_batch(self, seq: int, m: Submit, payload_bytes: int) -> Batch:
         """A batch is recorded; its tasks are `HELD`."""
+        self.code.settle()
         batch = Batch(
             self.tally,
             id=m.batch,
@@ -150,6 +154,8 @@ class Book:
                     if batch.attempts:
                         self._forget_attempts(batch, a, b)
             position += stop - start
+        if fresh:
+            self.code.settle()
         return fresh
 
     def _finish(self, batch: Batch, start: int, stop: int, status: bytes, position: int) -> None:
@@ -308,6 +314,10 @@ class Book:
         """A function is recorded."""
         self.functions.setdefault(m.digest, (seq, m.name))
 
+    def apply_source(self, seq: int, m: Source) -> None:
+        """A file of the user's code is recorded."""
+        self.code.apply_source(seq, m)
+
     def apply_end(self, seq: int, m: End) -> None:
         """The script has ended."""
         self.exit_code = m.exit_code
@@ -359,4 +369,8 @@ _APPLY: dict[Kind, Any] = {
         seq, decode_header(h, Checkpoint)
     ),
     Kind.STEP: lambda book, seq, h, _: book.apply_step(seq, decode_header(h, Step)),
+    Kind.SOURCE: lambda book, seq, h, _: book.apply_source(seq, decode_header(h, Source)),
+    Kind.ENVIRONMENT: lambda book, seq, h, _: book.code.apply_environment(
+        seq, decode_environment(h)
+    ),
 }

@@ -14,6 +14,7 @@ from scoop_journal import Reader
 from ..wire.codec import decode_header
 from ..wire.messages import Submit
 from .book import Book
+from .records import plain
 from .tasks import CANCELLED, DONE, FAILED, HELD, VOID, Batch
 
 
@@ -65,6 +66,8 @@ def summary(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) ->
             "last_sync_s": None,
             "written": written,
         },
+        "environment": plain(book.code.environment),
+        "sources": sorted(book.code.recorded),
     }
 
 

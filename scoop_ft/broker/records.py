@@ -7,6 +7,7 @@ change one, follow the procedure there.  Nothing here reads or writes.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -27,6 +28,8 @@ class Kind(IntEnum):
     FUNCTION = 9  # header: the Define message; payload: the pickled function
     CHECKPOINT = 10  # header: the Checkpoint message; payload and buffers: its frames
     STEP = 11  # header: the Step message; payload and buffers: its frames
+    SOURCE = 13  # header: the Source message; its bytes are a named value, see `code`
+    ENVIRONMENT = 14  # header: the Environment
 
 
 class Crash(msgspec.Struct, array_like=True, frozen=True):
@@ -57,6 +60,11 @@ class Member(msgspec.Struct, array_like=True, frozen=True):
     agent: bytes
     host: str
     alive: bool
+
+
+def plain(record: Any) -> Any:
+    """Return a record as plain values, for people; None stays None."""
+    return msgspec.to_builtins(record)
 
 
 _encoder = msgspec.msgpack.Encoder()

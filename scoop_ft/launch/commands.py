@@ -41,9 +41,10 @@ def values() -> list[str]:
     return [sys.executable, *_safe_path(), "-m", "scoop_ft.contents.values"]
 
 
-def root(run: RunDir) -> list[str]:
-    """Return the command of the root."""
-    return [sys.executable, "-m", "scoop_ft.root", str(run.path)]
+def root(run: RunDir, *, again: bool = False) -> list[str]:
+    """Return the command of the root; ``again``: one of this launch has died."""
+    more = ["--again"] if again else []
+    return [sys.executable, "-m", "scoop_ft.root", str(run.path), *more]
 
 
 def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:

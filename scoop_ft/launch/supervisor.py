@@ -222,7 +222,7 @@ class Supervisor:
         read = self._bar and os.isatty(1)
         self._root = self._children.start(
             "root",
-            commands.root(self._run),
+            commands.root(self._run, again=self._root_upkeep.restarts > 0),
             commands.environment(self._info.seed, stdout_is_read=read),
             cwd=self._info.cwd,
             own_group=False,

@@ -22,7 +22,8 @@ def _imported(path: Path) -> types.ModuleType:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x = 1\n")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
