@@ -43,11 +43,14 @@ class Code:
         The newest version of each file, by the module's name, of this launch or an earlier one.
     environment : Environment or None
         The Python and the packages of the last launch that said so.
+    is_ours : bool
+        That was this launch.
     """
 
     def __init__(self) -> None:
         self.recorded: dict[str, Entry] = {}
         self.environment: Environment | None = None
+        self.is_ours = False
         self._environment_seq = self._launch_seq = 0
         self._current: set[str] = set()
         self._before: dict[str, Entry] = {}
@@ -64,6 +67,14 @@ class Code:
     def all_current(self) -> list[SourceRef]:
         """Return all that this launch has named, in the order in which it was first recorded."""
         return [entry.ref for name, entry in self.recorded.items() if name in self._current]
+
+    def is_news(self, said: Environment) -> bool:
+        """Do these versions tell more than what this launch has said?"""
+        known = self.environment
+        if known is None or not self.is_ours:
+            return True
+        same = (said.python, said.implementation) == (known.python, known.implementation)
+        return said != known and (said.complete or not same)  # a root that was started again
 
     def take_dropped(self) -> tuple[list[tuple[int, int]], list[bytes]]:
         """Return, once, the records and the digests of bytes that nothing needs any more."""
@@ -99,6 +110,7 @@ class Code:
             self._dropped_records.append((self._environment_seq, 1))
         self._environment_seq = seq
         self.environment = environment
+        self.is_ours = True
 
     def settle(self) -> None:
         """This launch has computed something: the versions before are history."""
@@ -118,3 +130,4 @@ class Code:
         self._before.clear()
         self._current.clear()
         self._settled = False
+        self.is_ours = False

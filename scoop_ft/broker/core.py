@@ -365,7 +365,7 @@ class Broker:
 
     def stats(self) -> dict[str, Any]:
         """Return how the run is, as plain values."""
-        tally = self.book.tally
+        tally, code = self.book.tally, self.book.code
         return {
             "run": self.run,
             "state": self._state(),
@@ -387,7 +387,7 @@ class Broker:
             "bad_messages": self.bad_messages,
             "mismatches": self.mismatches,
             "incarnation": self.incarnation,
-            "environment": records.plain(self.book.code.environment),
+            "environment": records.plain(code.environment if code.is_ours else None),
             "turned_away": self.turned_away,
         }
 

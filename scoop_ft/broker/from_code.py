@@ -54,7 +54,7 @@ def _on_environment(b: Broker, peer: Peer, data: bytes) -> None:
     if peer.role != "root":
         raise ProtocolError("only the root says what the run's versions are")
     environment = decode_environment(data)
-    if environment != b.book.code.environment:
+    if b.book.code.is_news(environment):
         b.book.code.apply_environment(b.append(Kind.ENVIRONMENT, data), environment)
 
 

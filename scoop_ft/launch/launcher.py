@@ -120,6 +120,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             code = ", with the recorded code" if changed.recorded_code else ""
             _say(f"resuming {info.run}{code}: {_counts(found)}")
         growth.give_back(directory, changed, _note(options))
+        _warn_of_versions(found.get("environment"))
         supervisor = _supervise(directory, changed, options, found["tasks"].get("done", 0))
         _give_back(directory, changed, supervisor, options)
     finally:
@@ -159,6 +160,15 @@ def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
             "the journal of this run holds no code (it was not begun, or by an older version): "
             f"{resume_command(directory)} --code-on-disk"
         )
+
+
+def _warn_of_versions(recorded: dict[str, Any] | None) -> None:
+    if recorded is not None:
+        from .versions import warning
+
+        text = warning(recorded)
+        if text:
+            _say(text)
 
 
 def _supervise(

@@ -147,8 +147,11 @@ def _starting(worker: LiveProcess, host: str) -> dict[str, Any]:
 # ---- asking -------------------------------------------------------------------------------------
 
 
-def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
-    """Ask the broker how its run is; None when it does not answer in time."""
+def ask(directory: RunDir, limit_s: float, refused: str = "") -> dict[str, Any] | None:
+    """Ask the broker how its run is; None when it does not answer in time.
+
+    ``refused`` tells it why this machine does not join the run.
+    """
     try:
         endpoint = directory.endpoint()
     except RunError:
@@ -169,7 +172,7 @@ def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
                 return None
             message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
-                connection.send(AskStatus())
+                connection.send(AskStatus(refused))
             elif isinstance(message, Stats):
                 return message.stats
             elif isinstance(message, (Refused, Unknown)):
@@ -250,6 +253,8 @@ def show(found: dict[str, Any]) -> None:
         console.print(f"waiting: {found['waiting']}", markup=False, style="yellow")
     for text in found["warnings"]:
         console.print(f"warning: {text}", markup=False, style="yellow")
+    for host, why in found.get("turned_away", {}).items():
+        console.print(f"turned away: {host}: {why}", markup=False, style="yellow")
     counts = {k: n for k, n in found["tasks"].items() if n or k in TASK_KEYS}
     tasks = Table(box=None, pad_edge=False)
     for key in counts:

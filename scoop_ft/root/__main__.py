@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.sources import Sources
     from ..errors import BrokenRun, RunError
     from ..rundir import RunDir
+    from .versions import Versions
 
     run = RunDir(args[0])
     info = run.info()
@@ -57,6 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         if AGAIN in args or info.recorded_code:
             _catch_up(sources, info)
         OwnFinder(sources).install()
+        Versions(sources).start()
         code = _run_script(info, sources)
         interrupts.off()
         if current() is not runtime:
