@@ -100,6 +100,7 @@ def _from_journal(
     result["state"] = found.get("state", "interrupted")
     result["exit_code"] = found.get("exit_code")
     result["functions"] = found.get("functions", [])
+    result["environment"] = found.get("environment")
 
 
 # ---- processes ----------------------------------------------------------------------------------
