@@ -80,7 +80,8 @@ def differences(run: Environment) -> list[str]:
     for package, version in sorted(run.packages.items()):
         mine = installed_version(package)
         if mine != version:
-            found.append(f"{package} {mine or '(not installed)'}, the run uses {version}")
+            has = f"{package} {mine}" if mine else f"no {package}"
+            found.append(f"{has}, the run uses {version}")
     return found
 
 
