@@ -16,6 +16,29 @@ from scoop_chaos.runs import LIMIT_S, RunProcess
 from scoop_ft.rundir import find_runs
 
 
+class Gate:
+    """How many tasks may run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "gate"
+        self.environ = {**os.environ, "FT_GATE": str(self.file)}
+        self.open(20)
+
+    def open(self, tasks: int = 1_000_000) -> None:
+        """Let so many tasks run, all unless it says."""
+        new = self.file.with_suffix(".new")
+        new.write_text(str(tasks))
+        new.replace(self.file)
+
+
+@pytest.fixture
+def gate(run_process: RunProcess, tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """The gate of the test's run; outside of its folder, which other machines do not see."""
+    one = Gate(tmp_path_factory.mktemp("gate"))
+    run_process.environ = one.environ
+    return one
+
+
 class Elsewhere:
     """Another machine: a mount namespace in which the run's folder is empty, or another one.
 
@@ -61,7 +84,7 @@ class Elsewhere:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environ,
+                env=environ or self._run.environ,
             )
         self._processes.append(process)
         return process

@@ -1,4 +1,7 @@
-"""Scripts and modules for the tests, as text: what they compute says which version of them ran."""
+"""Scripts and modules for the tests, as text: what they compute says which version of them ran.
+
+Tasks wait at a gate, a file that says how many may run: so a test has all the time it needs.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,14 @@ from scoop_ft import futures
 
 VERSION = {version!r}
 
+def wait_at_gate(x):
+    while x >= int(open(os.environ["FT_GATE"]).read()):
+        time.sleep(0.01)
+
 def task(x):
     import ft_late.inner
-    time.sleep(0.02)
+    wait_at_gate(x)
+    time.sleep(0.005)
     return x, VERSION, ft_model.VERSION, ft_late.inner.VERSION, os.path.exists(__file__)
 
 if __name__ == "__main__":

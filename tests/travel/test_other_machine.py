@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from scoop_chaos.runs import RunProcess, pids
@@ -10,45 +9,48 @@ from scoop_chaos.runs import RunProcess, pids
 from scoop_ft.rundir import find_runs
 
 from . import programs
-from .conftest import Elsewhere
+from .conftest import Elsewhere, Gate
 
 
-def start(run: RunProcess, elsewhere: Elsewhere, *words: str) -> None:
-    """Start the run, and wait until there is a place to come to."""
+def start(run: RunProcess, elsewhere: Elsewhere, tasks: int = 200) -> None:
+    """Start the run, and wait until it stands at the gate."""
     script = programs.write(run.folder)
-    run.start("-q", "-n", "1", "--listen", elsewhere.address, script, *words)
-    run.wait_for_tasks(5)
+    run.start("-q", "-n", "1", "--listen", elsewhere.address, script, str(tasks))
+    run.wait_for_tasks(20)
 
 
-def both_work(found: dict[str, Any]) -> bool:
-    """Are there two workers that have done something?"""
-    return sum(worker["tasks_done"] > 10 for worker in found["workers"]) == 2
+def two_workers(found: dict[str, Any]) -> bool:
+    """Has the other one joined, and got a task?"""
+    return [bool(worker.get("task")) for worker in found["workers"]] == [True, True]
 
 
 def test_a_machine_without_the_files_gets_them(
-    run_process: RunProcess, elsewhere: Elsewhere
+    run_process: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:
-    start(run_process, elsewhere, "800")
+    start(run_process, elsewhere)
     elsewhere.worker()
+    run_process.wait_until(two_workers)
+    gate.open()
     lines = run_process.finish().splitlines()
     assert lines == [
         "script 1 model 1 late 1",
         "files [False, True]",
-        "root script 1 model 1 study.py ['800']",
+        "root script 1 model 1 study.py ['200']",
     ]
     assert elsewhere.finish() == 0, elsewhere.errors
     assert "Traceback" not in elsewhere.errors
 
 
 def test_a_machine_with_other_files_runs_those_of_the_run(
-    run_process: RunProcess, elsewhere: Elsewhere
+    run_process: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:
     other = elsewhere.home / "other"
     other.mkdir()
     programs.write(other, "2", "2", "2")
-    start(run_process, elsewhere, "800")
+    start(run_process, elsewhere)
     elsewhere.worker(instead=other)
-    run_process.wait_until(both_work)
+    run_process.wait_until(two_workers)
+    gate.open()
     lines = run_process.finish().splitlines()
     assert lines[:2] == ["script 1 model 1 late 1", "files [True]"]
 
@@ -76,36 +78,42 @@ def test_an_error_there_shows_the_lines_of_the_code(
     assert "raise ValueError('no file')  # as it was written" in run_process.errors
 
 
-def test_a_broker_that_dies_meanwhile(run_process: RunProcess, elsewhere: Elsewhere) -> None:
-    start(run_process, elsewhere, "800")
+def test_a_broker_that_dies_meanwhile(
+    run_process: RunProcess, elsewhere: Elsewhere, gate: Gate
+) -> None:
+    start(run_process, elsewhere)
     run_process.kill("broker")
     elsewhere.worker()
-    run_process.wait_until(both_work)
+    run_process.wait_until(two_workers)
     run_process.kill("broker")
+    gate.open()
     assert run_process.finish().splitlines()[0] == "script 1 model 1 late 1"
 
 
 def test_a_worker_that_outlives_its_launcher_does_not_go_on_with_the_old_code(
-    run_process: RunProcess, elsewhere: Elsewhere
+    run_process: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:
     """It has imported version 1; the run is resumed with version 2 of the modules."""
     run = run_process
-    start(run, elsewhere, "2000")
+    start(run, elsewhere)
     elsewhere.worker()
-    run.wait_until(both_work)
+    run.wait_until(two_workers)
+    gate.open(120)
+    run.wait_for_tasks(120)
     victims = [pid for name in ("launcher", "root", "broker") for pid in pids(run.status(), name)]
     run.kill("launcher")
     run.wait()
     run.wait_gone(victims)
     done = recorded_tasks(run)
     programs.write(run.folder, "1", "2", "2")
-    run.resume("-q", "--", "2600", "2000")
-    lines = run.finish(180).splitlines()
-    assert done < 2000
+    gate.open()
+    run.resume("-q", "--", "400", "200")
+    lines = run.finish().splitlines()
+    assert done < 200
     assert lines == [
         "script 1 model 2 late 2",
         "files [False, True]",
-        "root script 1 model 2 study.py ['2600', '2000']",
+        "root script 1 model 2 study.py ['400', '200']",
     ]
     assert elsewhere.finish() == 0
 
@@ -117,16 +125,17 @@ def recorded_tasks(run: RunProcess) -> int:
 
 
 def test_the_run_directory_can_be_moved_without_the_files(
-    run_process: RunProcess, tmp_path: Path
+    run_process: RunProcess, gate: Gate
 ) -> None:
     """A copy of the run directory is enough to go on, on a machine that never had the files."""
     run = run_process
-    run.start("-q", "-n", "2", "--run-dir", "here", programs.write(run.folder), "500")
+    run.start("-q", "-n", "2", "--run-dir", "here", programs.write(run.folder), "100")
     run.wait_for_tasks(20)
     run.kill_everything()
+    gate.open()
     programs.remove(run.folder)
     (run.folder / "here").rename(run.folder / "there")
-    again = RunProcess(run.folder)
+    again = RunProcess(run.folder, gate.environ)
     try:
         again._run_dir = ["there"]
         again.resume("-q", "--recorded-code")

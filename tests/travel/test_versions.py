@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scoop_chaos.runs import LIMIT_S, RunProcess
@@ -15,15 +16,16 @@ from scoop_ft import environment
 from scoop_ft.launch.versions import warning
 from scoop_ft.wire.messages import Environment
 
-from .conftest import Elsewhere
+from .conftest import Elsewhere, Gate
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 import ft_thing
 from scoop_ft import futures
 
 def task(x):
-    time.sleep(0.02)
+    while x >= int(open(os.environ["FT_GATE"]).read()):
+        time.sleep(0.01)
     return ft_thing.__version__
 
 if __name__ == "__main__":
@@ -31,8 +33,8 @@ if __name__ == "__main__":
 """
 
 
-def install(folder: Path, version: str) -> dict[str, str]:
-    """Install a package of two modules under one name; return an environment that has it."""
+def install(folder: Path, version: str, environ: dict[str, str]) -> dict[str, str]:
+    """Install a package whose module is called otherwise; return an environment that has it."""
     place = folder / version / "site-packages"
     info = place / f"ft_thing_dist-{version}.dist-info"
     info.mkdir(parents=True)
@@ -41,18 +43,25 @@ def install(folder: Path, version: str) -> dict[str, str]:
         f"Metadata-Version: 2.1\nName: ft-thing-dist\nVersion: {version}\n"
     )
     (info / "RECORD").write_text("ft_thing.py,,\n")
-    return {**os.environ, "PYTHONPATH": str(place)}
+    return {**environ, "PYTHONPATH": str(place)}
 
 
 @pytest.fixture
-def started(run_process: RunProcess, elsewhere: Elsewhere, tmp_path: Path) -> RunProcess:
-    """A run that uses version 1.0 of a package and serves other machines."""
+def started(
+    run_process: RunProcess, elsewhere: Elsewhere, tmp_path: Path, gate: Gate
+) -> RunProcess:
+    """A run that uses version 1.0 of a package, serves other machines, and is at the gate."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    run_process.environ = install(elsewhere.home, "1.0")
-    run_process.start("-n", "1", "--listen", elsewhere.address, script, "800")
-    run_process.wait_for_tasks(5)
+    run_process.environ = install(elsewhere.home, "1.0", gate.environ)
+    run_process.start("-n", "1", "--listen", elsewhere.address, script, "200")
+    run_process.wait_for_tasks(20)
     return run_process
+
+
+def two_workers(found: dict[str, Any]) -> bool:
+    """Has the other one joined, and got a task?"""
+    return [bool(worker.get("task")) for worker in found["workers"]] == [True, True]
 
 
 def test_what_is_recorded(started: RunProcess) -> None:
@@ -65,9 +74,9 @@ def test_what_is_recorded(started: RunProcess) -> None:
 
 
 def test_a_machine_with_another_version_is_turned_away(
-    started: RunProcess, elsewhere: Elsewhere
+    started: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:
-    elsewhere.worker(environ=install(elsewhere.home, "2.0"))
+    elsewhere.worker(environ=install(elsewhere.home, "2.0", gate.environ))
     assert elsewhere.finish() == 2
     assert elsewhere.errors == (
         "scoop-ft: error: this machine has ft-thing-dist 2.0, the run uses 1.0: install the same, "
@@ -75,25 +84,31 @@ def test_a_machine_with_another_version_is_turned_away(
     )
     (why,) = started.wait_until(lambda found: found["turned_away"])["turned_away"].values()
     assert why == "this machine has ft-thing-dist 2.0, the run uses 1.0"
+    gate.open()
     assert started.finish() == "1.0\n"
     assert f"was turned away: {why}" in started.errors
 
 
-def test_a_machine_without_it_is_turned_away(started: RunProcess, elsewhere: Elsewhere) -> None:
-    elsewhere.worker()
+def test_a_machine_without_it_is_turned_away(
+    started: RunProcess, elsewhere: Elsewhere, gate: Gate
+) -> None:
+    elsewhere.worker(environ=gate.environ)
     assert elsewhere.finish() == 2
     assert "this machine has no ft-thing-dist, the run uses 1.0" in elsewhere.errors
 
 
-def test_it_may_join_all_the_same(started: RunProcess, elsewhere: Elsewhere) -> None:
-    elsewhere.worker("--any-versions", environ=install(elsewhere.home, "2.0"))
+def test_it_may_join_all_the_same(started: RunProcess, elsewhere: Elsewhere, gate: Gate) -> None:
+    elsewhere.worker("--any-versions", environ=install(elsewhere.home, "2.0", gate.environ))
+    started.wait_until(two_workers)
+    gate.open()
     assert started.finish() == "1.0 2.0\n"
     assert elsewhere.finish() == 0
 
 
-def test_the_same_versions_join(started: RunProcess, elsewhere: Elsewhere) -> None:
-    elsewhere.worker(environ=install(elsewhere.home / "copy", "1.0"))
-    started.wait_until(lambda found: len([w for w in found["workers"] if w["tasks_done"]]) == 2)
+def test_the_same_versions_join(started: RunProcess, elsewhere: Elsewhere, gate: Gate) -> None:
+    elsewhere.worker(environ=install(elsewhere.home / "copy", "1.0", gate.environ))
+    started.wait_until(two_workers)
+    gate.open()
     assert started.finish() == "1.0\n"
     assert elsewhere.finish() == 0
 
@@ -114,10 +129,10 @@ def test_what_the_script_imports_later_is_compared_later(
         "    while not os.path.exists('end'):\n"
         "        list(futures.map(wait, range(10)))\n"
     )
-    run_process.environ = install(elsewhere.home, "1.0")
+    run_process.environ = install(elsewhere.home, "1.0", dict(os.environ))
     run_process.start("-q", "-n", "1", "--listen", elsewhere.address, script)
     run_process.wait_for_tasks(5)
-    elsewhere.worker(environ=install(elsewhere.home, "2.0"))
+    elsewhere.worker(environ=install(elsewhere.home, "2.0", dict(os.environ)))
     run_process.wait_until(lambda found: len(found["workers"]) == 2)
     (tmp_path / "go").touch()
     assert elsewhere.finish() == 2
@@ -127,11 +142,12 @@ def test_what_the_script_imports_later_is_compared_later(
 
 
 def test_a_resume_with_another_version_says_so_and_goes_on(
-    started: RunProcess, elsewhere: Elsewhere
+    started: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:
     started.wait_until(lambda found: (found.get("environment") or {}).get("complete"))
     started.kill_everything()
-    started.environ = install(elsewhere.home, "2.0")
+    started.environ = install(elsewhere.home, "2.0", gate.environ)
+    gate.open()
     started.resume()
     assert started.finish() == "1.0 2.0\n"
     assert (
@@ -156,6 +172,7 @@ def test_another_python_is_turned_away(
     elsewhere: Elsewhere,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    gate: Gate,
 ) -> None:
     """A real one, with scoop-ft installed for it."""
     python = other_python()
@@ -163,7 +180,9 @@ def test_another_python_is_turned_away(
         pytest.skip("there is one Python only on this machine")
     there = tmp_path_factory.mktemp("python")
     subprocess.run([python, "-m", "venv", str(there)], check=True, timeout=LIMIT_S)
-    source = Path(environment.__file__).parents[1]
+    source = tmp_path_factory.mktemp("source") / "scoop-ft"
+    unbuilt = shutil.ignore_patterns(".*", "build", "*.egg-info")
+    shutil.copytree(Path(environment.__file__).parents[1], source, ignore=unbuilt)
     made = subprocess.run(
         [there / "bin" / "pip", "install", "-q", str(source)], capture_output=True, text=True
     )
@@ -173,12 +192,13 @@ def test_another_python_is_turned_away(
     script.write_text(
         SCRIPT.replace("import ft_thing", "import colorsys as ft_thing; ft_thing.__version__ = 1")
     )
-    run_process.start("-q", "-n", "1", "--listen", elsewhere.address, script, "500")
-    run_process.wait_for_tasks(5)
+    run_process.start("-q", "-n", "1", "--listen", elsewhere.address, script, "50")
+    run_process.wait_for_tasks(20)
     elsewhere.worker(python=str(there / "bin" / "python"))
     assert elsewhere.finish() == 2
     assert "this machine has Python 3." in elsewhere.errors
     assert "install the same, or start it with --any-versions" in elsewhere.errors
+    gate.open()
     run_process.finish()
 
 
