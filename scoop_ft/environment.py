@@ -7,7 +7,6 @@ and never before a script begins.
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Iterable
 
@@ -20,7 +19,8 @@ MOST_NAMED = 4  # differences in one message
 
 def bare() -> Environment:
     """Return this Python, without looking for packages."""
-    return Environment(platform.python_version(), sys.implementation.name, {}, complete=False)
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Environment(python, sys.implementation.name, {}, complete=False)
 
 
 def installed_in_use(but: Iterable[str] = ()) -> frozenset[str]:

@@ -54,7 +54,10 @@ class OwnLoader(SourceFileLoader):
         self._source = self._code.choose(fullname, kind, self.path, found)
         if self._source is not found:
             self._stats = None
-        return super().get_code(fullname)
+        code = super().get_code(fullname)
+        if self._source is found:
+            self._source = None  # whoever wants to see it reads the file
+        return code
 
     def _read(self) -> bytes | None:
         """Read the file; its time and size are taken before, so that the cache is never newer."""

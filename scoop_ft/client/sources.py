@@ -108,7 +108,8 @@ class Sources:
     def say(self, ref: SourceRef, data: bytes) -> None:
         """Have something recorded."""
         with self._link.state:
-            message = wire.Source(self._session.number(), ref.name, ref.kind, ref.path, ref.digest)
+            path = ref.path.encode(errors="replace").decode()  # it may be no text
+            message = wire.Source(self._session.number(), ref.name, ref.kind, path, ref.digest)
             self._session.keep(message, (data,))
 
     # ---- inside --------------------------------------------------------------------------------

@@ -148,10 +148,13 @@ def _starting(worker: LiveProcess, host: str) -> dict[str, Any]:
 # ---- asking -------------------------------------------------------------------------------------
 
 
-def ask(directory: RunDir, limit_s: float, refused: str = "") -> dict[str, Any] | None:
+def ask(
+    directory: RunDir, limit_s: float, refused: str = "", *, strict: bool = False
+) -> dict[str, Any] | None:
     """Ask the broker how its run is; None when it does not answer in time.
 
-    ``refused`` tells it why this machine does not join the run.
+    ``refused`` tells it why this machine does not join the run.  ``strict``: a broker that answers
+    and refuses is an error.
     """
     try:
         endpoint = directory.endpoint()
@@ -176,6 +179,8 @@ def ask(directory: RunDir, limit_s: float, refused: str = "") -> dict[str, Any] 
                 connection.send(AskStatus(refused))
             elif isinstance(message, Stats):
                 return message.stats
+            elif isinstance(message, Refused) and strict:
+                raise RunError(f"the broker refused: {message.reason}")
             elif isinstance(message, (Refused, Unknown)):
                 return None
         return None

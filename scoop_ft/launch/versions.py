@@ -53,7 +53,7 @@ class Check:
         began = time.monotonic()
         told = ""
         while True:
-            stats = ask(self._directory, ASK_S)
+            stats = ask(self._directory, ASK_S, strict=True)
             found = (stats or {}).get("environment")
             refusal = self.refusal(found)
             if refusal:

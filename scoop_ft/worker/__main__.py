@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     install(WorkerRuntime(session, link, crew))
     exit_ = _Exit(session, link, crew)
     sources = Sources(session, link, may_change=False)
-    sources.on_stale = exit_.take_note
+    sources.on_stale = exit_.on_stale
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
     link.after_pump = exit_.look
@@ -128,8 +128,14 @@ class _Exit:
         """The agent wants this worker to leave (a signal handler: it only takes note)."""
         self.take_note()
 
+    def on_stale(self) -> None:
+        """The run has another version of what this process has imported."""
+        if not self._crew.leaving:
+            print("scoop-ft: a worker is started anew: the code has changed", file=sys.stderr)
+        self.take_note()
+
     def take_note(self) -> None:
-        """This process is to leave: another may take its place."""
+        """This process is to leave: no task is begun any more."""
         self._crew.leaving = True
         self._link.busy()
         self._link.wake()

@@ -228,3 +228,25 @@ def test_a_file_too_large_is_named(run_process: RunProcess) -> None:
     run.start("-n", "1", script)
     assert run.finish() == "1\n"
     assert "ft_big.py has more than 10 MB" in run.errors
+
+
+def test_a_module_that_the_script_makes_and_loads_anew(run_process: RunProcess) -> None:
+    """No task runs with the version of before."""
+    run = run_process
+    script = run.folder / "script.py"
+    script.write_text(
+        "import importlib, pathlib\n"
+        "from scoop_ft import futures\n"
+        "def version(x):\n"
+        "    import ft_made\n"
+        "    return ft_made.V\n"
+        "if __name__ == '__main__':\n"
+        "    for number in range(4):\n"
+        "        pathlib.Path('ft_made.py').write_text(f'V = {10 ** number}')\n"
+        "        import ft_made\n"
+        "        importlib.reload(ft_made)\n"
+        "        assert set(futures.map(version, range(2000))) == {10 ** number}\n"
+        "    print('done')\n"
+    )
+    run.start("-q", "-n", "2", script)
+    assert run.finish() == "done\n"
