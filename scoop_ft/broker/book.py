@@ -234,6 +234,7 @@ class Book:
 
     def apply_checkpoint(self, seq: int, m: Checkpoint) -> None:
         """A parent's state is recorded: what it was made of is needed no more."""
+        self.code.settle()
         kept = self._kept_of(m.parent)
         if kept is None:
             return
@@ -254,6 +255,7 @@ class Book:
 
     def apply_step(self, seq: int, m: Step) -> None:
         """The value of a durable step is recorded."""
+        self.code.settle()
         kept = self._kept_of(m.parent)
         if kept is not None:
             kept.add_step(seq, m)
