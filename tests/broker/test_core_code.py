@@ -129,7 +129,7 @@ def test_a_launch_that_has_computed_replaces_the_code_and_its_bytes() -> None:
     computes(root, b"leaf:b")
     rig.commit()
     assert rig.journal.blob(blob_name(digest(OLD))) is None
-    assert kinds(rig).count(Kind.SOURCE) == 1
+    assert kinds(rig).count(Kind.SOURCE) == 2  # one says that a launch began
     rig.restart()
     assert rig.broker.book.code.recorded["m"].ref.digest == digest(NEW)
 
@@ -150,6 +150,30 @@ def test_a_launch_that_computed_nothing_leaves_the_code_as_it_was() -> None:
     assert rig.journal.blob(blob_name(digest(NEW))) is None
     rig.restart()
     assert rig.broker.book.code.recorded["m"].ref.digest == digest(OLD)
+
+
+@pytest.mark.parametrize("keep_failed", [False, True])
+def test_a_broker_that_dies_in_a_resumed_run_knows_what_is_of_now(keep_failed: bool) -> None:
+    """It would else give out the code of before for what the run has not yet named."""
+    rig = Rig()
+    root = rig.root()
+    runs(root, "m", OLD)
+    runs(root, "late", OLD)
+    computes(root)
+    rig.commit()
+    rig.restart(resume=True)
+    if keep_failed:
+        rig.broker.recover([], resume=True, now=rig.now, keep_failed=True)
+    root = rig.root()
+    runs(root, "m", NEW)
+    computes(root, b"leaf:b")
+    rig.commit()
+    rig.restart()
+    worker = rig.worker()
+    assert asked(worker, "m") == [NEW]
+    assert asked(worker, "late") == []
+    found = {name: entry.ref.digest for name, entry in rig.broker.book.code.recorded.items()}
+    assert found == {"m": digest(NEW), "late": digest(OLD)}
 
 
 def test_bytes_that_another_module_has_too_stay() -> None:
