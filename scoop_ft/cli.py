@@ -132,6 +132,9 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
               help="Compute again what functions had computed that were edited since.")  # fmt: skip
 @click.option("--keep-results", is_flag=True,
               help="Keep what functions had computed that were edited since.")  # fmt: skip
+@click.option("--recorded-code/--code-on-disk", default=None,
+              help="Run the code that the journal holds, or the files as they are now "
+              "(default: as before; at first: the files).")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be reused and what run again.")
 @click.argument("run_dir", required=False, metavar="[RUN]")
 @click.pass_obj
@@ -364,13 +367,15 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
 @_workers
 @click.option("--keys", type=click.Path(file_okay=False), metavar="DIR",
               help="The run's keys; needed with an address.")  # fmt: skip
+@click.option("--any-versions", is_flag=True,
+              help="Join although Python or a package is another one than the run's.")  # fmt: skip
 @click.argument("where", metavar="RUN|ADDRESS")
-def worker(where: str, workers: int | None, keys: str | None) -> int:
+def worker(where: str, workers: int | None, keys: str | None, any_versions: bool) -> int:
     """Add workers to a run, by its directory or its broker's address."""
     from .launch import standalone
     from .launch.processes import usable_cores
 
-    return standalone.serve(where, workers or usable_cores(), keys)
+    return standalone.serve(where, workers or usable_cores(), keys, any_versions=any_versions)
 
 
 # ---- before a long run --------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     unsafe_filesystem: bool = False
     seeded: bool = False  # the seed was given: global generators are seeded for each task
     journal_limit: int = 20_000_000_000  # bytes that are worth a warning; 0: none are
+    recorded_code: bool = False
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from scoop_ft.errors import MissingMainGuard, ScriptImportError
@@ -26,6 +26,8 @@ from scoop_ft.errors import MissingMainGuard, ScriptImportError
 ROOT_NAME: Final = "__main__"
 WORKER_NAME: Final = "__mp_main__"
 MODULE_NAMES: Final = (ROOT_NAME, WORKER_NAME)
+
+Reader = Callable[[str], bytes]
 
 importing_main: bool = False  # True while a worker imports the script: nothing may be submitted
 
@@ -35,13 +37,14 @@ _script: _Script | None = None
 class _Script:
     """The script of this process: its source as first read, and its module once there is one."""
 
-    def __init__(self, path: str, args: Sequence[str]) -> None:
+    def __init__(self, path: str, args: Sequence[str], read: Reader | None) -> None:
         self.path = os.path.abspath(path)
         self.args = list(args)
         self.began_ns = time.time_ns()
         self.module: types.ModuleType | None = None
         self.lock = threading.RLock()
         self.failure: MissingMainGuard | ScriptImportError | None = None
+        self._read = read or _read
         self._source: bytes | None = None
         self._shared: frozenset[str] | None = None
         # The module that was __main__ before: its code may still be running.
@@ -50,8 +53,7 @@ class _Script:
     @property
     def source(self) -> bytes:
         if self._source is None:
-            with open(self.path, "rb") as file:
-                self._source = file.read()
+            self._source = self._read(self.path)
         return self._source
 
     @property
@@ -85,19 +87,29 @@ class _Unloaded(types.ModuleType):
 # ---- in the root ---------------------------------------------------------------------------------
 
 
-def prepare_root(path: str, args: Sequence[str] = ()) -> types.ModuleType:
+def prepare_root(
+    path: str, args: Sequence[str] = (), read: Reader | None = None
+) -> types.ModuleType:
     """Make the script's module, not yet run, and put it where ``__main__`` is looked for."""
     global _script
-    _script = script = _Script(path, args)
+    _script = script = _Script(path, args, read)
     module = script.module = _new_module(ROOT_NAME, script.path)
     script.enter()
     _install(module)
     return module
 
 
-def run_root(path: str, args: Sequence[str] = ()) -> None:
-    """Run the script as ``__main__``, as ``python script.py`` would."""
-    module = prepare_root(path, args)
+def run_root(path: str, args: Sequence[str] = (), read: Reader | None = None) -> None:
+    """Run the script as ``__main__``, as ``python script.py`` would.
+
+    Parameters
+    ----------
+    path, args
+        What ``sys.argv`` shall say.
+    read : callable, optional
+        Gives the script's source for its path; by default it is read from the file.
+    """
+    module = prepare_root(path, args, read)
     assert _script is not None
     _script.fill(module)
 
@@ -105,10 +117,10 @@ def run_root(path: str, args: Sequence[str] = ()) -> None:
 # ---- in a worker ---------------------------------------------------------------------------------
 
 
-def prepare_worker(path: str, args: Sequence[str] = ()) -> None:
+def prepare_worker(path: str, args: Sequence[str] = (), read: Reader | None = None) -> None:
     """Let the script be imported the first time that something of it is needed."""
     global _script
-    _script = script = _Script(path, args)
+    _script = script = _Script(path, args, read)
     script.enter()
     unloaded = _Unloaded(ROOT_NAME)
     unloaded.__file__ = script.path
@@ -235,9 +247,13 @@ def from_script(name: str) -> Any:
 
 def guarded_names(path: str) -> frozenset[str]:
     """Return the names a script binds only under ``if __name__ == "__main__":``."""
-    with open(path, "rb") as file:
-        found = _Bindings.of(file.read())
+    found = _Bindings.of(_read(path))
     return frozenset(found.guarded - found.top)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _new_module(name: str, path: str) -> types.ModuleType:

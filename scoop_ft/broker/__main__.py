@@ -85,12 +85,10 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             incarnation=_next_incarnation(journal),
         )
         broker.recover(
-            journal.scan(),
-            resume=options.resume and not new,
-            now=time.monotonic(),
-            keep_failed=options.keep_failed,
-            edits=_edits(options.edits),
-        )
+            journal.scan(), resume=options.resume and not new, now=time.monotonic(),
+            keep_failed=options.keep_failed, edits=_edits(options.edits),
+            recorded_code=info.recorded_code,
+        )  # fmt: skip
         sockets = _sockets(run, info)
     except BaseException:
         journal.close()

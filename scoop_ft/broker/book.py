@@ -12,18 +12,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..ids import ROOT_ID, split_task_id, task_id
-from ..wire.codec import decode_header
+from ..wire.codec import decode_environment, decode_header
 from ..wire.messages import (
     Checkpoint,
     Define,
     End,
     Results,
     SetConst,
+    Source,
     Status,
     Step,
     Submit,
 )
 from . import records
+from .code import Code
 from .families import Family, Segment
 from .kept import Kept
 from .leaving import Records
@@ -33,7 +35,7 @@ from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
 
 
-class Code(NamedTuple):
+class FunctionCode(NamedTuple):
     """What a function means, under which Python, and the files that say so (see `Define`)."""
 
     digest: bytes
@@ -56,10 +58,11 @@ class Book:
         self.families: dict[bytes, Family] = {}
         self.kept: dict[bytes, Kept] = {}  # by parent
         self.functions: dict[bytes, tuple[int, str]] = {}
-        self.codes: dict[bytes, Code] = {}
+        self.codes: dict[bytes, FunctionCode] = {}
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
         self.outdated: set[bytes] = set()  # workers that know functions as they were
+        self.code = Code()
         self.exit_code: int | None = None
         self.submitted = 0
         self.finished = 0
@@ -105,6 +108,7 @@ class Book:
 
     def apply_batch(self, seq: int, m: Submit, payload_bytes: int) -> Batch:
         """A batch is recorded; its tasks are `HELD`."""
+        self.code.settle()
         batch = Batch(
             self.tally,
             id=m.batch,
@@ -163,6 +167,8 @@ class Book:
                     if batch.attempts:
                         self._forget_attempts(batch, a, b)
             position += stop - start
+        if fresh:
+            self.code.settle()
         return fresh
 
     def _finish(self, batch: Batch, start: int, stop: int, status: bytes, position: int) -> None:
@@ -241,6 +247,7 @@ class Book:
 
     def apply_checkpoint(self, seq: int, m: Checkpoint) -> None:
         """A parent's state is recorded: what it was made of is needed no more."""
+        self.code.settle()
         kept = self._kept_of(m.parent)
         if kept is None:
             return
@@ -261,6 +268,7 @@ class Book:
 
     def apply_step(self, seq: int, m: Step) -> None:
         """The value of a durable step is recorded."""
+        self.code.settle()
         kept = self._kept_of(m.parent)
         if kept is not None:
             kept.add_step(seq, m)
@@ -321,11 +329,11 @@ class Book:
         """A function is recorded."""
         if m.digest not in self.functions:
             self.functions[m.digest] = (seq, m.name)
-            self.codes[m.digest] = Code(m.code, m.python, m.sources)
+            self.codes[m.digest] = FunctionCode(m.code, m.python, m.sources)
 
     def apply_edit(self, m: Edit) -> None:
         """A function means something else now; what it had computed may be dropped."""
-        self.codes[m.function] = Code(m.code, m.python, m.sources)
+        self.codes[m.function] = FunctionCode(m.code, m.python, m.sources)
         self.outdated.update(self.departed)
         if m.redo:
             for batch in list(self.batches.values()):
@@ -360,6 +368,10 @@ class Book:
         called = {function for batch in self.batches.values() for function in batch.functions}
         for digest in [name for name in self.functions if name not in called]:
             self._dropped.append((self.functions.pop(digest)[0], 1))
+
+    def apply_source(self, seq: int, m: Source) -> None:
+        """A file of the user's code is recorded."""
+        self.code.apply_source(seq, m)
 
     def apply_end(self, seq: int, m: End) -> None:
         """The script has ended."""
@@ -413,4 +425,8 @@ _APPLY: dict[Kind, Any] = {
     ),
     Kind.STEP: lambda book, seq, h, _: book.apply_step(seq, decode_header(h, Step)),
     Kind.EDIT: lambda book, seq, h, _: book.apply_edit(records.decode_edit(h)),
+    Kind.SOURCE: lambda book, seq, h, _: book.apply_source(seq, decode_header(h, Source)),
+    Kind.ENVIRONMENT: lambda book, seq, h, _: book.code.apply_environment(
+        seq, decode_environment(h)
+    ),
 }

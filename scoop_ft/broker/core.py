@@ -16,7 +16,7 @@ from ..ids import task_id
 from ..wire import messages as wire
 from ..wire.codec import encode
 from ..wire.frames import Buffer
-from . import from_agent, from_parent, from_worker, keeping, records, timing
+from . import from_agent, from_code, from_parent, from_worker, keeping, records, timing
 from .book import Book
 from .delivery import Delivery
 from .dispatch import Dispatcher
@@ -89,6 +89,7 @@ class Broker:
         self.late = 0
         self.bad_messages = 0
         self.journal_info: dict[str, Any] = {}
+        self.turned_away: dict[str, str] = {}  # machines that do not join, and why
         self._ack_due: set[bytes] = set()
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
         self.stopping = False
@@ -97,14 +98,9 @@ class Broker:
     # ---- inputs ----------------------------------------------------------------------------
 
     def recover(
-        self,
-        scanned: Any,
-        *,
-        resume: bool,
-        now: float,
-        keep_failed: bool = False,
-        edits: Sequence[Edit] = (),
-    ) -> None:
+        self, scanned: Any, *, resume: bool, now: float, keep_failed: bool = False,
+        edits: Sequence[Edit] = (), recorded_code: bool = False,
+    ) -> None:  # fmt: skip
         """Take in what the journal holds.
 
         Parameters
@@ -118,6 +114,8 @@ class Broker:
             On resume, what failed stays as it is recorded.
         edits : sequence of Edit
             Functions that were edited; what is recorded of them already is left out.
+        recorded_code : bool
+            A resumed run uses the code that is recorded.
         """
         for seq, record in scanned:
             self.book.apply(seq, record.kind, record.header, len(record.payload))
@@ -126,6 +124,7 @@ class Broker:
             seq = 0 if keep_failed else self.append(Kind.RETRY, b"")
             self.book.apply_retry(seq, keep_failed=keep_failed)
             self.book.forget_functions()
+            from_code.begin_launch(self, recorded_code=recorded_code)
             for member in list(self.book.members.values()):
                 self.record_member(member.session, member.agent, member.host, alive=False)
         for edit in edits:
@@ -368,12 +367,13 @@ class Broker:
         """Delete what nothing needs any more; called when all that is to be sent was sent."""
         for seq, count in self.book.take_dropped():
             self.journal.delete(seq, count)
+        from_code.drop(self)
 
     # ---- what people ask -------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
         """Return how the run is, as plain values."""
-        tally = self.book.tally
+        tally, code = self.book.tally, self.book.code
         return {
             "run": self.run,
             "state": self._state(),
@@ -395,6 +395,8 @@ class Broker:
             "bad_messages": self.bad_messages,
             "mismatches": self.mismatches,
             "incarnation": self.incarnation,
+            "environment": records.plain(code.environment if code.is_ours else None),
+            "turned_away": self.turned_away,
         }
 
     def _state(self) -> str:
@@ -407,7 +409,9 @@ def _works(peer: Peer) -> bool:
 
 
 _Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]
-_INTAKE = frozenset({wire.Define, wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step})
+_INTAKE = frozenset(
+    {wire.Define, wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step, wire.Source}
+)
 _PARENTS = frozenset({"root", "worker"})
 _ROOT = frozenset({"root"})
 _WORKER = frozenset({"worker"})
@@ -431,4 +435,6 @@ _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and 
     wire.Heartbeat: (from_agent.on_heartbeat, _AGENT),
     wire.Gone: (from_agent.on_gone, _AGENT),
     wire.AskStatus: (from_agent.on_ask_status, _ALL),
+    wire.Source: (from_code.on_source, _PARENTS),
+    wire.AskSource: (from_code.on_ask_source, _PARENTS),
 }

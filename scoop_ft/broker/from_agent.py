@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..ids import short, task_id
 from ..wire import messages as wire
@@ -16,6 +16,9 @@ from .tasks import LEASED, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
+
+MOST_TURNED_AWAY: Final = 100  # machines that are remembered
+LONGEST_REASON: Final = 500
 
 
 def on_heartbeat(
@@ -162,5 +165,7 @@ def _story(
 def on_ask_status(
     b: Broker, peer: Peer, m: wire.AskStatus, header: bytes, frames: Sequence[Buffer]
 ) -> None:
-    """An observer asks how the run is."""
+    """An observer asks how the run is, or says why its machine does not join it."""
+    if m.refused and (peer.host in b.turned_away or len(b.turned_away) < MOST_TURNED_AWAY):
+        b.turned_away[peer.host] = m.refused[:LONGEST_REASON]
     b.send(peer.session, wire.Stats(b.stats()))

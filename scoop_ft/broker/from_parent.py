@@ -13,7 +13,7 @@ from ..errors import ProtocolError
 from ..ids import ROOT_ID, SESSION_BYTES, split_task_id, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
-from . import from_agent, replay
+from . import from_agent, from_code, replay
 from .families import Family
 from .peers import Peer
 from .ports import Ref
@@ -48,6 +48,7 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
     if m.role in ("root", "worker"):
         for key, (seq, records_) in b.book.consts.items():
             _send_const(b, m.session, key, seq, records_)
+        from_code.welcome(b, m.session)
     if m.role == "worker":
         _take_holdings(b, peer, m.holding)
     for hosting in m.hosting:

@@ -13,6 +13,7 @@ from typing import Any
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_header
 from ..wire.messages import Results, Submit
+from .code import blob_name
 from .core import Broker
 from .families import Family
 from .tasks import DONE, FAILED, LEASED, NAMES, QUEUED, VOID, Batch
@@ -28,7 +29,15 @@ def violations(broker: Broker) -> list[str]:
         *_queue(broker),
         *_results(broker),
         *_peers(broker),
+        *_code(broker),
     ]
+
+
+def _code(b: Broker) -> Iterator[str]:
+    """Each file of the user's code that is recorded has its bytes."""
+    for name, entry in b.book.code.recorded.items():
+        if not b.journal.has_blob(blob_name(entry.ref.digest)):
+            yield f"the code of {name} has no bytes"
 
 
 def _tally(b: Broker) -> Iterator[str]:

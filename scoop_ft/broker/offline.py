@@ -13,7 +13,8 @@ from scoop_journal import Reader
 
 from ..wire.codec import decode_header
 from ..wire.messages import Submit
-from .book import Book, Code
+from .book import Book, FunctionCode
+from .records import plain
 from .tasks import CANCELLED, DONE, FAILED, HELD, VOID, Batch
 
 
@@ -22,7 +23,7 @@ class Function(NamedTuple):
 
     digest: bytes
     name: str
-    code: Code
+    code: FunctionCode
     blob: bytes
     results: int
     checkpoints: int
@@ -113,6 +114,8 @@ def _summary(book: Book, size: int, live: int, path: str | os.PathLike[str]) -> 
             "last_sync_s": None,
             "written": written,
         },
+        "environment": plain(book.code.environment),
+        "sources": sorted(book.code.recorded),
     }
 
 

@@ -38,6 +38,18 @@ class JournalPort(Protocol):
     def delete(self, seq: int, count: int = 1) -> None:
         """Stage the removal of records."""
 
+    def put_blob(self, name: bytes, data: Any) -> None:
+        """Stage a named value."""
+
+    def has_blob(self, name: bytes) -> bool:
+        """Is there a named value, staged or committed?"""
+
+    def blob(self, name: bytes) -> bytes | None:
+        """Read a named value."""
+
+    def delete_blob(self, name: bytes) -> None:
+        """Stage the removal of a named value."""
+
     def reading(self) -> AbstractContextManager[Any]:
         """Open a view with ``record(seq)`` and ``header(seq)``, valid inside the ``with``."""
 

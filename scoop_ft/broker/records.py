@@ -7,6 +7,7 @@ change one, follow the procedure there.  Nothing here reads or writes.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,8 @@ class Kind(IntEnum):
     CHECKPOINT = 10  # header: the Checkpoint message; payload and buffers: its frames
     STEP = 11  # header: the Step message; payload and buffers: its frames
     EDIT = 12  # header: Edit: a function was edited; its results stay, or are dropped
+    SOURCE = 13  # header: the Source message; its bytes are a named value, see `code`
+    ENVIRONMENT = 14  # header: the Environment
 
 
 class Crash(msgspec.Struct, array_like=True, frozen=True):
@@ -68,6 +71,11 @@ class Edit(msgspec.Struct, array_like=True, frozen=True):
     python: str
     redo: bool
     sources: list[tuple[str, int, int]]
+
+
+def plain(record: Any) -> Any:
+    """Return a record as plain values, for people; None stays None."""
+    return msgspec.to_builtins(record)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -130,12 +130,16 @@ def waiting(b: Broker) -> str:
         return "the script's process is not connected"
     if tally.of(QUEUED) or tally.of(LEASED):
         if not workers:
-            return "no worker is connected"
+            return "no worker is connected" + _turned_away(b)
         if not usable and any(p.suspended for p in workers):
             return "all workers are stopped or silent"
         if not usable:
             return "no worker can be reached"
     return ""
+
+
+def _turned_away(b: Broker) -> str:
+    return "".join(f"; {host} was turned away: {why}" for host, why in [*b.turned_away.items()][:1])
 
 
 def worker_stats(b: Broker, peer: Peer) -> dict[str, Any]:

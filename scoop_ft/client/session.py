@@ -92,6 +92,8 @@ class Session:
         self.welcomed = False
         self.reconnect = False  # the broker asked for a new connection
         self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
+        self.sources: dict[str, wire.SourceRef] = {}  # the user's code that is recorded
+        self.on_sources: Callable[[list[wire.SourceRef]], None] = lambda sources: None
         self.connections = 0
         self._n = 0
         self._batches = 0
@@ -346,6 +348,14 @@ class Session:
             self._answers[m.request] = (m, list(frames))
             self.on_event()
 
+    def _on_sources(self, m: wire.Sources, frames: Frames) -> None:
+        self.sources.update((ref.name, ref) for ref in m.sources)
+        if not m.request:
+            self.on_sources(m.sources)
+        elif self._asked.pop(m.request, None) is not None:
+            self._answers[m.request] = (m.sources, frames)
+            self.on_event()
+
     def _on_stop(self, m: wire.Stop, frames: Frames) -> None:
         self.ended = m.reason
 
@@ -391,5 +401,6 @@ HANDLERS: dict[type, Callable[[Any, Any, Frames], None]] = {
     wire.Cancelled: Session._on_cancelled,
     wire.Answer: Session._on_answer,
     wire.Fetched: Session._on_fetched,
+    wire.Sources: Session._on_sources,
     wire.Stop: Session._on_stop,
 }

@@ -47,9 +47,10 @@ def code_check(run: RunDir) -> list[str]:
     return [sys.executable, "-m", "scoop_ft.codecheck", str(run.path)]
 
 
-def root(run: RunDir) -> list[str]:
-    """Return the command of the root."""
-    return [sys.executable, "-m", "scoop_ft.root", str(run.path)]
+def root(run: RunDir, *, again: bool = False) -> list[str]:
+    """Return the command of the root; ``again``: one of this launch has died."""
+    more = ["--again"] if again else []
+    return [sys.executable, "-m", "scoop_ft.root", str(run.path), *more]
 
 
 def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:

@@ -24,6 +24,7 @@ from .processes import usable_cores
 from .supervisor import Supervisor
 
 DEFAULT_MAX_ATTEMPTS: Final = 3
+SCRIPT: Final = "__main__"  # what the journal calls the script
 LAST_OUTPUT_S: Final = 1.0  # for a terminal that stands still, when the user wants to leave
 
 
@@ -43,6 +44,7 @@ class Options:
     verbose: bool = False
     journal_limit: int | None = None
     keep_failed: bool = False
+    recorded_code: bool | None = None
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -109,16 +111,18 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             directory.drop_endpoint()  # its launcher may have been killed after that
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
             return 0
-        check_script(info.script)
         changed = _changed(info, args, options)
+        _check_code(directory, changed, found.get("sources", []))
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
         edited.settle(directory, changed, functions, options.edits)
         if changed != info:
             directory.save_info(changed)
         if not options.quiet:
-            print(f"scoop-ft: resuming {info.run}: {_counts(found)}", file=sys.stderr, flush=True)
+            code = ", with the recorded code" if changed.recorded_code else ""
+            _say(f"resuming {info.run}{code}: {_counts(found)}")
         growth.give_back(directory, changed, _note(options))
+        _warn_of_versions(found.get("environment"))
         supervisor = _supervise(directory, changed, options, found["tasks"].get("done", 0))
         _give_back(directory, changed, supervisor, options)
     finally:
@@ -132,7 +136,8 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     changed = msgspec.structs.replace(info, python=sys.executable)
     if args is not None:
         changed.args = args
-    for name in ("workers", "seed", "max_attempts", "listen", "journal_limit"):
+    names = ("workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code")
+    for name in names:
         value = getattr(options, name)
         if value is not None:
             setattr(changed, name, value)
@@ -141,6 +146,31 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     changed.seeded = info.seeded or options.seed is not None
     changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
     return changed
+
+
+def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
+    """Say what is missing where the script that is to be run is not there."""
+    if not info.recorded_code:
+        if not os.path.exists(info.script) and SCRIPT in recorded:
+            raise RunError(
+                f"there is no script {info.script} any more; to go on with the recorded copy: "
+                f"{resume_command(directory)} --recorded-code"
+            )
+        check_script(info.script)
+    elif SCRIPT not in recorded:
+        raise RunError(
+            "the journal of this run holds no code (it was not begun, or by an older version): "
+            f"{resume_command(directory)} --code-on-disk"
+        )
+
+
+def _warn_of_versions(recorded: dict[str, Any] | None) -> None:
+    if recorded is not None:
+        from .versions import warning
+
+        text = warning(recorded)
+        if text:
+            _say(text)
 
 
 def _supervise(

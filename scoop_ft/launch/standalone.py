@@ -21,6 +21,7 @@ from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup
 from .stopping import asked_by
+from .versions import Check, is_the_runs_own
 
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
@@ -28,14 +29,19 @@ WELCOME_S: Final = 10.0
 LONELY_S: Final = 3.0
 
 
-def serve(where: str, workers: int, keys: str | None) -> int:
-    """Keep workers for a run until it ends or somebody says stop; return the exit code."""
+def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = False) -> int:
+    """Keep workers for a run until it ends or somebody says stop; return the exit code.
+
+    ``any_versions``: also when Python or a package is another one than the run's.
+    """
     if not where.startswith(("tcp://", "ipc://")):
-        return _Service(locate(where), workers).main()
+        directory = locate(where)
+        check = not any_versions and not is_the_runs_own(directory)
+        return _Service(directory, workers, check=check).main()
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)
-        return _Service(home, workers).main()
+        return _Service(home, workers, check=not any_versions).main()
     finally:
         shutil.rmtree(home.path, ignore_errors=True)
 
@@ -102,10 +108,12 @@ def _ask_welcome(home: RunDir) -> Any:
 class _Service:
     """The loop of an agent that is alone."""
 
-    def __init__(self, directory: RunDir, workers: int) -> None:
+    def __init__(self, directory: RunDir, workers: int, *, check: bool) -> None:
         info = directory.info()
         directory.endpoint()  # or say that it has none
         self._screen = Screen()
+        self._check = Check(directory, self._screen.say) if check else None
+        self._refused = ""
         self._children = Children()
         self._host = Host(
             directory,
@@ -123,6 +131,8 @@ class _Service:
 
     def main(self) -> int:
         """Serve until the end."""
+        if self._check is not None:
+            self._check.before_start()
         wakeup = Wakeup()
         try:
             self._host.tick()
@@ -137,6 +147,8 @@ class _Service:
         finished = self._host.finished
         if finished is not None and finished.refused:
             raise RunError(f"the broker refused: {finished.reason}")
+        if self._refused:
+            raise RunError(self._refused)
         return self._exit_code
 
     def _round(self, wakeup: Wakeup) -> None:
@@ -162,6 +174,10 @@ class _Service:
         self._host.tick()
         now = time.monotonic()
         self._say_lonely(now)
+        if self._check is not None and not self._refused:
+            self._refused = self._check.refusal(self._host.agent.stats.get("environment"))
+            if self._refused:  # the script has imported something since
+                self._host.leave()
         if self._host.agent.leaving and not self._kill_at:
             self._kill_at = now + PATIENCE_S
         if self._kill_at and now > self._kill_at:

@@ -100,6 +100,7 @@ def _from_journal(
     result["state"] = found.get("state", "interrupted")
     result["exit_code"] = found.get("exit_code")
     result["functions"] = found.get("functions", [])
+    result["environment"] = found.get("environment")
 
 
 # ---- processes ----------------------------------------------------------------------------------
@@ -147,8 +148,14 @@ def _starting(worker: LiveProcess, host: str) -> dict[str, Any]:
 # ---- asking -------------------------------------------------------------------------------------
 
 
-def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
-    """Ask the broker how its run is; None when it does not answer in time."""
+def ask(
+    directory: RunDir, limit_s: float, refused: str = "", *, strict: bool = False
+) -> dict[str, Any] | None:
+    """Ask the broker how its run is; None when it does not answer in time.
+
+    ``refused`` tells it why this machine does not join the run.  ``strict``: a broker that answers
+    and refuses is an error.
+    """
     try:
         endpoint = directory.endpoint()
     except RunError:
@@ -169,9 +176,11 @@ def ask(directory: RunDir, limit_s: float) -> dict[str, Any] | None:
                 return None
             message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
-                connection.send(AskStatus())
+                connection.send(AskStatus(refused))
             elif isinstance(message, Stats):
                 return message.stats
+            elif isinstance(message, Refused) and strict:
+                raise RunError(f"the broker refused: {message.reason}")
             elif isinstance(message, (Refused, Unknown)):
                 return None
         return None
@@ -250,6 +259,8 @@ def show(found: dict[str, Any]) -> None:
         console.print(f"waiting: {found['waiting']}", markup=False, style="yellow")
     for text in found["warnings"]:
         console.print(f"warning: {text}", markup=False, style="yellow")
+    for host, why in found.get("turned_away", {}).items():
+        console.print(f"turned away: {host}: {why}", markup=False, style="yellow")
     counts = {k: n for k, n in found["tasks"].items() if n or k in TASK_KEYS}
     tasks = Table(box=None, pad_edge=False)
     for key in counts:

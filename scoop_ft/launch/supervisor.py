@@ -118,6 +118,7 @@ class Supervisor:
         self._ending: _Ending | None = None
         self._over_since: float | None = None  # when the broker said that the run is over
         self._live_changed = True
+        self._turned_away: dict[str, str] = {}  # what was said of them
         self.gave_up: GiveUp | None = None
         self.stopped: Stop | None = None
 
@@ -229,7 +230,7 @@ class Supervisor:
         read = self._bar and os.isatty(1)
         self._root = self._children.start(
             "root",
-            commands.root(self._run),
+            commands.root(self._run, again=self._root_upkeep.restarts > 0),
             commands.environment(self._info.seed, stdout_is_read=read),
             cwd=self._info.cwd,
             own_group=False,
@@ -352,6 +353,7 @@ class Supervisor:
         agent = self.host.agent
         before = self.progress.figures
         self.progress.update(Figures.of(agent.stats, agent.wanted, self._waiting(now)), now)
+        self._say_turned_away(agent.stats.get("turned_away", {}))
         if self.progress.figures.submitted > before.submitted:
             self.screen.release_bar()  # whatever the script had asked, it has gone on
         if grown := self._growth.look(agent.stats):
@@ -360,6 +362,12 @@ class Supervisor:
             line = self.progress.plain_due(now, quiet=self._quiet)
             if line:
                 self.screen.say(line)
+
+    def _say_turned_away(self, turned_away: dict[str, str]) -> None:
+        for host, why in turned_away.items():
+            if self._turned_away.get(host) != why:
+                self.screen.say(f"{host} was turned away: {why}")
+        self._turned_away = turned_away
 
     def _waiting(self, now: float) -> str:
         """Say why nothing can progress, as far as it is seen from here."""

@@ -1,4 +1,4 @@
-"""``python -m scoop_ft.root RUN_DIR``: runs the user's script as ``__main__``.
+"""``python -m scoop_ft.root RUN_DIR [--again]``: runs the user's script as ``__main__``.
 
 It submits and waits, and never runs a task, so no task can kill it.  When the script has ended the
 broker is told its exit code, and this process ends only after that was synced.
@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..client.link import Link
     from ..client.runtime import RootRuntime
+    from ..client.sources import Sources
     from ..rundir import RunInfo
 
 INTERRUPTED = 130
+AGAIN = "--again"  # there was a root before, in this launch of the run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,11 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     hold()
     args = sys.argv[1:] if argv is None else argv
     from ..client.connection import Connection
+    from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import RootRuntime, current, install
     from ..client.session import Session
+    from ..client.sources import Sources
     from ..errors import BrokenRun, RunError
     from ..rundir import RunDir
+    from .versions import Versions
 
     run = RunDir(args[0])
     info = run.info()
@@ -47,9 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     install(runtime)
     interrupts = _Interrupts(link)
     signal.signal(signal.SIGINT, interrupts.on_sigint)
+    sources = Sources(session, link, may_change=True)
     link.start()
     try:
-        code = _run_script(info)
+        if AGAIN in args or info.recorded_code:
+            _catch_up(sources, info)
+        OwnFinder(sources).install()
+        Versions(sources).start()
+        code = _run_script(info, sources)
         interrupts.off()
         if current() is not runtime:
             return code  # a child that the script has forked
@@ -62,7 +72,15 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
-def _run_script(info: RunInfo) -> int:
+def _catch_up(sources: Sources, info: RunInfo) -> None:
+    """Run what is recorded: by the root before this one, or before the run was resumed."""
+    from ..errors import RunError
+
+    if not sources.catch_up() and info.recorded_code:
+        raise RunError("the journal holds no code of the script: resume with --code-on-disk")
+
+
+def _run_script(info: RunInfo, sources: Sources) -> int:
     """Run the script; return the exit code that Python would have given it."""
     from .. import global_random, script
 
@@ -72,7 +90,7 @@ def _run_script(info: RunInfo) -> int:
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = 0
     try:
-        script.run_root(info.script, info.args)
+        script.run_root(info.script, info.args, sources.script)
     except SystemExit as stop:
         code = _exit_code(stop)
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from .messages import (
     Deliver,
     Drop,
     End,
+    Environment,
     Fetch,
     Fetched,
     FromBroker,
@@ -38,6 +39,8 @@ from .messages import (
     Returned,
     Run,
     SetConst,
+    Source,
+    Sources,
     SpanRef,
     Step,
     Submit,
@@ -45,10 +48,14 @@ from .messages import (
 
 MAX_COUNT = 1 << 24  # tasks in one batch
 MAX_ORDINAL = 1 << 62
+MAX_SOURCE = 10_000_000  # bytes of one file of the user's code
+MAX_NAME = 1_000  # characters of a module's name
+SOURCE_KINDS = frozenset({"script", "module", "package", "namespace", "environment"})
 
 _encoder = msgspec.msgpack.Encoder()
 _from_peer = msgspec.msgpack.Decoder(FromPeer)
 _from_broker = msgspec.msgpack.Decoder(FromBroker)
+_environment = msgspec.msgpack.Decoder(Environment)
 
 ROLES = frozenset({"root", "worker", "agent", "observer"})
 
@@ -88,7 +95,7 @@ def decode_header(header: Buffer, kind: type[Message]) -> Any:
 
 _headers: dict[type[Message], msgspec.msgpack.Decoder[Any]] = {
     kind: msgspec.msgpack.Decoder(kind)
-    for kind in (Submit, Results, SetConst, Define, End, Checkpoint, Step)
+    for kind in (Submit, Results, SetConst, Define, End, Checkpoint, Step, Source)
 }
 
 
@@ -286,6 +293,27 @@ def _gone(m: Gone, frames: Sequence[Buffer]) -> None:
     _need(len(m.task) in (0, TASK_ID_BYTES), "wrong task")
 
 
+def _source(m: Source, frames: Sequence[Buffer]) -> None:
+    _need(m.n > 0, "not numbered")
+    _need(m.kind in SOURCE_KINDS and 0 < len(m.name) <= MAX_NAME, "wrong source")
+    _need(len(m.digest) == DIGEST_BYTES and len(frames) == 1, "wrong source")
+    _need(len(frames[0]) <= MAX_SOURCE, "a source too large")
+    if m.kind == "environment":
+        decode_environment(frames[0])
+
+
+def decode_environment(data: Buffer) -> Environment:
+    """Return the versions that a `Source` of this kind carries, or raise `ProtocolError`."""
+    try:
+        return _environment.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"not an environment: {error}") from None
+
+
+def _sources(m: Sources, frames: Sequence[Buffer]) -> None:
+    _need(len(frames) == (len(m.sources) if m.request else 0), "wrong number of frames")
+
+
 def _run(m: Run, frames: Sequence[Buffer]) -> None:
     _need(len(m.batch) == BATCH_ID_BYTES and 0 <= m.start < m.stop, "wrong span")
     count = m.stop - m.start
@@ -328,4 +356,6 @@ _CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
     Step: _step,
     Fetch: _fetch,
     Fetched: _fetched,
+    Source: _source,
+    Sources: _sources,
 }

@@ -200,7 +200,12 @@ class Gone(Message, frozen=True, tag=13):
 
 
 class AskStatus(Message, frozen=True, tag=14):
-    """An observer asks how the run is.  Reply: `Stats`."""
+    """An observer asks how the run is.  Reply: `Stats`.
+
+    ``refused`` says why its machine does not join the run; empty when it does, or is not about to.
+    """
+
+    refused: str = ""
 
 
 class Checkpoint(Message, frozen=True, tag=15):
@@ -253,6 +258,27 @@ class Fetch(Message, frozen=True, tag=17):
     step: int
     call: bytes
     taken: list[Range]
+
+
+class Source(Message, frozen=True, tag=18):
+    """A file of the user's code, as it is being run.  Frames: its bytes.
+
+    ``kind``: script, module, package (its ``__init__.py``), namespace (a package without one, of
+    no bytes), or environment (no code: the versions in use, as the MessagePack of `Environment`).
+    """
+
+    n: int
+    name: str
+    kind: str
+    path: str
+    digest: bytes
+
+
+class AskSource(Message, frozen=True, tag=19):
+    """The recorded code of a module, please.  Reply: `Sources`."""
+
+    request: int
+    name: str
 
 
 # ---- from the broker to a peer ------------------------------------------------------------------
@@ -375,6 +401,36 @@ class Stats(Message, frozen=True, tag=44):
     stats: dict[str, Any]
 
 
+class SourceRef(msgspec.Struct, array_like=True, frozen=True):
+    """What is recorded of a file of the user's code, without its bytes (see `Source`)."""
+
+    name: str
+    kind: str
+    path: str
+    digest: bytes
+
+
+class Sources(Message, frozen=True, tag=48):
+    """Code that is recorded: unasked (``request`` 0) without its bytes, for whoever has it on disk
+    to compare; as the answer to `AskSource` with them (and empty when it is not recorded).
+    Frames: in an answer, the bytes of each."""
+
+    request: int
+    sources: list[SourceRef]
+
+
+class Environment(msgspec.Struct):
+    """The Python of a run and the versions of the packages its script has imported.
+
+    ``complete`` says that these were looked for.
+    """
+
+    python: str
+    implementation: str
+    packages: dict[str, str]
+    complete: bool
+
+
 class Stop(Message, frozen=True, tag=45):
     """The run is over, or this peer is not wanted: leave."""
 
@@ -398,8 +454,10 @@ class Fetched(Message, frozen=True, tag=47):
 FromPeer = (
     Hello | Define | Submit | Results | Returned | Idle | SetConst | Cancel | Query | End
     | Leaving | Heartbeat | Gone | AskStatus | Checkpoint | Step | Fetch
+    | Source | AskSource
 )  # fmt: skip
 FromBroker = (
     Welcome | Refused | Unknown | Ack | Run | Function | Deliver | Recall | Drop | Const
     | Cancelled | Answer | Stats | Stop | Synced | Fetched
+    | Sources
 )  # fmt: skip

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ..client.link import Link
+    from ..client.sources import Sources
     from .runner import Crew
     from .session import WorkerSession
 
@@ -36,8 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     from ..client.connection import Connection
+    from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import install
+    from ..client.sources import Sources
     from ..rundir import RunDir, read_keys
     from ..slate import Slate
     from .runner import Crew
@@ -57,13 +60,16 @@ def main(argv: list[str] | None = None) -> int:
     crew = Crew(session, link, slate)
     install(WorkerRuntime(session, link, crew))
     exit_ = _Exit(session, link, crew)
+    sources = Sources(session, link, may_change=False)
+    sources.on_stale = exit_.on_stale
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)
     slate.ready()
-    _prepare_script(session.settings)
+    _prepare_script(session.settings, sources)
+    OwnFinder(sources).install()
     crew.run()
     exit_.leave()
     return 0
@@ -80,11 +86,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _prepare_script(settings: dict[str, Any]) -> None:
+def _prepare_script(settings: dict[str, Any], sources: Sources) -> None:
     from .. import script
 
     if settings.get("script"):
-        script.prepare_worker(settings["script"], settings.get("args", []))
+        script.prepare_worker(settings["script"], settings.get("args", []), sources.script)
 
 
 def _mind_forks(crew: Crew) -> None:
@@ -120,6 +126,16 @@ class _Exit:
 
     def on_sigterm(self, number: int, frame: Any) -> None:
         """The agent wants this worker to leave (a signal handler: it only takes note)."""
+        self.take_note()
+
+    def on_stale(self) -> None:
+        """The run has another version of what this process has imported."""
+        if not self._crew.leaving:
+            print("scoop-ft: a worker is started anew: the code has changed", file=sys.stderr)
+        self.take_note()
+
+    def take_note(self) -> None:
+        """This process is to leave: no task is begun any more."""
         self._crew.leaving = True
         self._link.busy()
         self._link.wake()

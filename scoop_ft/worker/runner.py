@@ -311,7 +311,7 @@ class Crew:
         session, link = self.session, self.link
         while True:
             with link.state:
-                piece = None if self.ready else session.queue.take()
+                piece = None if self.ready or self.leaving else session.queue.take()
             if piece is None:
                 self._spare.append(runner)
                 runner.piece = None

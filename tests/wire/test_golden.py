@@ -87,7 +87,7 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         [],
         "980d07c408000102030405060709000bc414000102030405060708090a0b0c0d0e0f10111213a3627965",
     ),
-    (wire.AskStatus(), [], "910e"),
+    (wire.AskStatus("no"), [], "920ea26e6f"),
     (
         wire.Checkpoint(8, TASK, 1, 9, 2, [(0, 2)], BATCH, [(3, 4)], False, [3]),
         [b"state", b"buf"],
@@ -106,6 +106,12 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "961103c414000102030405060708090a0b0c0d0e0f1011121301c4106465666768696a6b6c6d6e6f70717273"
         "91920001",
     ),
+    (
+        wire.Source(8, "m", "module", "/p/m.py", DIGEST),
+        [b"x = 1"],
+        "961208a16da66d6f64756c65a72f702f6d2e7079c4106465666768696a6b6c6d6e6f70717273",
+    ),
+    (wire.AskSource(3, "m"), [], "931303a16d"),
 ]
 FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
     (wire.Welcome("r", 2, {"seed": 1}), [], "9420a1720281a47365656401"),
@@ -137,6 +143,11 @@ FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
         wire.Fetched(3, True, 1, 9, 2, [3]),
         [b"state", b"buf"],
         "972f03c30109029103",
+    ),
+    (
+        wire.Sources(3, [wire.SourceRef("m", "module", "/p/m.py", DIGEST)]),
+        [b"x = 1"],
+        "9330039194a16da66d6f64756c65a72f702f6d2e7079c4106465666768696a6b6c6d6e6f70717273",
     ),
 ]
 ALL = [(decode_from_peer, *each) for each in FROM_PEER]

@@ -1,0 +1,170 @@
+"""Which version of the user's code this process runs: the one that is recorded, else its file.
+
+What runs first in a launch of the run is recorded and counts for all its processes, whatever
+happens to the files.  A file that is as recorded is run from the disk; one that is not, or that is
+missing, is asked of the broker.  Joins `imports` to the session and the link.
+
+The broker is asked while a module is imported, so this waits at the socket and lets no other task
+run meanwhile: in the same thread, that would see the module half made.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ids import digest
+from ..wire import messages as wire
+from ..wire.codec import MAX_SOURCE
+from ..wire.frames import Buffer
+from ..wire.messages import SourceRef
+from .link import Link
+from .session import Session
+
+SCRIPT = "__main__"
+
+
+class Sources:
+    """The user's code as this process has it.
+
+    Parameters
+    ----------
+    session : Session
+    link : Link
+    may_change : bool
+        A module that is loaded here once more may be another than before: so it is in the root.
+
+    Attributes
+    ----------
+    on_stale : callable
+        Called when this process has loaded a version that is not the run's any more.
+    """
+
+    def __init__(self, session: Session, link: Link, *, may_change: bool) -> None:
+        self.on_stale: Callable[[], None] = lambda: None
+        self._session = session
+        self._link = link
+        self._may_change = may_change
+        self._loaded: dict[str, bytes] = {}  # digests
+        self._process = os.getpid()
+        session.on_sources = self._on_sources
+
+    # ---- for the finder ------------------------------------------------------------------------
+
+    def recorded(self, name: str) -> SourceRef | None:
+        """Return what is recorded of a module."""
+        return self._session.sources.get(name)
+
+    def choose(self, name: str, kind: str, path: str, found: bytes | None) -> bytes:
+        """Return the bytes to run, given those of the file (None: there is none).
+
+        Raises
+        ------
+        FileNotFoundError
+            There is neither a file nor a record.
+        """
+        recorded = self.recorded(name)
+        if found is not None:
+            name_of_it = digest(found)
+            again = self._may_change and name in self._loaded
+            if recorded is None or again or recorded.digest == name_of_it:
+                self._loaded[name] = name_of_it
+                if recorded is None or recorded.digest != name_of_it:
+                    self._say(SourceRef(name, kind, path, name_of_it), found)
+                return found
+        elif recorded is None:
+            raise FileNotFoundError(f"no such file: {path}")
+        data = self._fetch(name)
+        self._loaded[name] = digest(data)
+        _show_in_tracebacks(path, data)
+        return data
+
+    def namespace(self, name: str, path: str) -> None:
+        """Take note of a package that has no code of its own."""
+        if self.recorded(name) is None:
+            self._say(SourceRef(name, "namespace", path, digest(b"")), b"")
+
+    # ---- for root and worker -------------------------------------------------------------------
+
+    def script(self, path: str) -> bytes:
+        """Return the bytes of the script to run; raises OSError where there are none."""
+        try:
+            with open(path, "rb") as file:
+                found: bytes | None = file.read()
+        except OSError:
+            if self.recorded(SCRIPT) is None:
+                raise
+            found = None
+        return self.choose(SCRIPT, "script", path, found)
+
+    def catch_up(self) -> bool:
+        """Hear what is recorded before anything is imported; False when the script is not."""
+        found, _ = self._ask(SCRIPT)
+        return bool(found)
+
+    def say(self, ref: SourceRef, data: bytes) -> None:
+        """Have something recorded."""
+        with self._link.state:
+            path = ref.path.encode(errors="replace").decode()  # it may be no text
+            message = wire.Source(self._session.number(), ref.name, ref.kind, path, ref.digest)
+            self._session.keep(message, (data,))
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _say(self, ref: SourceRef, data: bytes) -> None:
+        """Record what this process runs, before anything that needs it is submitted."""
+        if os.getpid() != self._process:
+            return  # a child that user code has forked
+        if len(data) > MAX_SOURCE:
+            print(
+                f"scoop-ft: warning: {ref.path} has more than {MAX_SOURCE / 1e6:.0f} MB: it is not "
+                "recorded, and workers on other machines need a copy",
+                file=sys.stderr,
+            )
+            return
+        self._session.sources[ref.name] = ref
+        self.say(ref, data)
+
+    def _fetch(self, name: str) -> bytes:
+        if os.getpid() != self._process:
+            raise ImportError(
+                f"{name} is not on this machine as the run has it, and a process that a task has "
+                "forked cannot ask for it: import it before forking"
+            )
+        _, frames = self._ask(name)
+        if not frames:
+            raise ImportError(f"the run has no code of {name}: was it resumed meanwhile?")
+        return bytes(frames[0])
+
+    def _ask(self, name: str) -> tuple[list[SourceRef], Sequence[Buffer]]:
+        """Ask the broker; while there is none, this waits for one."""
+        session, link = self._session, self._link
+        with link.state:
+            request = session.ask(lambda number: wire.AskSource(number, name))
+        found: list[Any] = []
+
+        def came() -> bool:
+            if not found:
+                answer = session.answer(request)
+                if answer is not None:
+                    found.append(answer)
+            return bool(found)
+
+        link.wait(came)
+        answer: tuple[list[SourceRef], Sequence[Buffer]] = found[0]
+        return answer
+
+    def _on_sources(self, sources: list[SourceRef]) -> None:
+        """The broker says what is recorded (``link.state`` held)."""
+        for ref in sources:
+            if self._loaded.get(ref.name, ref.digest) != ref.digest:
+                self.on_stale()
+
+
+def _show_in_tracebacks(path: str, data: bytes) -> None:
+    """Let tracebacks show the lines that are run, not those of a file that is there now."""
+    lines = data.decode("utf-8", "replace").splitlines(keepends=True)
+    linecache.cache[path] = (len(data), None, lines, path)

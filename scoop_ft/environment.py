@@ -1,0 +1,100 @@
+"""The versions that a run depends on: its Python, and the installed packages in use.
+
+Says what this process has, and in what it differs from what a run has.  It is `importlib.metadata`
+that knows; it takes 50 ms to import and as long again to search, so it is imported when it is used,
+and never before a script begins.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from .wire.messages import Environment
+
+NAME = "environment"
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+MOST_NAMED = 4  # differences in one message
+
+
+def bare() -> Environment:
+    """Return this Python, without looking for packages."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Environment(python, sys.implementation.name, {}, complete=False)
+
+
+def installed_in_use(but: Iterable[str] = ()) -> frozenset[str]:
+    """Return the top-level modules of installed packages that are imported, but for some."""
+    found = set()
+    for name, module in list(sys.modules.items()):
+        if "." not in name and _is_installed(module):
+            found.add(name)
+    return frozenset(found.difference(but))
+
+
+def _is_installed(module: object) -> bool:
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        places = getattr(module, "__path__", None)  # a package without __init__.py
+        file = next(iter(places), "") + "/" if places is not None else ""
+    file = file.replace("\\", "/")
+    return any(place in file for place in _INSTALLED)
+
+
+def of_modules(names: Iterable[str]) -> Environment:
+    """Return this Python and the versions of the packages that these top-level modules are of."""
+    from importlib import metadata
+
+    packages: dict[str, str] = {}
+    unknown = []
+    for name in sorted(names):
+        version = installed_version(name)
+        if version is None:
+            unknown.append(name)
+        else:
+            packages[name] = version
+    if unknown:  # they are called otherwise than their packages: PIL is of pillow
+        owners = metadata.packages_distributions()
+        for package in sorted({owner for name in unknown for owner in owners.get(name, ())}):
+            packages[package] = installed_version(package) or ""
+    here = bare()
+    return Environment(here.python, here.implementation, packages, complete=True)
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of an installed package; None: it is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def differences(run: Environment) -> list[str]:
+    """Say in what this Python and what is installed for it differ from a run's."""
+    found = []
+    here = bare()
+    if (here.implementation, _minor(here.python)) != (run.implementation, _minor(run.python)):
+        found.append(f"{_python(here)}, the run uses {_python(run)}")
+    for package, version in sorted(run.packages.items()):
+        mine = installed_version(package)
+        if mine != version:
+            has = f"{package} {mine}" if mine else f"no {package}"
+            found.append(f"{has}, the run uses {version}")
+    return found
+
+
+def together(different: list[str]) -> str:
+    """Return differences as a part of one line."""
+    more = len(different) - MOST_NAMED
+    return "; ".join(different[:MOST_NAMED] + ([f"and {more} more"] if more > 0 else []))
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _python(one: Environment) -> str:
+    kind = "Python" if one.implementation == "cpython" else one.implementation
+    return f"{kind} {one.python}"

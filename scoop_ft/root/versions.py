@@ -1,0 +1,58 @@
+"""Tells the broker the versions of the run: the Python at once, the packages a little later.
+
+They are looked for in a thread of its own, once the script has run for a while: a short script
+never pays for it.  What it imports later is noticed later.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+
+from .. import environment
+from ..client.sources import Sources
+from ..ids import digest
+from ..wire.messages import Environment, SourceRef
+
+FIRST_S = 2.0
+AGAIN_S = 5.0
+
+
+class Versions:
+    """What the script has imported, watched.
+
+    Parameters
+    ----------
+    sources : Sources
+        What tells the broker.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._ours = environment.installed_in_use()  # not of the script's choosing
+        self._told: frozenset[str] | None = None
+
+    def start(self) -> None:
+        """Say which Python this is, and begin to watch."""
+        self._say(environment.bare())
+        threading.Thread(target=self._watch, name="scoop-ft-versions", daemon=True).start()
+
+    def _watch(self) -> None:
+        never = threading.Event()
+        never.wait(FIRST_S)
+        while True:
+            self.look()
+            never.wait(AGAIN_S)
+
+    def look(self) -> None:
+        """Tell the versions if there is more than was told."""
+        used = environment.installed_in_use(self._ours)
+        if used != self._told:
+            self._told = used
+            self._say(environment.of_modules(used))
+
+    def _say(self, found: Environment) -> None:
+        data = msgspec.msgpack.encode(found)
+        ref = SourceRef(environment.NAME, environment.NAME, "", digest(data))
+        self._sources.say(ref, data)
