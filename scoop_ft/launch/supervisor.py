@@ -22,7 +22,7 @@ from .host import Host
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, Wakeup
 from .progress import Figures, Progress
-from .stopping import AT_ONCE_S, TIME_IS_OVER, Stop, asked_by
+from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 LONGEST_WAIT_S: Final = 0.5
@@ -270,6 +270,8 @@ class Supervisor:
         was_up = self.host.agent.answered_since(change.child.born)
         self._broker = None
         if self._ending is not None:
+            if self._ending.needs_broker_once_more():
+                self._start_broker()
             return
         decision = self._broker_upkeep.ended(
             change.code,
@@ -413,6 +415,7 @@ class _Ending:
         now = time.monotonic()
         self.exit_code = exit_code
         self.broker_told = False
+        self._once_more = False
         self._owner = owner
         self._kill_at = now + patience_s
         self._figures_by = now + LAST_FIGURES_S if wants_figures else now
@@ -435,6 +438,17 @@ class _Ending:
             broker.signal(signal.SIGTERM)
         elif self.broker_told and now >= self._kill_broker_at:
             broker.signal(signal.SIGKILL)
+
+    def needs_broker_once_more(self) -> bool:
+        """Has the broker ended before those who shall save and hand over what they have?
+
+        Schedulers that stop a job tell each of its processes.
+        """
+        stopped = self._owner.stopped
+        if stopped is None or stopped.patience_s < TO_SAVE_S or self.broker_told or self._once_more:
+            return False
+        self._once_more = any(child.role == "worker" for child in self._owner.living())
+        return self._once_more
 
     def _has_figures(self, now: float) -> bool:
         """Tell whether the broker has told its last figures, or had the time to."""

@@ -155,15 +155,20 @@ class _Exit:
 
         self._link.after_pump = None  # our own looks at the socket come here no more
         self._let_save()
-        deadline = time.monotonic() + LEAVE_S
+        began = time.monotonic()
         if not self._session.ended:
             with self._link.state:
                 self._session.leave()
-            while not self._session.all_acknowledged() and time.monotonic() < deadline:
+            while not self._session.all_acknowledged() and time.monotonic() - began < self._limit():
                 self._link.pump(0.05)
         flush_output()
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
+
+    def _limit(self) -> float:
+        """For so long it is worth waiting: a saved state may be hours of work."""
+        with self._link.state:
+            return SAVE_S if self._session.is_saving() else LEAVE_S
 
     def _let_save(self) -> None:
         """A task that saves its state from time to time does so once more, now."""

@@ -274,6 +274,10 @@ class WorkerSession(Session):
         self.queue = Queue()
         self.say(wire.Returned(0, spans))
 
+    def is_saving(self) -> bool:
+        """Is there a state of a task that the broker has not synced?"""
+        return any(type(each.message) is wire.Checkpoint for each in self._unacknowledged)
+
     def leave(self) -> None:
         """Hand back what has not started, and say good-bye."""
         self.hand_back()

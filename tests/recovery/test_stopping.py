@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import left_in
 
-from .conftest import Run
+from .conftest import Run, signal_it
 
 TASKS = 200
 ANSWER = f"{sum(n * n for n in range(TASKS))}\n"
@@ -91,3 +91,20 @@ def test_a_duration_that_is_none_is_refused(run: Run) -> None:
     run.start("--stop-after", "soon", str(Path(__file__).parent / "programs" / "flat.py"))
     assert run.wait() == 2
     assert "'soon' is not a duration: write 90s, 3h50m, 1d or HH:MM:SS" in run.errors
+
+
+@pytest.mark.parametrize("first", ["launcher", "broker"])
+def test_a_scheduler_that_tells_every_process_to_end(run: Run, first: str) -> None:
+    """As Slurm does at a time limit: the broker goes, too, and is needed once more."""
+    run.program("saving", 600, 3600.0)
+    run.ledger.wait_for(100)
+    victims = {name: run.pid(name) for name in ("launcher", "broker", "root")}
+    workers = [run.pid("worker")]
+    workers.append(run.pid("worker", but=workers))
+    order = [victims.pop(first), *victims.values(), *workers]
+    for pid in order:
+        signal_it(pid, signal.SIGTERM)
+    assert run.wait() == RESUME_ME
+    assert left_in(run.folder, limit=0.5) == []
+    assert run.resume("-q").finish() == f"{sum(range(600))}\n"
+    assert run.ledger.again() == {"begin": 2}
