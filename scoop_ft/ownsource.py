@@ -11,21 +11,19 @@ from __future__ import annotations
 import ast
 import importlib.machinery
 import os
-import site
 import sys
-import sysconfig
 import types
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import decode_source
 from typing import Any, Final, NamedTuple
 
 from . import script
 from .codeform import form
 from .ids import digest
+from .ownmodules import OURS, is_own_folder
 
-_OURS: Final = frozenset({"scoop_ft", "scoop_journal", "scoop_chaos"})
 SETTLED_NS: Final = 1_000_000_000  # file systems keep time by coarser clocks than ours
-_INSTALLED: Final = ("site-packages", "dist-packages")
 
 
 class Binding(NamedTuple):
@@ -55,30 +53,18 @@ def is_own(name: str) -> bool:
 
 @cache
 def _is_own(name: str) -> bool:
-    if not name or name.partition(".")[0] in _OURS:
+    if not name or name.partition(".")[0] in OURS:
         return False
     path = _file(name)
-    return path is not None and not path.startswith(_foreign()) and not _is_installed(path)
-
-
-def _is_installed(path: str) -> bool:
-    return any(part in _INSTALLED for part in path.split(os.sep))
-
-
-@cache
-def _foreign() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
-    return tuple(os.path.realpath(folder) + os.sep for folder in folders)
+    return path is not None and is_own_folder(os.path.dirname(path))
 
 
 def _file(name: str) -> str | None:
     spec = getattr(sys.modules.get(name), "__spec__", None) or find(name)
     origin = getattr(spec, "origin", None)
-    if origin in (None, "built-in", "frozen", "namespace"):
+    if not isinstance(origin, str) or not origin.endswith((".py", ".pyw")):
         return None
-    return os.path.realpath(str(origin))
+    return os.path.abspath(origin)
 
 
 @cache
@@ -148,7 +134,8 @@ def whole(module: str) -> tuple[bytes, frozenset[str]]:
 def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
     """Return path, time of change and size of the files of own modules, the script's in any case.
 
-    A file that may have changed after this process has read it has the time 0.
+    A file that may have changed after this process has read it has the time 0, and so has one that
+    is not what this process runs (a run goes on with the code that it has recorded).
     """
     found = {}
     for name in {*modules, script.ROOT_NAME}:
@@ -157,11 +144,13 @@ def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
             continue
         try:
             status = os.stat(path)
+            with open(path, "rb") as file:
+                same = _text(file.read()) == _text(_source(name))
         except OSError:
             found[path] = (0, 0)
             continue
         is_old = status.st_mtime_ns < script.began_ns() - SETTLED_NS
-        found[path] = (status.st_mtime_ns if is_old else 0, status.st_size)
+        found[path] = (status.st_mtime_ns if is_old and same else 0, status.st_size)
     return [(path, *stamp) for path, stamp in sorted(found.items())]
 
 
@@ -262,6 +251,13 @@ def _source(module: str) -> str | bytes | None:
     except (ImportError, OSError):
         return None
     return text
+
+
+def _text(source: str | bytes | None) -> str | None:
+    try:
+        return decode_source(source) if isinstance(source, bytes) else source
+    except (SyntaxError, UnicodeDecodeError):
+        return None
 
 
 @cache

@@ -92,6 +92,9 @@ def settle(
     """
     from ..broker.records import Edit
 
+    if info.recorded_code:  # the code is that of before, whatever is on the disk
+        _leave(directory, [])
+        return
     before = directory.info()
     as_before = (info.args, info.cwd, info.seed) == (before.args, before.cwd, before.seed)
     edited = find(directory, info, functions, as_before=as_before)
@@ -116,6 +119,8 @@ def settle(
 def mention(directory: RunDir) -> None:
     """Say which functions were edited; for ``resume --dry-run``."""
     info = directory.info()
+    if info.recorded_code:
+        return
     _, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
     for one in find(directory, info, functions, as_before=True):
         if one.concerns:

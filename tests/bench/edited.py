@@ -16,7 +16,9 @@ from pathlib import Path
 
 from scoop_ft import script
 from scoop_ft.client import scopes
+from scoop_ft.ids import digest
 from scoop_ft.launch import edited
+from scoop_ft.payload import dump_function
 from scoop_ft.rundir import find_runs
 
 ROUNDS = 7
@@ -46,47 +48,36 @@ def side_by_side(one: Callable[[], float], other: Callable[[], float]) -> tuple[
     return statistics.median(first), statistics.median(second)
 
 
-def first_definition() -> None:
-    """The first definition of a function of an example, with its digest and without."""
-    script.prepare_worker(str(EXAMPLE))
-    function = script.load_for_worker().simulate
-    scopes.describe(function)  # what is imported for it
-    whole = seconds(lambda: scopes.describe(function), 20)
-    print(f"a function's digest once its code was read, {EXAMPLE.name}: {whole * 1e6:.0f} µs")
+def known() -> None:
+    """Defining a function that was defined before, which is done at each submit."""
+    one, other = side_by_side(
+        lambda: seconds(lambda: scopes.define(edited.find), 20_000),
+        lambda: seconds(lambda: dump_function(edited.find), 20_000),
+    )
+    print(f"a function that is known: {one / other:.1f} times as long as finding its pickle")
 
 
 def by_value() -> None:
     """Defining a closure that captures something else each time: the dearest case."""
+    numbers = iter(range(1_000_000))
 
-    def with_digest() -> float:
-        return seconds(lambda: define_new(scopes.describe), 300)
+    def closure() -> Callable[[int], int]:
+        number = next(numbers)
+        return lambda x: x + number
 
-    def without() -> float:
-        return seconds(lambda: define_new(lambda func: (b"", "", ())), 300)
-
-    with_it, without_it = side_by_side(with_digest, without)
-    print(f"a new closure each call: {with_it / without_it:.2f} times as long with the digest")
-
-
-_counter = 0
-
-
-def define_new(describe: Callable[..., object]) -> None:
-    """Define a closure that nobody has seen."""
-    global _counter
-    _counter += 1
-    number = _counter
-    kept, scopes.describe = scopes.describe, describe  # type: ignore[assignment]
-    try:
-        scopes.define(lambda x: x + number)
-    finally:
-        scopes.describe = kept
+    one, other = side_by_side(
+        lambda: seconds(lambda: scopes.define(closure()), 300),
+        lambda: seconds(lambda: digest(dump_function(closure())[0]), 300),
+    )
+    print(f"a new closure at each call: {one / other:.1f} times as long as its pickle and digest")
 
 
-def known() -> None:
-    """Defining a function that was defined before, which is done at each submit."""
-    each = seconds(lambda: scopes.define(edited.find), 20_000)
-    print(f"a function that is known: {each * 1e6:.2f} µs, with or without")
+def first_definition() -> None:
+    """The first definition of a function of an example, beside the import of that example."""
+    script.prepare_worker(str(EXAMPLE))
+    imported = seconds(script.load_for_worker)
+    first = seconds(lambda: scopes.describe(script.from_script("simulate")))
+    print(f"the first function of {EXAMPLE.name}: {first / imported:.2f} of the script's import")
 
 
 def on_resume() -> None:
@@ -112,11 +103,10 @@ def on_resume() -> None:
             return seconds(lambda: subprocess.run([sys.executable, "-c", ""], check=True))
 
         same, bare = side_by_side(find, python)
-        print(f"no file has changed: {same / bare:.3f} times as long as 'python -c \"\"'")
+        print(f"no file has changed: 'python -c \"\"' takes {bare / same:,.0f} times as long")
         os.utime(study)
         checked, bare = side_by_side(find, python)
-        print(f"a file has changed: {checked / bare:.1f} times as long as 'python -c \"\"',")
-        print("and as long as the script's own imports take")
+        print(f"a file has changed: {checked / bare:.1f} times as long as 'python -c \"\"'")
 
 
 if __name__ == "__main__":

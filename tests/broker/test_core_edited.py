@@ -194,3 +194,26 @@ def test_the_first_bytes_of_a_function_count() -> None:
     seq = rig.broker.book.functions[FUNCTION][0]
     with rig.journal.reading() as view:
         assert bytes(view.record(seq).payload) != b"another pickle"
+
+
+def test_a_state_that_was_saved_on_the_way_does_not_count_either() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("tree:2:x", "leaf:a")
+    rig.dispatch()
+    worker.handle()
+    (task,) = (item.id for item in worker.queue if item.argument == b"tree:2:x")
+    upto = b""
+    worker.keep(
+        wire.Checkpoint(worker.number(), task, 0, 0, 0, [], upto, [], False, []), [b"half of it"]
+    )
+    rig.settle(work=False)
+    assert task in rig.broker.book.kept
+    assert Kind.CHECKPOINT in kinds(rig)
+    resume(rig, edit(redo=False, code=digest(b"one edit")))
+    assert task in rig.broker.book.kept
+    resume(rig, edit(redo=True))
+    assert not rig.broker.book.kept
+    rig.commit()
+    assert Kind.CHECKPOINT not in kinds(rig)
+    assert ask_again(rig, "tree:2:x", "leaf:a")[-1] == b"tree:2:x"

@@ -30,8 +30,10 @@ PAGES = (  # with examples
     "docs/random-numbers.md",
     "docs/checkpoints.md",
     "docs/journal-tools.md",
+    "docs/edited-code.md",
 )
 EXPECTED = {
+    "edited.py": ["144"],
     "long.py": ["[1.0, 1.0]"],
     "generations.py": ["0"],
     "toolshop.py": ["1.5", "[22.5, 2475.0]"],
