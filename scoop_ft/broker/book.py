@@ -368,6 +368,7 @@ class Book:
         called = {function for batch in self.batches.values() for function in batch.functions}
         for digest in [name for name in self.functions if name not in called]:
             self._dropped.append((self.functions.pop(digest)[0], 1))
+            self.codes.pop(digest, None)
 
     def apply_source(self, seq: int, m: Source) -> None:
         """A file of the user's code is recorded."""

@@ -101,10 +101,14 @@ def _call(item: Item, functions: dict[bytes, bytes]) -> dict[str, Any]:
     """Return the arguments of a call by their names in the function, where it tells them."""
     loaded = load_what_is_there(item.arguments, item.buffers)
     args, kwargs = (loaded, {}) if isinstance(loaded, tuple) else loaded
+    if item.digest not in _signatures:
+        _signatures[item.digest] = _signature(functions.get(item.digest))
+    signature = _signatures[item.digest]
     try:
-        function = load_what_is_there(functions[item.digest], [])
-        bound = inspect.signature(function).bind(*args, **kwargs)
-    except Exception:  # noqa: BLE001 - user code may raise anything; functions in C do not tell
+        if signature is None:
+            raise TypeError("it does not tell")
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
         return {**{f"argument {i}": value for i, value in enumerate(args, 1)}, **kwargs}
     named: dict[str, Any] = {}
     for name, value in bound.arguments.items():
@@ -113,6 +117,17 @@ def _call(item: Item, functions: dict[bytes, bytes]) -> dict[str, Any]:
         else:
             named[name] = value
     return named
+
+
+_signatures: dict[bytes, inspect.Signature | None] = {}
+
+
+def _signature(function: bytes | None) -> inspect.Signature | None:
+    """Return how a function is called; None where nobody tells, as some in C do not."""
+    try:
+        return inspect.signature(load_what_is_there(function or b"", []))
+    except Exception:  # noqa: BLE001 - user code may raise anything
+        return None
 
 
 def _loaded(load: Callable[[], Any]) -> Any:
