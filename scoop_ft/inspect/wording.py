@@ -1,9 +1,13 @@
-"""Small words of the rehearsal: numbers, lists, names of tasks."""
+"""Small words for people: numbers, lists, names of tasks, and where two values differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
+
+from .values import Difference
+
+WIDTH = 70
 
 
 def task(path: Sequence[int]) -> str:
@@ -35,3 +39,26 @@ def plural(things: Sized) -> str:
 def and_more(count: int) -> list[str]:
     """Say that there are more, if so."""
     return [f"… and {number(count)} more"] if count > 0 else []
+
+
+def places(difference: Difference, of: str = "") -> str:
+    """Write the places at which two calls or results differ, as many as fit into a line.
+
+    Parameters
+    ----------
+    difference : Difference
+    of : str, optional
+        What the places are in, for those that have no name of their own.
+    """
+    if not difference.where:
+        return f"{difference.old} -> {difference.new}"
+    parts = [
+        f"{of if where[:1] in '.[' else ''}{where}: {a} -> {b}" if where else f"{a} -> {b}"
+        for where, a, b in difference.where
+    ]
+    text = parts[0]
+    for part in parts[1:]:
+        if len(text) + len(part) > WIDTH:
+            return f"{text}; and more"
+        text += f"; {part}"
+    return text
