@@ -5,6 +5,7 @@ It gets the environment of the run's processes, so that what is loaded looks as 
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 
@@ -27,7 +28,12 @@ def ask(info: RunInfo, pairs: Sequence[Pair]) -> list[Difference]:
     why = ""
     try:
         done = subprocess.run(
-            commands.values(), input=question, capture_output=True, env=environment, timeout=LIMIT_S
+            commands.differences(),
+            input=question,
+            capture_output=True,
+            env=environment,
+            timeout=LIMIT_S,
+            cwd=info.cwd if os.path.isdir(info.cwd) else None,
         )
         if done.returncode == 0:
             return msgspec.msgpack.decode(done.stdout, type=list[Difference])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
+from typing import Any
 
 from .values import Difference
 
 WIDTH = 70
+NAMED = 3  # departures in a few lines
 
 
 def task(path: Sequence[int]) -> str:
@@ -62,3 +64,36 @@ def places(difference: Difference, of: str = "") -> str:
             return f"{text}; and more"
         text += f"; {part}"
     return text
+
+
+def departed(run: str, mismatches: int, divergences: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Tell of calls that are not those that are recorded, the first few by name.
+
+    Parameters
+    ----------
+    run : str
+        The run, as commands name it.
+    mismatches, divergences
+        What `status` says.
+    """
+    if not divergences:
+        return []
+    what = "were not those that are recorded, and count as new"
+    if not mismatches:
+        what = "is not the one that is recorded"
+    shown = divergences[:NAMED]
+    lines = [f"{number(mismatches or 1, 'call')} {what}:"]
+    lines += [f"  task {one['task']}, {_of(one)}: {_function(one)}" for one in shown]
+    lines += and_more(mismatches - len(shown))
+    lines.append(f"  what differs, says 'scoop-ft explain {run} {divergences[0]['task']}'")
+    return lines
+
+
+def _of(one: Mapping[str, Any]) -> str:
+    above = f"task {one['parent']}, {one['parent_function']}" if one["parent"] else "the script"
+    return f"ordinal {one['ordinal']} of {above}"
+
+
+def _function(one: Mapping[str, Any]) -> str:
+    old, new = one["function_old"], one["function_new"]
+    return str(new) if old == new else f"{new} in place of {old}"

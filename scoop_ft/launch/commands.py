@@ -69,8 +69,8 @@ def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
     ]
 
 
-def values() -> list[str]:
-    """Return the command of the process that loads recorded calls and results."""
+def differences() -> list[str]:
+    """Return the command of the process that compares recorded calls and results."""
     return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
 
 
