@@ -30,12 +30,14 @@ PAGES = (  # with examples
     "docs/random-numbers.md",
     "docs/checkpoints.md",
     "docs/journal-tools.md",
+    "docs/replay.md",
 )
 EXPECTED = {
     "long.py": ["[1.0, 1.0]"],
     "generations.py": ["0"],
     "toolshop.py": ["1.5", "[22.5, 2475.0]"],
     "walks.py": ["True True"],
+    "order.py": ["4"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
     "more.py": ["60", "[30, 80]", "[10, 20]", "True", "49500", "32"],
