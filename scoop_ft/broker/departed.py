@@ -123,8 +123,11 @@ def _ends_it(b: Broker, family: Family) -> bool:
 
 def _keep_first(b: Broker, family: Family) -> None:
     """The batches of a parent go: keep how often it has departed, and the first time."""
-    (one,) = departures.of_family(family, 1)
     number = departures.count(family)
+    found = departures.of_family(family, 1)
+    if not found:
+        return
+    one = found[0]
     with b.journal.reading() as view:
         above, parent_function = _place_of(b, view, family.parent)
         old, new = _call(view, *one.old), _call(view, *one.new)

@@ -71,7 +71,13 @@ def total(book: Book) -> int:
 
 def count(family: Family) -> int:
     """Return how often the present run of a parent has departed."""
-    return min(sum(batch.lost for batch in family.batches.values()), family.fresh)
+    lost, fresh = 0, family.fresh
+    for batch in family.batches.values():
+        if _is_of_this_run(family, batch):
+            fresh -= batch.lost  # run twice in one session, its parent has left it out again
+        else:
+            lost += batch.lost
+    return min(lost, fresh)
 
 
 def of_family(family: Family, limit: int) -> list[Departure]:
@@ -99,7 +105,7 @@ def of_family(family: Family, limit: int) -> list[Departure]:
 
 def _lost(family: Family) -> Iterator[tuple[int, Task]]:
     for batch in family.batches.values():
-        if batch.lost and batch.places is not None:
+        if batch.lost and batch.places is not None and not _is_of_this_run(family, batch):
             for index, place in enumerate(batch.places):
                 if place == LOST and batch.state[index] != VOID:
                     yield batch.first + index, (batch, index)
@@ -114,7 +120,11 @@ def _fresh(family: Family) -> Iterator[tuple[int, Task]]:
 
 
 def _is_fresh(family: Family, batch: Batch, index: int) -> bool:
-    return batch.id[:SESSION_BYTES] == family.session and batch.state[index] != VOID
+    return _is_of_this_run(family, batch) and batch.state[index] != VOID
+
+
+def _is_of_this_run(family: Family, batch: Batch) -> bool:
+    return batch.id[:SESSION_BYTES] == family.session
 
 
 # ---- saying ------------------------------------------------------------------------------------
