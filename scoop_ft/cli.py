@@ -28,7 +28,9 @@ class _Said:
     script_args: list[str] | None = None  # after the ``--`` of resume
 
 
-_COMMANDS = ("run", "resume", "status", "runs", "journal", "broker", "worker", "chaos", "version")
+_COMMANDS = (
+    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "chaos", "version"
+)  # fmt: skip
 
 
 @click.group(
@@ -69,6 +71,11 @@ _stop_after = click.option(
     "--stop-after", type=Duration(), metavar="TIME",
     help="Stop in good order after 3h50m (or 90s, 1d, HH:MM:SS) with exit code 75: to be resumed.",
 )  # fmt: skip
+_on_divergence = click.option(
+    "--on-divergence", type=click.Choice(["recompute", "error"]),
+    help="When a script that is run again asks for other calls than are recorded "
+    "(default: recompute; resume: as before).",
+)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
 
 
@@ -102,6 +109,7 @@ _verbose = click.option(
 @_unsafe
 @_journal_limit
 @_stop_after
+@_on_divergence
 @_quiet
 @_verbose
 @click.argument("script", type=click.Path())
@@ -122,6 +130,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_unsafe
 @_journal_limit
 @_stop_after
+@_on_divergence
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",
@@ -177,27 +186,42 @@ def _report(directory: Any) -> int:
     from rich.text import Text
     from scoop_journal import JournalError
 
-    from .broker import offline
+    from .inspect import explain as explaining
     from .launch import edited
 
-    unsafe = directory.info().unsafe_filesystem
     try:
-        rows = offline.report(directory.journal, unsafe_filesystem=unsafe)
+        rows = explaining.dry_run(directory)
     except JournalError as error:
         raise RunError(str(error)) from error
     table = Table(box=None, pad_edge=False)
     for title in ("function", "reused", "again", "why"):
         table.add_column(title, justify="right" if title in ("reused", "again") else "left")
     for row in rows:
-        table.add_row(
-            Text(row["function"]), f"{row['reused']:,}", f"{row['again']:,}", Text(row["why"])
-        )
+        left = [f"{row['left']:,} not asked for any more"] if row["left"] else []
+        why = "; ".join(filter(None, [row["why"], *left]))
+        table.add_row(Text(row["function"]), f"{row['reused']:,}", f"{row['again']:,}", Text(why))
     Console(highlight=False).print(table)
     edited.mention(directory)
+    if any(row["again"] or row["left"] for row in rows):
+        click.echo(f"which tasks, and what differs: scoop-ft explain {directory.path.name}")
     return 0
 
 
 # ---- looking ------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.argument("words", nargs=-1, metavar="[RUN] [TASK]")
+def explain(words: tuple[str, ...], as_json: bool) -> int:
+    """Say what happened to a task, and what a resume would do with it and why.
+
+    Without a task: all calls that were not the recorded ones, and what would run again.  TASK is a
+    place, '3.2' for the second task of the script's third one, or the id that errors show.
+    """
+    from .inspect import explain as explaining
+
+    return explaining.command(list(words), as_json=as_json)
 
 
 @cli.command()

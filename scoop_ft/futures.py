@@ -196,6 +196,7 @@ def map_as_completed(
     if runtime is None:
         return serial.call_each(func, zip(*iterables, strict=False))
     parts = _submit_many(runtime, func, iterables)
+    runtime.scope().ordered = False
     return _as_they_come(runtime, parts, _deadline(timeout))
 
 
@@ -285,6 +286,8 @@ def as_completed(fs: Iterable[Future], timeout: float | None = None) -> Iterator
         Not all had ended ``timeout`` seconds after the call.
     """
     futures = list(dict.fromkeys(fs))
+    for future in futures:
+        future._look_out()
     return _futures_as_completed(futures, _deadline(timeout))
 
 
@@ -320,6 +323,9 @@ def wait(
         raise ValueError(f"return_when cannot be {return_when!r}")
     futures = set(fs)
     done: set[Future] = set()
+    if timeout is not None or return_when != ALL_COMPLETED:
+        for future in futures:
+            future._look_out()
     try:
         for future in _futures_as_completed(list(futures), _deadline(timeout)):
             done.add(future)

@@ -83,6 +83,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             _settings(info),
             max_attempts=options.max_attempts,
             incarnation=_next_incarnation(journal),
+            on_divergence=info.on_divergence,
         )
         broker.recover(
             journal.scan(), resume=options.resume and not new, now=time.monotonic(),

@@ -24,12 +24,12 @@ from ..wire.messages import (
     Step,
     Submit,
 )
-from . import records
-from .code import Code
+from . import departures, records
+from .code import LAUNCH, Code
 from .families import Family, Segment
 from .kept import Kept
 from .leaving import Records
-from .records import Bind, Crash, Edit, Kind, Member
+from .records import Bind, Crash, Departed, Edit, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
 
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
@@ -50,6 +50,10 @@ class Book:
     ----------
     dropped_batches : list of Batch
         Batches that have left the book while workers held leases on them.
+    departing : dict
+        Parents (as keys) that may have departed from what is recorded: see `departures`.
+    strays : list of (seq, Departed)
+        What is recorded of departures that the batches do not tell (any more).
     """
 
     def __init__(self) -> None:
@@ -68,6 +72,8 @@ class Book:
         self.finished = 0
         self.failed = 0
         self.dropped_batches: list[Batch] = []
+        self.departing: dict[bytes, None] = {}
+        self.strays: list[tuple[int, Departed]] = []
         self._dropped: list[tuple[int, int]] = []
         self._records = Records()
         self.departed = self._records.departed  # workers whose end is recorded, the last of them
@@ -125,8 +131,10 @@ class Book:
         self.batches[m.batch] = batch
         self.submitted += m.count
         family = self.family(m.parent)
+        departures.begin(family, m)
         family.batches[m.batch] = batch
-        family.place(Segment(m.first, m.count, batch, 0))
+        if family.place(Segment(m.first, m.count, batch, 0)):
+            self.departing[m.parent] = None
         return batch
 
     def apply_bind(self, seq: int, m: Bind) -> None:
@@ -140,12 +148,14 @@ class Book:
             for start, stop in m.void:
                 batch.move(start, stop, VOID)
                 self.submitted -= stop - start
+                family.fresh -= stop - start
         for ordinal, count, older, index in m.slots:
             found = self.batches.get(older)
             if found is not None:
                 family.bind(Segment(ordinal, count, found, index))
             else:  # a checkpoint has dropped it since: nobody is there
                 family.vacate(ordinal, ordinal + count)
+        self.departing[m.parent] = None
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
         """Results are recorded; return the ranges of those that are the first of their task.
@@ -207,6 +217,7 @@ class Book:
             family = self.families.pop(name := doomed.pop(), None)
             if family is not None:
                 self._dropped.extend(self._records.completed(name))
+                self.departing.pop(family.parent, None)
                 for batch in family.batches.values():
                     doomed += self._drop_batch(batch)
 
@@ -307,7 +318,16 @@ class Book:
                 undone |= left & {number for _, _, number, _ in changed}
                 self._dropped.extend(item for item in held.items() if item[0] not in left)
         self._dropped.extend(self._records.resumed(seq, undone))
+        self._end_departures()
         self.exit_code = None
+
+    def _end_departures(self) -> None:
+        """The run is resumed: whatever departs from now on is all that counts."""
+        for family in self.families.values():
+            departures.end(family)
+        self.departing.clear()
+        self._dropped.extend((number, 1 + m.buffers) for number, m in self.strays)
+        self.strays.clear()
 
     def apply_const(self, seq: int, m: SetConst) -> None:
         """A constant is recorded; the last one of its name counts."""
@@ -371,8 +391,14 @@ class Book:
             self.codes.pop(digest, None)
 
     def apply_source(self, seq: int, m: Source) -> None:
-        """A file of the user's code is recorded."""
+        """A file of the user's code is recorded; or a launch begins."""
         self.code.apply_source(seq, m)
+        if m.kind == LAUNCH.kind:
+            self._end_departures()
+
+    def apply_departed(self, seq: int, m: Departed) -> None:
+        """A parent whose batches are to go, or that was stopped, had departed."""
+        self.strays.append((seq, m))
 
     def apply_end(self, seq: int, m: End) -> None:
         """The script has ended."""
@@ -418,6 +444,7 @@ _APPLY: dict[Kind, Any] = {
     Kind.CRASH: lambda book, seq, h, _: book.apply_crash(seq, records.decode_crash(h)),
     Kind.BIND: lambda book, seq, h, _: book.apply_bind(seq, records.decode_bind(h)),
     Kind.RETRY: lambda book, seq, h, _: book.apply_retry(seq),
+    Kind.DEPARTED: lambda book, seq, h, _: book.apply_departed(seq, records.decode_departed(h)),
     Kind.END: lambda book, seq, h, _: book.apply_end(seq, decode_header(h, End)),
     Kind.MEMBER: lambda book, seq, h, _: book.apply_member(seq, records.decode_member(h)),
     Kind.FUNCTION: lambda book, seq, h, _: book.apply_function(seq, decode_header(h, Define)),

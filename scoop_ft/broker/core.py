@@ -12,11 +12,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import ProtocolError
-from ..ids import task_id
+from ..ids import ROOT_ID, task_id
 from ..wire import messages as wire
 from ..wire.codec import encode
 from ..wire.frames import Buffer
-from . import from_agent, from_code, from_parent, from_worker, keeping, records, timing
+from . import (
+    departed,
+    departures,
+    from_agent,
+    from_code,
+    from_parent,
+    from_worker,
+    keeping,
+    records,
+    timing,
+)
 from .book import Book
 from .delivery import Delivery
 from .dispatch import Dispatcher
@@ -44,9 +54,13 @@ class Broker:
         How many workers a task may kill.
     incarnation : int
         How many brokers this run has had, this one included.
+    on_divergence : str
+        What happens when a parent that is run again departs from what is recorded.
 
     Attributes
     ----------
+    diverged : str
+        Why the run was stopped: a departure, where these are errors; empty while it is not.
     full : str
         Why nothing new is taken in (a full disk); empty when it is.
     """
@@ -59,12 +73,16 @@ class Broker:
         *,
         max_attempts: int = 3,
         incarnation: int = 1,
+        on_divergence: str = departed.RECOMPUTE,
     ) -> None:
         self.journal = journal
         self.run = run
         self.settings = settings or {}
         self.max_attempts = max_attempts
         self.incarnation = incarnation
+        self.on_divergence = on_divergence
+        self.diverged = ""
+        self.other_steps = 0  # durable steps that were asked for in place of recorded ones
         self.now = 0.0
         self.book = Book()
         self.peers: dict[bytes, Peer] = {}
@@ -85,7 +103,6 @@ class Broker:
         self.requests = 0
         self.resubmitted = 0
         self.reused = 0
-        self.mismatches = 0
         self.late = 0
         self.bad_messages = 0
         self.journal_info: dict[str, Any] = {}
@@ -169,10 +186,12 @@ class Broker:
         if n and self.full and type(message) in _INTAKE:
             self.refused.add(session)
             return
+        if self.diverged and type(message) in _ENDED:
+            return
         if session in self.refused:
             return  # the peer will say it again, in order, when there is room
         handler(self, peer, message, header, frames)
-        if n:
+        if n and not (self.diverged and type(message) in _ENDED):
             peer.seen = max(peer.seen, n)
             self._ack_due.add(session)
 
@@ -360,6 +379,8 @@ class Broker:
         if family is None:
             return
         family.unclaim()
+        if parent != ROOT_ID:
+            departures.end(family)
         for batch in family.batches.values():
             batch.move_all(0, batch.count, QUEUED, HELD)
 
@@ -370,6 +391,11 @@ class Broker:
         from_code.drop(self)
 
     # ---- what people ask -------------------------------------------------------------------
+
+    @property
+    def mismatches(self) -> int:
+        """How many calls, and steps, of parents that were run again are not the recorded ones."""
+        return departures.total(self.book) + self.other_steps
 
     def stats(self) -> dict[str, Any]:
         """Return how the run is, as plain values."""
@@ -393,6 +419,7 @@ class Broker:
             "waiting": timing.waiting(self),
             "journal": self.journal_info,
             "bad_messages": self.bad_messages,
+            **departures.report(self.book, self.journal),
             "mismatches": self.mismatches,
             "incarnation": self.incarnation,
             "environment": records.plain(code.environment if code.is_ours else None),
@@ -411,6 +438,9 @@ def _works(peer: Peer) -> bool:
 _Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]
 _INTAKE = frozenset(
     {wire.Define, wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step, wire.Source}
+)
+_ENDED = frozenset(  # not taken in once it has diverged
+    {wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step, wire.End}
 )
 _PARENTS = frozenset({"root", "worker"})
 _ROOT = frozenset({"root"})

@@ -50,9 +50,15 @@ class Family:
         Those with tasks that the present run of the parent has not submitted.
     pool : dict or None
         These tasks by content, while a replay looks for them (`replay` makes and uses it).
+    session : bytes
+        The session that has submitted the latest batches (empty: none since a run of it began).
+    fresh : int
+        How many of its calls were recorded as new.
     """
 
-    __slots__ = ("_firsts", "batches", "host", "parent", "pool", "segments", "unclaimed")
+    __slots__ = (
+        "_firsts", "batches", "fresh", "host", "parent", "pool", "segments", "session", "unclaimed",
+    )  # fmt: skip
 
     def __init__(self, parent: bytes) -> None:
         self.parent = parent
@@ -62,6 +68,8 @@ class Family:
         self._firsts: list[int] = []
         self.unclaimed: set[bytes] = set()
         self.pool: dict[bytes, list[tuple[Batch, int]]] | None = None
+        self.session = b""
+        self.fresh = 0
 
     def overlapping(self, start: int, stop: int) -> list[Segment]:
         """Return the segments, cut to size, of the children between two ordinals."""
@@ -84,13 +92,14 @@ class Family:
             return segment.batch, segment.index
         return None
 
-    def place(self, segment: Segment) -> None:
-        """Make a segment the children of its ordinals, cutting what was there."""
-        self._cut(segment.first, segment.stop)
+    def place(self, segment: Segment) -> bool:
+        """Make a segment the children of its ordinals, cutting what was there (True: something)."""
+        cut = self._cut(segment.first, segment.stop)
         at = bisect_left(self._firsts, segment.first)
         self.segments.insert(at, segment)
         self._firsts.insert(at, segment.first)
         segment.batch.put(segment.index, range(segment.first, segment.stop), segment.count)
+        return cut
 
     def bind(self, segment: Segment) -> None:
         """Make recorded tasks the children of these ordinals, and of no others any more."""
@@ -119,14 +128,14 @@ class Family:
         """Leave these ordinals without children: who had them is recorded no more."""
         self._cut(start, stop)
 
-    def _cut(self, start: int, stop: int) -> None:
-        """Leave these ordinals without children."""
+    def _cut(self, start: int, stop: int) -> bool:
+        """Leave these ordinals without children; return whether there were any."""
         low = max(bisect_right(self._firsts, start) - 1, 0)
         if low < len(self.segments) and self.segments[low].stop <= start:
             low += 1
         high = bisect_left(self._firsts, stop, low)
         if low == high:
-            return
+            return False
         kept = []
         for old in self.segments[low:high]:
             gone = old.part(start, stop)
@@ -134,6 +143,7 @@ class Family:
             kept += [old.part(a, b) for a, b in ((old.first, start), (stop, old.stop)) if a < b]
         self.segments[low:high] = kept
         self._firsts[low:high] = [segment.first for segment in kept]
+        return True
 
     def ordinals(self, batch: Batch, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield ``(start, stop, shift)``: these indices are the children ``index + shift``."""

@@ -81,7 +81,7 @@ def welcome(b: Broker, session: bytes) -> None:
 def begin_launch(b: Broker, *, recorded_code: bool) -> None:
     """The run is resumed: with what it finds, or with just the code that is recorded."""
     code = b.book.code
-    if code.recorded or code.environment is not None:
+    if code.recorded or code.environment is not None or b.book.batches:
         _record(b, LAUNCH)
     if recorded_code:
         for ref in [entry.ref for entry in code.recorded.values()]:

@@ -13,7 +13,7 @@ from ..errors import ProtocolError
 from ..ids import ROOT_ID, SESSION_BYTES, split_task_id, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
-from . import from_agent, from_code, replay
+from . import departed, departures, from_agent, from_code, replay
 from .families import Family
 from .peers import Peer
 from .ports import Ref
@@ -53,6 +53,8 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
         _take_holdings(b, peer, m.holding)
     for hosting in m.hosting:
         _take_hosting(b, peer, hosting)
+    if m.role == "root" and b.diverged:
+        b.send(m.session, wire.Stop(b.diverged))
     if m.role == "agent" and b.stopping:
         b.say_over(m.session)  # it was not connected when the others were told
 
@@ -105,6 +107,8 @@ def take_over(b: Broker, session: bytes) -> None:
         if b.root:
             b.gone.add(b.root)
         b.orphan_family(ROOT_ID)
+        if b.book.family(ROOT_ID).session != session:  # else only the broker has been started again
+            departures.end(b.book.family(ROOT_ID))
     b.root = session
     b.book.family(ROOT_ID).host = session
 
@@ -452,5 +456,7 @@ def on_end(b: Broker, peer: Peer, m: wire.End, header: bytes, frames: Sequence[B
     """The script has ended."""
     if peer.session != b.root:
         raise ProtocolError("only the root ends the run")
+    if not m.exit_code and departed.at_the_end(b):
+        return
     b.book.apply_end(b.append(Kind.END, header), m)
     b.hurry = True

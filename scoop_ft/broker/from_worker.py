@@ -9,6 +9,7 @@ from ..errors import ProtocolError
 from ..wire import messages as wire
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
+from . import departed
 from .from_parent import finish_cancel
 from .peers import Peer
 from .tasks import CANCELLED, LEASED, Batch
@@ -30,6 +31,8 @@ def on_results(
         return
     if m.ranges[-1][1] > batch.count or (m.status and max(m.status) > wire.Status.LOST):
         raise ProtocolError("results that no worker can have")
+    if b.book.departing and departed.at_its_end(b, batch, m):
+        return  # its worker has it still, and the run ends
     if m.timed:
         function = batch.functions[0] if len(batch.functions) == 1 else _function(b, batch, m)
         b.costs.report(function, m.timed, m.elapsed_ns * 1e-9)

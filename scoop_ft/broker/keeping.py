@@ -75,7 +75,7 @@ def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequen
         b.reused += 1
         _send(b, peer, m, kept.steps[number], number)
         return
-    b.mismatches += m.step in kept.steps
+    b.other_steps += m.step in kept.steps
     _send(b, peer, m, None, kept.free_number(m))
 
 

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 from scoop_journal import Reader
 
-from ..wire.codec import decode_header
-from ..wire.messages import Submit
+from . import departures
 from .book import Book, FunctionCode
 from .records import plain
-from .tasks import CANCELLED, DONE, FAILED, HELD, VOID, Batch
+from .tasks import CANCELLED, DONE, HELD
 
 
 class Function(NamedTuple):
@@ -61,7 +60,8 @@ def survey(
     with reader:
         functions = _functions(book, reader)
         size, live = reader.size_bytes, reader.live_bytes
-    return _summary(book, size, live, path), functions
+        strayed = departures.report(book, reader)
+    return {**_summary(book, size, live, path), **strayed}, functions
 
 
 def _functions(book: Book, reader: Reader) -> list[Function]:
@@ -117,51 +117,3 @@ def _summary(book: Book, size: int, live: int, path: str | os.PathLike[str]) -> 
         "environment": plain(book.code.environment),
         "sources": sorted(book.code.recorded),
     }
-
-
-def report(
-    path: str | os.PathLike[str], *, unsafe_filesystem: bool = False
-) -> list[dict[str, Any]]:
-    """Say, function by function, what a resumed run would reuse and what would run again.
-
-    Returns
-    -------
-    list of dict
-        ``function``, ``reused`` and ``again`` (numbers of tasks), ``why`` (of the second).
-    """
-    book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
-    counts: dict[tuple[str, str], list[int]] = {}
-    with reader, reader.reading() as view:
-        for batch in book.batches.values():
-            which = _which(view, batch)
-            for start, stop, state in batch.runs(0, batch.count):
-                if state == VOID:
-                    continue
-                why = _REASONS.get(state, "")
-                for index in range(start, stop):
-                    name = book.function_name(batch.functions[which[index] if which else 0])
-                    counts.setdefault((name, why), [0])[0] += 1
-    rows: dict[str, dict[str, Any]] = {}
-    for (name, why), (count,) in sorted(counts.items()):
-        row = rows.setdefault(name, {"function": name, "reused": 0, "again": 0, "why": ""})
-        if why:
-            row["again"] += count
-            row["why"] = "; ".join(filter(None, [row["why"], f"{count} {why}"]))
-        else:
-            row["reused"] += count
-    return list(rows.values())
-
-
-_REASONS = {
-    HELD: "had not finished",
-    FAILED: "failed before and are tried again",
-    CANCELLED: "were cancelled",
-    DONE: "",
-}
-
-
-def _which(view: Any, batch: Batch) -> memoryview | None:
-    if len(batch.functions) == 1:
-        return None
-    header = decode_header(view.header(batch.seq), Submit)
-    return memoryview(header.which).cast("H") if header.which else None

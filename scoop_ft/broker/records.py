@@ -31,6 +31,25 @@ class Kind(IntEnum):
     EDIT = 12  # header: Edit: a function was edited; its results stay, or are dropped
     SOURCE = 13  # header: the Source message; its bytes are a named value, see `code`
     ENVIRONMENT = 14  # header: the Environment
+    DEPARTED = 15  # header: Departed; payload and buffers: the two calls
+
+
+class Departed(msgspec.Struct, array_like=True, frozen=True):
+    """A call that was not the recorded one, written when nothing else would tell of it.
+
+    The payload is the old call's arguments, ``old_bytes`` of them, then the new one's; the first
+    ``old_buffers`` buffers are the old one's.  All are left out of a record that only counts.
+    """
+
+    count: int  # 0: the run was stopped, and the call was not recorded
+    task: str  # its place, as people name it
+    parent_function: str
+    ordinal: int
+    old_function: bytes  # digests
+    new_function: bytes
+    old_bytes: int
+    old_buffers: int
+    buffers: int  # of both
 
 
 class Crash(msgspec.Struct, array_like=True, frozen=True):
@@ -82,5 +101,6 @@ _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 decode_crash = msgspec.msgpack.Decoder(Crash).decode
 decode_bind = msgspec.msgpack.Decoder(Bind).decode
+decode_departed = msgspec.msgpack.Decoder(Departed).decode
 decode_member = msgspec.msgpack.Decoder(Member).decode
 decode_edit = msgspec.msgpack.Decoder(Edit).decode

@@ -1,8 +1,8 @@
 """A submission meets what is recorded: the same call gets its record, anything else is new.
 
 At its ordinal first, then by content among the siblings nobody has claimed (programs that submit
-in completion order are legal), and only then it is recorded as new.  A mismatch is counted, never
-served.  No I/O beyond reading the journal through its port.
+in completion order are legal), and only then it is recorded as new, never served what it is not;
+`departures` says what it is in place of.  No I/O beyond reading the journal through its port.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Range, Submit
-from . import records
+from . import departed, records
 from .content import Content, compare
 from .families import Family
 from .records import Bind, Kind
@@ -43,7 +43,8 @@ def record(
     content = Content(m, frames[0], frames[1:])
     same, again, rest = _match_by_ordinal(b, family, m, content)
     moved, fresh = _match_by_content(b, family, content, rest)
-    b.mismatches += sum(1 for index in fresh if family.find(m.first + index) is not None)
+    if fresh and departed.is_refused(b, family, m, content, fresh[0]):
+        return None
     batch = _record_all(b, m, header, frames) if fresh else None
     if moved or (batch is not None and (same or again)):
         _bind(b, family, m, batch, same + again, moved)

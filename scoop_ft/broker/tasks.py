@@ -33,6 +33,7 @@ LEGAL: dict[int, frozenset[int]] = {
     CANCELLED: frozenset({HELD, QUEUED, DONE, FAILED}),
     VOID: frozenset(),
 }
+LOST, FORSAKEN = -1, -2  # in place of an ordinal
 UNFINISHED = frozenset({HELD, QUEUED, LEASED, CANCELLED})
 
 
@@ -71,7 +72,10 @@ class Batch:
     attempts : dict
         Crashes of workers while a task was running, by index.
     places : array of int, or None
-        The ordinal of each index (-1: it has none); None: ``first + index`` for all.
+        The ordinal of each index; None: ``first + index`` for all.  `LOST`: the present run of the
+        parent has submitted something else there; `FORSAKEN`: an earlier one had.
+    lost : int
+        How many tasks are `LOST` (see `departures`).
     families, kept : set of int
         The tasks that have children, and those that have checkpoints or durable steps.
     holders : set of bytes
@@ -80,7 +84,7 @@ class Batch:
 
     __slots__ = (
         "attempts", "claimed", "count", "families", "first", "functions", "holders", "id",
-        "kept", "lineage", "parent", "payload_bytes", "places", "records", "results", "seq",
+        "kept", "lineage", "lost", "parent", "payload_bytes", "places", "records", "results", "seq",
         "state", "tally", "which",
     )  # fmt: skip
 
@@ -117,6 +121,7 @@ class Batch:
         self.families: set[int] = set()
         self.kept: set[int] = set()
         self.places: array[int] | None = None
+        self.lost = 0
         self.holders: set[bytes] = set()
         tally.counts[HELD] += count
 
@@ -134,7 +139,18 @@ class Batch:
             if ordinals is not None and ordinals.start == self.first + index:
                 return
             self.places = array("q", range(self.first, self.first + self.count))
-        self.places[index : index + count] = array("q", ordinals or (-1,) * count)
+        stop = index + count
+        if ordinals is None:
+            self.lost += count - self.state.count(VOID, index, stop)
+        else:
+            self.lost -= self.places[index:stop].count(LOST)
+        self.places[index:stop] = array("q", ordinals or (LOST,) * count)
+
+    def forsake(self) -> None:
+        """Another run of the parent begins: what is lost now is not lost by that one."""
+        if self.lost and self.places is not None:
+            self.places = array("q", (FORSAKEN if p == LOST else p for p in self.places))
+            self.lost = 0
 
     def move(self, start: int, stop: int, to: int) -> None:
         """Move tasks that are all in one state to another one.

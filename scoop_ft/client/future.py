@@ -42,6 +42,7 @@ class Future:
 
     def done(self) -> bool:
         """Is there a result or an exception, or was it cancelled?"""
+        self._look_out()
         if self._cancelled or self._group.done(self._index):
             return True
         if self._runtime is not None:
@@ -114,6 +115,7 @@ class Future:
 
         Its exceptions are logged and go no further.
         """
+        self._look_out()
         runtime, scope = self._runtime, self._scope
         if runtime is not None and scope is not None:
             with runtime.link.state:  # nothing arrives between the look and the entry
@@ -136,7 +138,14 @@ class Future:
         for fn in callbacks or ():
             _call(fn, self)
 
+    def _look_out(self) -> None:
+        """The parent asks which results have come: what it does may follow from their order."""
+        if self._scope is not None:
+            self._scope.ordered = False
+
     def _wait(self, timeout: float | None) -> tuple[Any, BaseException | None]:
+        if timeout is not None:
+            self._look_out()
         group, index = self._group, self._index
         if self._outcome is None and not group.done(index):
             runtime = mine(self._runtime)

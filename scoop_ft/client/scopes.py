@@ -11,6 +11,7 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import get_ident
 from typing import Any, Final, NamedTuple
 
 from ..ids import digest
@@ -89,6 +90,9 @@ class Scope:
     ----------
     lock : threading.Lock
         Held while a call is packed: the user's threads and ours meet here.
+    ordered : bool
+        What it submits cannot follow from the order in which results came: it has not asked which
+        ones there are, and only one thread submits.
     keeper : object or None
         What `client.kept` knows of it, once it has kept something.
     generators : Generators or None
@@ -96,8 +100,9 @@ class Scope:
     """
 
     __slots__ = (
-        "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_which",
-        "abandoned", "alive", "generators", "keeper", "lineage", "lock", "next", "replayed",
+        "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_thread",
+        "_which", "abandoned", "alive", "generators", "keeper", "lineage", "lock", "next",
+        "ordered", "replayed",
         "task",
     )  # fmt: skip
 
@@ -109,6 +114,8 @@ class Scope:
         self.abandoned = False
         self.next = 0
         self.keeper: Any = None
+        self.ordered = True
+        self._thread = 0
         self.lock = threading.RLock()
         self.generators: Any = None
         self._groups: list[Group] = []
@@ -126,6 +133,8 @@ class Scope:
         self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Group, int]:
         """Put a call into the open batch; return where its result will be."""
+        if get_ident() != self._thread:
+            self._meet()
         packer = self._packer
         if packer.count != self._group.count:
             self._settle()
@@ -141,6 +150,8 @@ class Scope:
         self, function: Definition, calls: Iterable[tuple[Any, ...]], room: int
     ) -> list[Part]:
         """Put calls into the open batch, until it is full; return where their results will be."""
+        if get_ident() != self._thread:
+            self._meet()
         parts: list[Part] = []
         outer = self._bulk
         self._settle()
@@ -151,6 +162,11 @@ class Scope:
             self._settle()
             self._bulk = outer
         return parts
+
+    def _meet(self) -> None:
+        """A thread submits for the first time: the order among several is nobody's."""
+        self.ordered = self.ordered and not self._thread
+        self._thread = get_ident()
 
     def reading(
         self, calls: Iterator[tuple[Any, ...]], opened: Callable[[Scope], None]

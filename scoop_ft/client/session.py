@@ -169,6 +169,7 @@ class Session:
             ends=packed.ends,
             buffers=packed.buffers,
             claimed=claimed or [],
+            ordered=closed.scope.ordered,
         )
         self.keep(message, (packed.payload, *packed.frames))
 
@@ -361,7 +362,8 @@ class Session:
 
     def broken(self) -> BrokenRun:
         """Return the error for those who still wait."""
-        return BrokenRun(f"the run has ended: {self.ended}; 'scoop-ft resume' goes on with it")
+        then = "" if "resume" in self.ended else "; 'scoop-ft resume' goes on with it"
+        return BrokenRun(f"the run has ended: {self.ended}{then}")
 
 
 def _cancelled(count: int) -> Chunk:

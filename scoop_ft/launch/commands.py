@@ -69,6 +69,11 @@ def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
     ]
 
 
+def differences() -> list[str]:
+    """Return the command of the process that compares recorded calls and results."""
+    return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
+
+
 def _safe_path() -> list[str]:
     """Keep a user's ``random.py`` in the current folder out of the broker, where Python can."""
     package_parent = Path(__file__).resolve().parents[2]

@@ -40,6 +40,7 @@ class Options:
     unsafe_filesystem: bool = False
     stop_after: float | None = None
     edits: str | None = None  # what to do about edited functions: "redo" or "keep"
+    on_divergence: str | None = None
     quiet: bool = False
     verbose: bool = False
     journal_limit: int | None = None
@@ -65,6 +66,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         listen=options.listen or "",
         unsafe_filesystem=options.unsafe_filesystem,
         seeded=options.seed is not None,
+        on_divergence=options.on_divergence or "recompute",
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
@@ -136,7 +138,10 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     changed = msgspec.structs.replace(info, python=sys.executable)
     if args is not None:
         changed.args = args
-    names = ("workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code")
+    names = (
+        "workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code",
+        "on_divergence",
+    )  # fmt: skip
     for name in names:
         value = getattr(options, name)
         if value is not None:
@@ -194,8 +199,20 @@ def _supervise(
         directory.drop_endpoint()
         if not options.quiet and supervisor.progress.figures.submitted:
             supervisor.screen.say(supervisor.progress.last(time.monotonic()))
+        for line in _departed(info, supervisor):
+            supervisor.screen.say(line)
         supervisor.screen.close(LAST_OUTPUT_S if supervisor.stopped else None)
     return supervisor
+
+
+def _departed(info: RunInfo, supervisor: Supervisor) -> list[str]:
+    """Return lines about calls that were not the recorded ones."""
+    stats = supervisor.host.agent.stats
+    if not stats.get("mismatches"):
+        return []
+    from ..inspect.wording import departed
+
+    return departed(info.run, stats["mismatches"], stats.get("divergences", []))
 
 
 def _clear_slates(directory: RunDir) -> None:

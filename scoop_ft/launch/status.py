@@ -42,6 +42,8 @@ def status(directory: RunDir) -> dict[str, Any]:
         "exit_code": None,
         "waiting": "",
         "warnings": [],
+        "mismatches": 0,
+        "divergences": [],
         "script": info.script,
         "args": info.args,
         "created": info.created,
@@ -101,6 +103,8 @@ def _from_journal(
     result["exit_code"] = found.get("exit_code")
     result["functions"] = found.get("functions", [])
     result["environment"] = found.get("environment")
+    for key in ("mismatches", "divergences"):
+        result[key] = found.get(key, result[key])
 
 
 # ---- processes ----------------------------------------------------------------------------------
@@ -249,6 +253,8 @@ def show(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..inspect.wording import departed
+
     console = Console(highlight=False)
     console.print(f"run {found['run']}  {_state(found)}", markup=False)
     console.print(
@@ -285,6 +291,8 @@ def show(found: dict[str, Any]) -> None:
                 worker.get("function") or "",
             )
         console.print(table)
+    for line in departed(found["run"], found["mismatches"], found["divergences"]):
+        console.print(line, markup=False, style="yellow", soft_wrap=True)
     journal = found["journal"]
     size, live = growth.format_size(journal["bytes"]), growth.format_size(journal["live_bytes"])
     console.print(f"journal: {size}, {live} of it in use", markup=False, style="dim")

@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
             return code
         _end(runtime, link, code)
     except (BrokenRun, RunError) as error:
-        print(f"scoop-ft: {error}", file=sys.stderr)
+        print(f"scoop-ft: error: {error}", file=sys.stderr)
         return 1
     return code
 
@@ -83,6 +83,7 @@ def _catch_up(sources: Sources, info: RunInfo) -> None:
 def _run_script(info: RunInfo, sources: Sources) -> int:
     """Run the script; return the exit code that Python would have given it."""
     from .. import global_random, script
+    from ..errors import BrokenRun
 
     global_random.seed(info.seed)
     global_random.follow_numpy()
@@ -95,6 +96,8 @@ def _run_script(info: RunInfo, sources: Sources) -> int:
         code = _exit_code(stop)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BrokenRun:
+        raise  # there is nobody to tell the exit code
     except BaseException as error:  # noqa: BLE001 - as the interpreter does at the top
         _show(error)
         code = 1

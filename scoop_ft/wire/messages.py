@@ -87,6 +87,7 @@ class Define(Message, frozen=True, tag=2):
 class Submit(Message, frozen=True, tag=3):
     """A batch.  Frames: payload, buffers.  ``which`` is a little-endian ``u16`` a task, the index
     of its function in ``functions`` (empty: all 0); ``claimed`` are indices the sender runs itself.
+    ``ordered``: which calls these are cannot follow from the order in which results came.
     """
 
     n: int
@@ -100,6 +101,7 @@ class Submit(Message, frozen=True, tag=3):
     ends: bytes
     buffers: list[tuple[int, int]]
     claimed: list[Range]
+    ordered: bool = False
 
 
 class Results(Message, frozen=True, tag=4):

@@ -93,6 +93,7 @@ class FakePeer:
         self.n = 0
         self.batches = 0
         self.defined = False
+        self.ordered = False  # what it submits follows from no order of results
         self.stopped = ""
 
     # ---- connecting ------------------------------------------------------------------------
@@ -160,7 +161,7 @@ class FakePeer:
         name = batch_id(self.session, self.batches)
         message = wire.Submit(
             self.number(), name, parent, place, first, len(arguments), [FUNCTION], b"",
-            packed_ends(arguments), [], list(claimed),
+            packed_ends(arguments), [], list(claimed), self.ordered,
         )  # fmt: skip
         self.keep(message, [b"".join(arguments)])
         return name

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from scoop_chaos.faults import Fault
 from scoop_chaos.rehearsal import compare, outputs, plan, suspects
-from scoop_chaos.rehearsal.ask import ask
 from scoop_chaos.rehearsal.outputs import Printed
 from scoop_chaos.rehearsal.table import Row, Table
-from scoop_chaos.rehearsal.values import Difference, Pair, Recorded
 from scoop_chaos.runs import COMMAND
 
+from scoop_ft.inspect.ask import ask
+from scoop_ft.inspect.values import Difference, Pair, Recorded
 from scoop_ft.payload import dump_function
 from scoop_ft.pickling import dumps
 from scoop_ft.rundir import RunDir, RunInfo

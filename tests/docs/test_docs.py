@@ -31,6 +31,7 @@ PAGES = (  # with examples
     "docs/checkpoints.md",
     "docs/journal-tools.md",
     "docs/edited-code.md",
+    "docs/replay.md",
 )
 EXPECTED = {
     "edited.py": ["144"],
@@ -38,6 +39,7 @@ EXPECTED = {
     "generations.py": ["0"],
     "toolshop.py": ["1.5", "[22.5, 2475.0]"],
     "walks.py": ["True True"],
+    "order.py": ["4"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
     "more.py": ["60", "[30, 80]", "[10, 20]", "True", "49500", "32"],

@@ -48,12 +48,12 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "c4106465666768696a6b6c6d6e6f70717273a4332e31319193a52f6d2e70790506",
     ),
     (
-        wire.Submit(2, BATCH, TASK, LINEAGE, 5, 2, [DIGEST], b"", ENDS, [], [(0, 1)]),
+        wire.Submit(2, BATCH, TASK, LINEAGE, 5, 2, [DIGEST], b"", ENDS, [], [(0, 1)], True),
         [b"aaabb"],
-        "9c0302c410000102030405060708090a0b0c0d0e0fc414000102030405060708090a0b0c0d0e0f10111213"
+        "9d0302c410000102030405060708090a0b0c0d0e0fc414000102030405060708090a0b0c0d0e0f10111213"
         "c410000000000000000000000000000000000502"
         "91c4106465666768696a6b6c6d6e6f70717273c400c408030000000500000090"
-        "91920001",
+        "91920001c3",
     ),
     (
         wire.Results(3, BATCH, [(0, 1), (4, 5)], b"\x00\x01", ENDS, [(4, 3)], 1, 9, True),

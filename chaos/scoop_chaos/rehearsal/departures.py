@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from . import ask
+from scoop_ft.inspect import ask
+from scoop_ft.inspect.values import Difference
+from scoop_ft.inspect.wording import and_more, join, number, places, plural, short, task
+
 from .compare import compare
-from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight, places
+from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight
 from .follow import Departure
 from .rounds import Round
-from .values import Difference
-from .wording import and_more, join, number, plural, short, task
 
 IN_SCRIPT = (
     "What comes out differently each time belongs into the script's arguments, or into a task, "

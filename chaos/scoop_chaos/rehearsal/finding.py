@@ -15,14 +15,13 @@ from pathlib import Path
 
 from scoop_journal import Reader, View
 
+from scoop_ft.inspect.wording import join
+
 from .compare import Comparison, compare
 from .rounds import Round
 from .suspects import suspects, taken_as_they_come
-from .values import Difference
-from .wording import join
 
 EXAMPLES = 3
-WIDTH = 70
 GENERATOR = "numpy.random.default_rng([seed, member])"
 
 
@@ -126,26 +125,3 @@ class Evidence:
 
 def _lines(found: Sequence[tuple[str, int]]) -> str:
     return join([f"{name.removeprefix('scoop_ft.')} (line {line})" for name, line in found])
-
-
-def places(difference: Difference, of: str = "") -> str:
-    """Write the places at which two calls or results differ, as many as fit into a line.
-
-    Parameters
-    ----------
-    difference : Difference
-    of : str, optional
-        What the places are in, for those that have no name of their own.
-    """
-    if not difference.where:
-        return f"{difference.old} -> {difference.new}"
-    parts = [
-        f"{of if where[:1] in '.[' else ''}{where}: {a} -> {b}" if where else f"{a} -> {b}"
-        for where, a, b in difference.where
-    ]
-    text = parts[0]
-    for part in parts[1:]:
-        if len(text) + len(part) > WIDTH:
-            return f"{text}; and more"
-        text += f"; {part}"
-    return text

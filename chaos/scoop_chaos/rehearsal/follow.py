@@ -15,14 +15,12 @@ from typing import NamedTuple
 from scoop_journal import Reader, Record, RecordMissing
 
 from scoop_ft.broker.book import Book
-from scoop_ft.broker.content import Content
 from scoop_ft.broker.records import Bind, Kind, decode_bind
 from scoop_ft.broker.tasks import VOID, Batch
 from scoop_ft.ids import ROOT_ID
+from scoop_ft.inspect.calls import Call, call_of, content_of, ordinal_of
 from scoop_ft.wire.codec import decode_header
 from scoop_ft.wire.messages import Submit
-
-from .table import Call, call_of, ordinal_of
 
 SHOWN = 50  # departures whose calls are kept; more are counted
 
@@ -167,9 +165,7 @@ class Follower:
 
     def _call(self, batch: Batch, index: int) -> Call:
         with self.reader.reading() as view:
-            record = view.record(batch.seq)
-            content = Content(decode_header(record.header, Submit), record.payload, record.buffers)
-            return call_of(self.book, view, content, index)
+            return call_of(self.book, view, content_of(view, batch), index)
 
     def _where(self, parent: bytes) -> tuple[tuple[int, ...], str]:
         """Return the ordinals that lead to a parent, and its function's name."""

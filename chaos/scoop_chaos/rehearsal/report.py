@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import click
 
+from scoop_ft.inspect.wording import join, number
+
 from .finding import Finding, Weight
 from .rounds import Round
-from .wording import join, number
 
 EXIT_CODES = {Weight.FINE: 0, Weight.BUT: 0, Weight.UNSAFE: 1}
 COLOURS = {Weight.FINE: "green", Weight.BUT: "yellow", Weight.UNSAFE: "red"}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import ask, outputs
+from scoop_ft.inspect import ask
+from scoop_ft.inspect.wording import and_more, join, number, places, short, task
+
+from . import outputs
 from .compare import Comparison
-from .finding import EXAMPLES, Evidence, Finding, Weight, places
+from .finding import EXAMPLES, Evidence, Finding, Weight
 from .outputs import Printed
 from .rounds import Round
 from .table import call_at
-from .wording import and_more, join, number, short, task
 
 TAIL = 6
 

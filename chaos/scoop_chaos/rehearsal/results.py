@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from . import ask
-from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight, places
+from scoop_ft.inspect import ask
+from scoop_ft.inspect.values import Difference, Pair
+from scoop_ft.inspect.wording import number, places, short, task
+
+from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight
 from .rounds import Round
 from .table import answer_at, call_at
-from .values import Difference, Pair
-from .wording import number, short, task
 
 SAMPLE = 50  # results of a function that are loaded and compared
 

@@ -5,17 +5,15 @@ It gets the environment of the run's processes, so that what is loaded looks as 
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 from collections.abc import Sequence
 
 import msgspec
 
-from scoop_ft.launch import commands
-from scoop_ft.rundir import RunInfo
-
-from .script import safe_path
-from .table import Answer, Call
+from ..launch import commands
+from ..rundir import RunInfo
+from .calls import Answer, Call
 from .values import Difference, Pair, Question, Recorded
 
 LIMIT_S = 120.0
@@ -26,12 +24,16 @@ def ask(info: RunInfo, pairs: Sequence[Pair]) -> list[Difference]:
     if not pairs:
         return []
     question = msgspec.msgpack.encode(Question(info.script, info.args, list(pairs)))
-    command = [sys.executable, *safe_path(), "-m", "scoop_chaos.rehearsal.values"]
     environment = commands.environment(info.seed, stdout_is_read=False)
     why = ""
     try:
         done = subprocess.run(
-            command, input=question, capture_output=True, env=environment, timeout=LIMIT_S
+            commands.differences(),
+            input=question,
+            capture_output=True,
+            env=environment,
+            timeout=LIMIT_S,
+            cwd=info.cwd if os.path.isdir(info.cwd) else None,
         )
         if done.returncode == 0:
             return msgspec.msgpack.decode(done.stdout, type=list[Difference])

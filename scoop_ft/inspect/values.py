@@ -1,4 +1,4 @@
-"""``python -m scoop_chaos.rehearsal.values``: shows where recorded calls or results differ.
+"""``python -m scoop_ft.inspect.values``: shows where recorded calls or results differ.
 
 A process of its own, for loading them runs user code.  Reads one `Question` from standard input
 and writes the `Difference` of each pair to standard output; whatever the user's modules print goes
@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from scoop_ft.wire.messages import Status
+from ..wire.messages import Status
 
 WIDTH = 60
 AROUND = 20
@@ -73,7 +73,7 @@ def main() -> int:
     answers_to = os.dup(1)
     os.dup2(2, 1)
     question = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Question)
-    from scoop_ft import script
+    from .. import script
 
     script.prepare_worker(question.script, question.args)
     found = [_difference(pair) for pair in question.pairs]
@@ -114,7 +114,7 @@ def _show(pair: Pair, named: Mapping[str, Any]) -> str:
 
 
 def _result(recorded: Recorded) -> dict[str, Any]:
-    from scoop_ft.payload import load
+    from ..payload import load
 
     if recorded.status == Status.LOST:
         return {"": msgspec.msgpack.decode(recorded.payload)}
@@ -126,7 +126,7 @@ def _result(recorded: Recorded) -> dict[str, Any]:
 
 def _named(recorded: Recorded) -> dict[str, Any]:
     """Return the arguments of a call by their names in the function, where it tells them."""
-    from scoop_ft.payload import load, load_function
+    from ..payload import load, load_function
 
     loaded = load(recorded.payload, recorded.buffers)
     args, kwargs = (loaded, {}) if isinstance(loaded, tuple) else loaded
@@ -186,7 +186,7 @@ def _elements(a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _same_pickle(a: Any, b: Any) -> bool:
-    from scoop_ft.pickling import dumps
+    from ..pickling import dumps
 
     (x, large_x), (y, large_y) = dumps(a), dumps(b)
     return x == y and [bytes(part) for part in large_x] == [bytes(part) for part in large_y]

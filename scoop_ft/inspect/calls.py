@@ -1,0 +1,72 @@
+"""Recorded calls and results as the bytes that they are: read from a journal, never loaded."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from scoop_journal import View
+
+from ..broker.book import Book
+from ..broker.content import Content
+from ..broker.tasks import Batch
+from ..wire.codec import decode_header
+from ..wire.messages import Results, Status, Submit
+
+
+class Call(NamedTuple):
+    """A recorded call: function and arguments as they travelled."""
+
+    name: str
+    function: bytes
+    payload: bytes
+    buffers: list[bytes]
+
+
+class Answer(NamedTuple):
+    """A recorded result, by its `Status`."""
+
+    status: int
+    payload: bytes
+    buffers: list[bytes]
+
+
+def content_of(view: View, batch: Batch) -> Content:
+    """Return a batch's tasks as bytes."""
+    record = view.record(batch.seq)
+    return Content(decode_header(record.header, Submit), record.payload, record.buffers)
+
+
+def call_of(book: Book, view: View, content: Content, index: int) -> Call:
+    """Return a call of a batch."""
+    name = content.function(index)
+    seq, text = book.functions[name]
+    buffers = [bytes(buffer) for buffer in content.buffers.get(index, ())]
+    blob = bytes(view.record(seq).payload)
+    return Call(text, blob, bytes(content.arguments(index)), buffers)
+
+
+def ordinal_of(book: Book, batch: Batch, index: int) -> int:
+    """Return a task's place among its siblings; -1 when another has taken it."""
+    for start, _, shift in book.family(batch.parent).ordinals(batch, index, index + 1):
+        return start + shift
+    return -1
+
+
+def answers(view: View, batch: Batch) -> Iterator[tuple[int, Answer]]:
+    """Yield the recorded results of a batch's tasks."""
+    for first, last, seq, _ in batch.results:
+        record = view.record(seq)
+        m = decode_header(record.header, Results)
+        ends = memoryview(m.ends).cast("I")
+        indices = array("I", (i for start, stop in m.ranges for i in range(start, stop)))
+        buffers: dict[int, list[bytes]] = {}
+        for (index, _), buffer in zip(m.buffers, record.buffers, strict=True):
+            buffers.setdefault(index, []).append(bytes(buffer))
+        for position, index in enumerate(indices):
+            if first <= index < last:
+                begin = ends[position - 1] if position else 0
+                payload = bytes(record.payload[begin : ends[position]])
+                status = m.status[position] if m.status else Status.OK
+                yield index, Answer(status, payload, buffers.get(index, []))
