@@ -1,7 +1,8 @@
-"""``python -m tests.limits.growth [PARENTS]``: how large the journal of a long nested run gets.
+"""``python -m tests.limits.growth PROGRAM COUNT``: how large the journal of a long run gets.
 
-Runs ``programs/grown.py`` with real processes (5,000 parents are 50 million tasks), looks at the
-journal as it goes, and prints the curve: time, tasks done, size, part in use.
+Runs one of ``programs/`` with real processes, looks at the journal as it goes, and prints the
+curve: time, tasks done, size, part in use.  ``grown 5000`` is a nested run of 50 million tasks,
+``generations 1000000`` a script that saves its state after each of so many generations.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scoop_journal import Reader
 from scoop_ft.launch.status import status
 from scoop_ft.rundir import RunDir
 
-PROGRAM = Path(__file__).with_name("programs") / "grown.py"
+PROGRAMS = Path(__file__).with_name("programs")
 COMMAND = (sys.executable, "-m", "scoop_ft")
 LOOKS = 40  # lines of the curve
 
@@ -41,10 +42,11 @@ class Grown(NamedTuple):
     records: int
 
 
-def grow(folder: Path, parents: int, every_s: float, workers: int = 2) -> Grown:
+def grow(folder: Path, program: str, count: int, every_s: float, workers: int = 2) -> Grown:
     """Run it, and look at its journal now and then."""
     run = RunDir(folder / "run")
-    words = ["run", "-n", str(workers), "--run-dir", str(run.path), str(PROGRAM), str(parents)]
+    script = str(PROGRAMS / f"{program}.py")
+    words = ["run", "-n", str(workers), "--run-dir", str(run.path), script, str(count)]
     began = time.monotonic()
     curve: list[Look] = []
     with subprocess.Popen(
@@ -74,10 +76,10 @@ def _look(began: float, found: dict[str, dict[str, int]]) -> Look:
 
 def main() -> None:
     """Print the curve of one run."""
-    parents = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    program, count = sys.argv[1], int(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
-        grown = grow(Path(folder), parents, 1.0)
-    print("  seconds   parents done       file MB     in use MB   ratio")
+        grown = grow(Path(folder), program, count, 1.0)
+    print("  seconds     tasks done       file MB     in use MB   ratio")
     step = max(1, len(grown.curve) // LOOKS)
     for look in [*grown.curve[:-1:step], grown.curve[-1]]:
         ratio = look.file_bytes / look.live_bytes
