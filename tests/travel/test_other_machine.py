@@ -107,7 +107,7 @@ def test_a_worker_that_outlives_its_launcher_does_not_go_on_with_the_old_code(
     done = recorded_tasks(run)
     programs.write(run.folder, "1", "2", "2")
     gate.open()
-    run.resume("-q", "--", "400", "200")
+    run.resume("-q", "--keep-results", "--", "400", "200")
     lines = run.finish().splitlines()
     assert done < 200
     assert lines == [

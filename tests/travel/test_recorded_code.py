@@ -86,7 +86,7 @@ def test_files_that_were_edited(run: RunProcess) -> None:
 
 def test_without_being_told_the_files_count(run: RunProcess) -> None:
     programs.write(run.folder, "1", "2", "2")
-    run.resume("-q")
+    run.resume("-q", "--keep-results")
     lines = run.finish().splitlines()
     assert lines[-1] == "root script 1 model 2 study.py ['100']"
     assert "script 1 model 2 late 2" in lines
@@ -101,7 +101,7 @@ def test_the_choice_is_kept_until_it_is_taken_back(run: RunProcess, gate: Gate) 
         run.kill_everything()
     assert recorded(run)["ft_model"] == digest(b"VERSION = 'model 1'\n")
     gate.open()
-    run.resume("-q", "--code-on-disk")
+    run.resume("-q", "--code-on-disk", "--keep-results")
     lines = run.finish().splitlines()
     assert "script 1 model 1 late 1" in lines
     assert "script 1 model 2 late 2" in lines
@@ -174,12 +174,25 @@ def test_an_import_waits_for_a_broker_that_is_away(run_process: RunProcess, gate
 
 def test_a_launch_that_fails_at_once_takes_nothing_away(run: RunProcess) -> None:
     """The user has edited, resumes, sees that it was wrong, and wants to go on as it was."""
-    (run.folder / "study.py").write_text("raise SystemExit('not this one')")
+    script = run.folder / "study.py"
+    script.write_text(script.read_text().replace("count = ", "sys.exit('not this one')  # "))
     run.resume("-q")
     assert run.wait() == 1
     assert "not this one" in run.errors
     run.resume("-q", "--recorded-code")
     assert run.finish().splitlines()[0] == "script 1 model 1 late 1"
+
+
+def test_a_resume_that_asks_names_the_way_back(run: RunProcess) -> None:
+    """Edited functions stop a resume; the code as it was is one of the ways on."""
+    programs.write(run.folder, "2", "2", "2")
+    run.resume("-q")
+    assert run.wait() == 2
+    assert "--recorded-code goes on with the code as it was" in run.errors
+    run.resume("-q", "--recorded-code")
+    assert run.finish().splitlines()[0] == "script 1 model 1 late 1"
+    run.resume()
+    assert run.wait() == 0
 
 
 def test_a_journal_without_code_says_so(run_process: RunProcess, gate: Gate) -> None:
