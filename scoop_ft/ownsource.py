@@ -75,11 +75,20 @@ def find(name: str) -> importlib.machinery.ModuleSpec | None:
     begin = ""
     for part in name.split("."):
         begin = f"{begin}.{part}" if begin else part
-        found = importlib.machinery.PathFinder.find_spec(begin, where)
+        found = _find(begin, where)
         if found is None:
             return None
         where = list(found.submodule_search_locations or ())
     return found
+
+
+def _find(name: str, where: list[str] | None) -> importlib.machinery.ModuleSpec | None:
+    """Find a module as an import of it would, which may be in the journal and not on the disk."""
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, where)
+        if spec is not None:
+            return spec
+    return None
 
 
 # ---- what gives a name its value ----------------------------------------------------------------

@@ -31,6 +31,9 @@ class OwnCode(Protocol):
     def choose(self, name: str, kind: str, path: str, found: bytes | None) -> bytes:
         """Return the bytes to run, given those of the file (None: there is none)."""
 
+    def look(self, name: str, found: bytes | None) -> bytes | None:
+        """Return the bytes that would be run, without running them."""
+
     def namespace(self, name: str, path: str) -> None:
         """Take note of a package that has no code of its own."""
 
@@ -54,10 +57,13 @@ class OwnLoader(SourceFileLoader):
         self._source = self._code.choose(fullname, kind, self.path, found)
         if self._source is not found:
             self._stats = None
-        code = super().get_code(fullname)
-        if self._source is found:
-            self._source = None  # whoever wants to see it reads the file
-        return code
+        return super().get_code(fullname)
+
+    def get_source(self, fullname: str) -> str | None:
+        """Return the text that is run, or would be."""
+        if self._source is None:
+            self._source = self._code.look(fullname, self._read())
+        return super().get_source(fullname)
 
     def _read(self) -> bytes | None:
         """Read the file; its time and size are taken before, so that the cache is never newer."""

@@ -97,7 +97,8 @@ def settle(
         return
     before = directory.info()
     as_before = (info.args, info.cwd, info.seed) == (before.args, before.cwd, before.seed)
-    edited = find(directory, info, functions, as_before=as_before)
+    # What the journal holds is what was run: nothing of it was edited.
+    edited = [] if info.recorded_code else find(directory, info, functions, as_before=as_before)
     concerned = [one for one in edited if one.concerns]
     if concerned:
         for one in concerned:
@@ -122,7 +123,7 @@ def mention(directory: RunDir) -> None:
     if info.recorded_code:
         return
     _, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
-    for one in find(directory, info, functions, as_before=True):
+    for one in [] if info.recorded_code else find(directory, info, functions, as_before=True):
         if one.concerns:
             _say(f"{one.says}: 'scoop-ft resume' asks whether to keep or redo")
 
@@ -201,7 +202,8 @@ def _ask(concerned: Sequence[Edited]) -> str:
         names += f" and {len(concerned) - NAMED} more"
     stopped = RunError(
         f"what {names} had computed may be stale: resume with "
-        "--redo-changed to compute them again, or with --keep-results to keep them"
+        "--redo-changed to compute them again, or with --keep-results to keep them; "
+        "--recorded-code goes on with the code as it was"
     )
     if not (os.isatty(0) and os.isatty(2)):
         raise stopped

@@ -47,6 +47,9 @@ class Run:
         _show_in_tracebacks(path, data)
         return data
 
+    def look(self, name: str, found: bytes | None) -> bytes | None:
+        return self.bytes.get(name, found)
+
     def namespace(self, name: str, path: str) -> None:
         self.heard.append((name, "namespace"))
 

@@ -174,13 +174,25 @@ def test_an_import_waits_for_a_broker_that_is_away(run_process: RunProcess, gate
 
 def test_a_launch_that_fails_at_once_takes_nothing_away(run: RunProcess) -> None:
     """The user has edited, resumes, sees that it was wrong, and wants to go on as it was."""
-    text = "if __name__ == '__main__':\n    raise SystemExit('not this one')\n"
-    (run.folder / "study.py").write_text(text)
-    run.resume("-q", "--keep-results")
+    script = run.folder / "study.py"
+    script.write_text(script.read_text().replace("count = ", "sys.exit('not this one')  # "))
+    run.resume("-q")
     assert run.wait() == 1
     assert "not this one" in run.errors
     run.resume("-q", "--recorded-code")
     assert run.finish().splitlines()[0] == "script 1 model 1 late 1"
+
+
+def test_a_resume_that_asks_names_the_way_back(run: RunProcess) -> None:
+    """Edited functions stop a resume; the code as it was is one of the ways on."""
+    programs.write(run.folder, "2", "2", "2")
+    run.resume("-q")
+    assert run.wait() == 2
+    assert "--recorded-code goes on with the code as it was" in run.errors
+    run.resume("-q", "--recorded-code")
+    assert run.finish().splitlines()[0] == "script 1 model 1 late 1"
+    run.resume()
+    assert run.wait() == 0
 
 
 def test_a_journal_without_code_says_so(run_process: RunProcess, gate: Gate) -> None:

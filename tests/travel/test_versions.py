@@ -82,7 +82,9 @@ def test_a_machine_with_another_version_is_turned_away(
         "scoop-ft: error: this machine has ft-thing-dist 2.0, the run uses 1.0: install the same, "
         "or start it with --any-versions\n"
     )
-    (why,) = started.wait_until(lambda found: found["turned_away"])["turned_away"].values()
+    found = started.wait_until(lambda found: found["turned_away"])
+    (why,) = found["turned_away"].values()
+    assert found["tasks"]["resubmitted"] == 0  # it has not begun one: it would stand at the gate
     assert why == "this machine has ft-thing-dist 2.0, the run uses 1.0"
     gate.open()
     assert started.finish() == "1.0\n"
