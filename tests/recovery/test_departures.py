@@ -228,3 +228,34 @@ def check_that_nothing_was_done_twice(run: Run) -> None:
         assert len(mark["done"]) > 5
         assert set(mark["done"]) <= set(names[: mark["starts"]])
         assert not set(mark["done"]) & set(names[mark["starts"] :])
+
+
+# ---- edited functions -----------------------------------------------------------------------
+
+SQUARES = """
+import sys
+
+from scoop_ft import futures
+
+
+def square(n):
+    return n * n
+
+
+if __name__ == "__main__":
+    print(sum(futures.map(square, range(20))))
+    sys.exit(1)
+"""
+
+
+def test_an_edited_function_is_a_reason(run: Run) -> None:
+    script = run.folder / "script.py"
+    script.write_text(SQUARES)
+    run.start("-q", "-n", "2", script)
+    assert run.wait() == 1
+    assert explain(run)["again"] == {}
+    script.write_text(SQUARES.replace("n * n", "n * n * n"))
+    assert explain(run)["again"]["function changed"]["count"] == 20
+    task = explain(run, "3")
+    assert (task["again"], task["reason"], task["state"]) == (True, "function changed", "done")
+    assert "20 function changed" in ask(run, "resume", "--dry-run")
