@@ -146,21 +146,24 @@ def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
     A file that may have changed after this process has read it has the time 0, and so has one that
     is not what this process runs (a run goes on with the code that it has recorded).
     """
-    found = {}
-    for name in {*modules, script.ROOT_NAME}:
-        path = script.path() if name in script.MODULE_NAMES else _file(name)
-        if path is None or not is_own(name):
-            continue
-        try:
-            status = os.stat(path)
-            with open(path, "rb") as file:
-                same = _text(file.read()) == _text(_source(name))
-        except OSError:
-            found[path] = (0, 0)
-            continue
-        is_old = status.st_mtime_ns < script.began_ns() - SETTLED_NS
-        found[path] = (status.st_mtime_ns if is_old and same else 0, status.st_size)
-    return [(path, *stamp) for path, stamp in sorted(found.items())]
+    names = {script.ROOT_NAME, *modules} - {script.WORKER_NAME}
+    return sorted(stamp for name in names if is_own(name) and (stamp := _stamp(name)))
+
+
+@cache
+def _stamp(name: str) -> tuple[str, int, int] | None:
+    path = script.path() if name in script.MODULE_NAMES else _file(name)
+    if path is None:
+        return None
+    told = path.encode(errors="replace").decode()  # it may be no text: then it is never found
+    try:
+        status = os.stat(path)
+        with open(path, "rb") as file:
+            same = _text(file.read()) == _text(_source(name))
+    except OSError:
+        return told, 0, 0
+    is_old = status.st_mtime_ns < script.began_ns() - SETTLED_NS
+    return told, status.st_mtime_ns if is_old and same else 0, status.st_size
 
 
 def _imported_modules(tree: ast.Module, module: str) -> Iterator[str]:
