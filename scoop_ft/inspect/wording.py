@@ -79,6 +79,8 @@ def departed(run: str, mismatches: int, divergences: Sequence[Mapping[str, Any]]
     if not divergences:
         return []
     what = "were not those that are recorded, and count as new"
+    if mismatches == 1:
+        what = "was not the one that is recorded, and counts as new"
     if not mismatches:
         what = "is not the one that is recorded"
     shown = divergences[:NAMED]
