@@ -34,7 +34,7 @@ class Ledger:
     def starts(self) -> list[Start]:
         """Return all starts so far, in order."""
         try:
-            lines = self._path.read_text().splitlines()
+            lines = self._path.read_text().split("\n")[:-1]  # the last is empty, or being written
         except FileNotFoundError:
             return []
         return [Start(name, float(at), int(pid)) for name, at, pid in map(str.split, lines)]
