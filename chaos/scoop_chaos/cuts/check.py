@@ -21,7 +21,7 @@ from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.records import Kind
 from scoop_ft.ids import short
 from scoop_ft.wire.codec import decode_header
-from scoop_ft.wire.messages import Results
+from scoop_ft.wire.messages import Define, End, Results
 
 from .history import Digest, History
 from .promises import Promise, Promises
@@ -118,7 +118,7 @@ class Checker:
     ) -> Outcome:
         must, may = self._history.possible(at)
         same = [n for n, c in enumerate(self._history.commits) if c.content == content]
-        made = [p for p in self._promises.by(at) if not _withdrawn(p, resume)]
+        made = [p for p in self._promises.by(at) if not (resume and _withdrawn(p, book))]
         lost = [
             Violation(ACKNOWLEDGED, f"{promise} was promised at event {promise.at}, and is gone")
             for promise in self._promises.broken(made, book)
@@ -146,9 +146,12 @@ class Checker:
         return len(open_) - len(self._promises.broken(open_, book)), len(open_)
 
 
-def _withdrawn(promise: Promise, resume: bool) -> bool:
-    """A resumed run has not ended: that it had is not a loss."""
-    return resume and type(promise.message).__name__ == "End"
+def _withdrawn(promise: Promise, book: Book) -> bool:
+    """A resumed run has not ended, and forgets functions that no task calls: that is no loss."""
+    message = promise.message
+    if isinstance(message, Define):
+        return not any(message.digest in batch.functions for batch in book.batches.values())
+    return isinstance(message, End)
 
 
 def _results(
