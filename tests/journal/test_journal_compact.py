@@ -19,10 +19,10 @@ from scoop_journal import (
     Reader,
     compact,
     is_worthwhile,
+    packing,
     verify,
 )
 from scoop_journal import compact as public
-from scoop_journal import packing
 from scoop_journal.filesystem import free_bytes
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
