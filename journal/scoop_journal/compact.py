@@ -1,9 +1,10 @@
-"""Give the disk back what a journal does not use: a compact copy takes the data file's place.
+"""Give the disk back what a journal does not use: a packed copy takes the data file's place.
 
-The engine uses free pages again, but its file never shrinks.  The copy is made in a folder inside
-the journal's, synced, checked as a whole, and renamed over the data file: whatever ends the process
-or the machine, and whenever, there is one good data file with all records in it.  Only where no
-writer is at work; who reads meanwhile goes on reading what was there.
+The engine uses free pages again, but its file never shrinks, and where records have left between
+others it keeps pages that are half empty.  All is written anew, page by page full, into a folder
+inside the journal's, synced, checked as a whole, and renamed over the data file: whatever ends the
+process or the machine, and whenever, there is one good data file with all records in it.  Only
+where no writer is at work; who reads meanwhile goes on reading what was there.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from .filesystem import free_bytes, is_no_room, require_safe
 from .gate import closed
 from .layout import COMPACT_FOLDER, DATA_FILE, LOCK_FILE, NEXT_KEY, RUN_KEY
 from .ownership import OwnerLock
+from .packing import needed_bytes, repack
 from .store import Store, StoreFailed
 
-#: By itself only a file is compacted of which more than this is free, and
+#: By itself only a file is compacted that is larger by more than this than it need be, and
 _WORTH_BYTES: Final = 256 << 10
-#: more than this share of what is in use.
+#: by more than this share.
 _WORTH_SHARE: Final = 0.2
 _MARGIN_BYTES: Final = 1 << 20
 
@@ -35,10 +37,10 @@ class Compaction(NamedTuple):
     after_bytes: int
 
 
-def is_worthwhile(size_bytes: int, live_bytes: int) -> bool:
-    """Whether so much of a file is free that it should be given back without being asked."""
-    free = size_bytes - live_bytes
-    return free > _WORTH_BYTES and free > _WORTH_SHARE * live_bytes
+def is_worthwhile(size_bytes: int, needed_bytes: int) -> bool:
+    """Whether a file should be compacted without being asked."""
+    spare = size_bytes - needed_bytes
+    return spare > _WORTH_BYTES and spare > _WORTH_SHARE * needed_bytes
 
 
 def compact(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> Compaction:
@@ -104,11 +106,11 @@ def _copy(folder: Path, fresh: Path) -> None:
     """Make the copy, on disk to its last byte."""
     store = Store(folder, map_size=map_bytes(folder), write=False, lock=False)
     try:
-        wanted, left = store.live_bytes() + _MARGIN_BYTES, free_bytes(folder)
+        wanted, left = needed_bytes(store) + _MARGIN_BYTES, free_bytes(folder)
         if left < wanted:
             raise JournalFull(_no_room(folder, wanted, left))
         fresh.mkdir(mode=0o700)
-        store.copy_to(fresh)
+        repack(store, fresh)
     except (StoreFailed, OSError) as error:
         code = error.code if isinstance(error, StoreFailed) else error.errno
         if not is_no_room(code) and free_bytes(folder) > _MARGIN_BYTES:

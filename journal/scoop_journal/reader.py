@@ -17,6 +17,7 @@ from .envelope import unpack_named
 from .filesystem import require_safe
 from .layout import DATA_FILE, FIRST_SEQ, MAGIC_KEY, NEXT_KEY, RUN_KEY, unpack_magic
 from .ownership import has_owner, read_owner
+from .packing import needed_bytes
 from .store import Store, read_next
 from .view import Checked, Record, View, fold
 
@@ -81,6 +82,10 @@ class Reader:
     def live_bytes(self) -> int:
         """The size of the pages in use."""
         return self._store.live_bytes()
+
+    def needed_bytes(self) -> int:
+        """Estimate how large the data file would be if it were compacted; looks at every record."""
+        return needed_bytes(self._store)
 
     def scan(self, start: int = FIRST_SEQ) -> Iterator[tuple[int, Record]]:
         """Go through the records from ``start`` on, in order, each one verified."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -99,6 +99,10 @@ class StoreSnapshot:
             for key, value in cursor:
                 yield _seq_of(key), value
 
+    def raw(self, table: lmdb._Database) -> Iterator[tuple[memoryview, memoryview]]:
+        """Give all of a table as it is stored, by key."""
+        yield from self._txn.cursor(table)
+
     def blobs(self) -> Iterator[tuple[bytes, memoryview]]:
         """Give all blobs by name."""
         for name, value in self._txn.cursor(self._blobs):
@@ -143,6 +147,16 @@ class Store:
         except lmdb.Error as error:
             self._env.close()
             raise StoreFailed(error) from error
+
+    @property
+    def page_bytes(self) -> int:
+        """The size of a page."""
+        return int(self._env.stat()["psize"])
+
+    @property
+    def tables(self) -> tuple[lmdb._Database, ...]:
+        """All tables, in one order."""
+        return self._meta, self._events, self._blobs
 
     def close(self) -> None:
         """Close the environment; closing twice is no error."""
@@ -224,12 +238,17 @@ class Store:
 
     def _stats(self) -> list[lmdb._StatDict]:
         with self._begin_read() as txn:
-            return [txn.stat(table) for table in (self._meta, self._events, self._blobs)]
+            return [txn.stat(table) for table in self.tables]
 
-    def copy_to(self, folder: Path) -> None:
-        """Write a compact copy of the whole environment into an empty folder."""
+    def load(self, table: lmdb._Database, items: Iterable[tuple[memoryview, memoryview]]) -> None:
+        """Put values into an empty table in one transaction, in the order of their keys."""
         try:
-            self._env.copy(os.fspath(folder), compact=True)
+            with self._env.begin(write=True) as txn:
+                for key, value in items:
+                    if not txn.put(bytes(key), value, append=True, db=table):
+                        raise JournalDamaged(
+                            "the journal's keys are out of order; stop, and verify the journal"
+                        )
         except lmdb.Error as error:
             raise StoreFailed(error) from error
 

@@ -84,11 +84,11 @@ def give_back(directory: RunDir, info: RunInfo, say: Callable[[str], None]) -> N
     unsafe = info.unsafe_filesystem
     try:
         with Reader.open(directory.journal, unsafe_filesystem=unsafe) as reader:
-            size, live = reader.size_bytes, reader.live_bytes
-        if not is_worthwhile(size, live):
+            size, needed = reader.size_bytes, reader.needed_bytes()
+        if not is_worthwhile(size, needed):
             return
-        if live > WORTH_SAYING_BYTES:
-            say(f"compacting the journal: {format_size(live)} of {format_size(size)} are in use")
+        if needed > WORTH_SAYING_BYTES:
+            say(f"compacting the journal from {format_size(size)} to {format_size(needed)}")
         done = compact(directory.journal, unsafe_filesystem=unsafe)
     except (JournalError, OSError) as error:
         say(f"the journal was not compacted: {error}")

@@ -71,6 +71,9 @@ def test_a_limit_that_is_passed_is_said_once() -> None:
     assert "2.0 MB of it are free and will be used first" in free
 
 
+PAGES = 8 * 4096  # what the transactions of a compaction leave free
+
+
 def sizes(run: Path) -> tuple[int, int]:
     """Return the size of a journal's file and of its part in use."""
     from scoop_journal import Reader
@@ -85,7 +88,7 @@ def test_a_finished_run_has_given_back_what_is_free(shell: Shell) -> None:
     )
     assert done.returncode == 0, done.stderr
     size, live = sizes(shell.folder / "r")
-    assert size <= 1.2 * live
+    assert size <= 1.2 * live + PAGES
     assert size < 300_000
     assert done.stderr.count("past its limit of 100 kB") == 1, done.stderr
     found = json.loads(shell.type("status", "--json", "r").stdout)
@@ -131,7 +134,7 @@ def test_compact_by_hand(shell: Shell) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("the journal was compacted from ")
     size, live = sizes(shell.folder / "r")
-    assert size <= 1.2 * live
+    assert size <= 1.2 * live + PAGES
     (shell.folder / "go").touch()
     assert shell.type("resume", "r").stdout == "2000000\n2000001\n"
 
