@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ProtocolError
+from ..ids import task_id
 from ..wire import messages as wire
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
@@ -83,6 +84,8 @@ def on_returned(
             ordinal = cancel.asked.pop((name, index), None) if cancel is not None else None
             if batch.state[index] != LEASED or _held_by_other(b, batch, index):
                 continue
+            if index in batch.families:  # an attempt that was given up has submitted children
+                b.orphan_family(task_id(name, index))
             if cancel is not None and ordinal is not None and _hosts(b, cancel.session, batch):
                 batch.move(index, index + 1, CANCELLED)
                 cancel.done.append((ordinal, ordinal + 1))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_header
-from ..wire.messages import Results, Submit
+from ..wire.messages import Checkpoint, Results, Step, Submit
 from .code import blob_name
 from .core import Broker
 from .families import Family
@@ -28,6 +28,7 @@ def violations(broker: Broker) -> list[str]:
         *_leases(broker),
         *_queue(broker),
         *_results(broker),
+        *_kept(broker),
         *_peers(broker),
         *_code(broker),
     ]
@@ -182,6 +183,26 @@ def _record(view: Any, batch: Batch, start: int, stop: int, seq: int) -> Iterato
         yield f"{batch!r}: record {seq} holds results of another batch"
     if not any(low <= start and stop <= high for low, high in header.ranges):
         yield f"{batch!r}: record {seq} does not hold the results {start} to {stop}"
+
+
+def _kept(b: Broker) -> Iterator[str]:
+    """What is kept is of tasks that may run again, and recorded."""
+    for batch in b.book.batches.values():
+        for index in batch.kept:
+            if task_id(batch.id, index) not in b.book.kept:
+                yield f"{batch!r}: task {index} is said to have kept something, and has not"
+    with b.journal.reading() as view:
+        for parent, kept in b.book.kept.items():
+            found = None if parent == ROOT_ID else b.book.task(parent)
+            if parent != ROOT_ID and (found is None or found[1] not in found[0].kept):
+                yield f"something is kept of {parent.hex()}, which is no task"
+            elif found is not None and found[0].state[found[1]] == DONE:
+                yield f"something is kept of {parent.hex()}, which is done"
+            for seq, _ in kept.records():
+                checkpoint = kept.checkpoint is not None and seq == kept.checkpoint.seq
+                kind = Checkpoint if checkpoint else Step
+                if decode_header(view.header(seq), kind).parent != parent:
+                    yield f"record {seq} is not what {parent.hex()} has kept"
 
 
 def _peers(b: Broker) -> Iterator[str]:

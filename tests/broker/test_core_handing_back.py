@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scoop_ft.broker.tasks import HELD
 from scoop_ft.ids import batch_id, task_id
 from scoop_ft.wire import messages as wire
 
@@ -204,3 +205,19 @@ def test_who_is_not_heard_because_the_disk_is_full_loses_nothing() -> None:
     rig.settle()
     assert not root.missing()
     assert rig.ran.count(b"leaf:b") == 1
+
+
+def test_children_of_an_older_attempt_are_wanted_by_nobody_when_the_task_comes_back() -> None:
+    """A worker was told to drop a task, and got it again before its first attempt had ended."""
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.settle(work=False)
+    task = worker.queue[0]
+    worker.submit_batch(task.id, task.place, 0, [b"leaf:child"])
+    worker.say(wire.Returned(0, [(task.batch, task.index, task.index + 1)]))
+    family = rig.broker.book.families[task.id]
+    assert family.host == b""
+    child, _ = family.find(0) or (None, 0)
+    assert child is not None
+    assert child.state[0] == HELD, "nobody wants it until its parent runs again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .broker import BROKER
+from .keeping import KEEPING
 from .missed import MISSED
 from .mutant import Mutant
 from .peers import PEERS
@@ -12,4 +13,4 @@ from .recovery import RECOVERY
 
 __all__ = ["MISSED", "MUTANTS"]
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*BROKER, *RECOVERY, *PEERS)
+MUTANTS: Final[tuple[Mutant, ...]] = (*BROKER, *RECOVERY, *PEERS, *KEEPING)

@@ -53,7 +53,7 @@ class Checks:
         self._not_answered_for: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
         self.saved: dict[bytes, int] = {}  # how far each task has got for sure
-        self.values: dict[tuple[bytes, int], int] = {}  # of durable steps
+        self.values: dict[tuple[bytes, str, int], int] = {}  # of durable steps
         self._numbers = 0
         self._of_root = _children_of_root(world.plan.program)
 

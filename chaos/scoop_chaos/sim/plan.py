@@ -94,8 +94,8 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
     )
     plan.strikes = _strikes(rng, remote=bool(plan.remote_workers))
     # Of an edited script's state nobody knows what it was made of.
-    plan.saving = rng.random() < 0.2 and _EDITS.isdisjoint(each.fault for each in plan.strikes)
-    if rng.random() < 0.25:
+    plan.saving = rng.random() < 0.25 and _EDITS.isdisjoint(each.fault for each in plan.strikes)
+    if rng.random() < 0.35:
         plan.program = keeping(plan.program, rng)
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]

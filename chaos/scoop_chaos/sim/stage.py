@@ -79,15 +79,15 @@ def loaded(done: int, least: int) -> None:
         world.violated(32, f"{_task().hex()} goes on from {done}; {least} were saved and synced")
 
 
-def make(kind: int) -> int:
-    """A durable step is made: another number each time."""
+def make(key: str, number: int) -> int:
+    """A durable step is made: another value each time."""
     return 0 if current() is None else int(world.checks.new_number())
 
 
-def made(number: int, value: int) -> None:
+def made(key: str, number: int, value: int) -> None:
     """The task that calls has the value of its durable step."""
     if current() is not None:
-        before = world.checks.values.setdefault((_task(), number), value)
+        before = world.checks.values.setdefault((_task(), key, number), value)
         if before != value:
             text = f"step {number} of {_task().hex()} had the value {before}, and has {value}"
             world.violated(33, text)

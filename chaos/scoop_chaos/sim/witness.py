@@ -35,6 +35,8 @@ PROMPT = frozenset({
 _INTAKE = (wire.Define, wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step)
 _KEPT = {Kind.BATCH, Kind.RESULTS, Kind.CONST, Kind.CHECKPOINT, Kind.STEP}
 
+_EDITS = {Fault.ROOT_EDITED, Fault.ROOT_REORDERED}
+
 Result = tuple[bytes, int]  # batch, index
 
 
@@ -76,6 +78,9 @@ class Witness:
             self._world.violated(9, f"{before[0]} is synced, and its receiver keeps it still")
         self._journal_is_tidy()
         self._deaths_are_told()
+        if self._core().mismatches and not _EDITS & self._world.struck:
+            text = f"{self._core().mismatches} calls are said to differ, and the script is the same"
+            self._world.violated(2, text)
 
     def died(self, agent: SimAgent, session: bytes) -> None:
         """A worker has ended, and its agent has seen it."""

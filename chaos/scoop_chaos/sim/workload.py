@@ -191,13 +191,20 @@ def generations(key: str, children: tuple[Call, ...]) -> Any:
 
 
 def saves(key: str, children: tuple[Call, ...]) -> Any:
-    """One child after the other, its state saved after each: run again, it goes on from there."""
+    """Its state is saved after each child: run again, it goes on from there.
+
+    One child after the other, or two at a time: then one is under way when the state is saved.
+    """
     least = stage.saved()
     done, found = _state(checkpoint.load())
     stage.loaded(done, least)
-    for child in children[done:]:
-        future = futures.submit(function_of(key, child[0]), *arguments_of(child))
-        found = (*found, gather(child, future))
+    ahead = 1 + zlib.crc32(key.encode()) % 2
+    under_way: list[Any] = []
+    for place, child in enumerate(children[done:], done):
+        for other in children[place + len(under_way) : place + ahead]:
+            call = function_of(key, other[0]), *arguments_of(other)
+            under_way.append(futures.submit(*call))
+        found = (*found, gather(child, under_way.pop(0)))
         done += 1
         wait = zlib.crc32(child[0].encode()) % 2 == 0
         if checkpoint.save((done, found), every=0, wait=wait) and wait:
@@ -214,7 +221,7 @@ def steps(key: str, children: tuple[Call, ...]) -> Any:
     """A durable step before each child: whoever runs this again gets the same values."""
     found = []
     for number, child in enumerate(children):
-        stage.made(number, futures.once(stage.make, number % 2))
+        stage.made(key, number, futures.once(stage.make, key, number))
         future = futures.submit(function_of(key, child[0]), *arguments_of(child))
         found.append(gather(child, future))
     return combined(found)
@@ -340,13 +347,16 @@ class Author:
 
 def keeping(program: Program, rng: Random) -> Program:
     """Let some of the tasks that have children save their state, or make durable steps."""
-    return tuple((k, m, how, _keeping(children, rng)) for k, m, how, children in program)
+    return tuple(
+        (k, m, rng.choice((how, how, "steps")), _keeping(children, rng))
+        for k, m, how, children in program
+    )
 
 
 def _keeping(calls: tuple[Call, ...], rng: Random) -> tuple[Call, ...]:
     found = []
     for key, millis, how, children in calls:
-        if children and how != "collapses" and rng.random() < 0.7:
+        if children and how != "collapses" and rng.random() < 0.9:
             how = rng.choice(("saves", "steps"))
         found.append((key, millis, how, _keeping(children, rng)))
     return tuple(found)
