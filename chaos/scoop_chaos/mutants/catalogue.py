@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from .broker import BROKER
-from .keeping import KEEPING
-from .missed import MISSED
+from .keeping import KEEPING, UNCAUGHT
+from .missed import MISSED as OTHERS
 from .mutant import Mutant
 from .peers import PEERS
 from .recovery import RECOVERY
 
 __all__ = ["MISSED", "MUTANTS"]
 
+MISSED: Final[tuple[Mutant, ...]] = (*OTHERS, *UNCAUGHT)
 MUTANTS: Final[tuple[Mutant, ...]] = (*BROKER, *RECOVERY, *PEERS, *KEEPING)

@@ -1,4 +1,7 @@
-"""Mistakes about checkpoints and durable steps: what is kept, by whom, and what it stands for."""
+"""Mistakes about checkpoints and durable steps: what is kept, by whom, and what it stands for.
+
+Those that no seed has caught within a thousand stand apart; each has a unit test.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,6 @@ KEEPING = (
         f"{_BOOK}.apply_checkpoint",
         "and not _wants(m.wanted, family, batch)",
         "",
-    ),
-    Mutant(
-        "truncates-too-little",
-        "A checkpoint keeps in the journal what it stands for.",
-        f"{_BOOK}.apply_checkpoint",
-        "if family.lies_within(batch, m.first, m.next)",
-        "if family.lies_within(batch, m.first, m.next - 1)",
     ),
     Mutant(
         "older-checkpoint-stays",
@@ -46,34 +42,6 @@ KEEPING = (
         "if b.book.task(m.parent) is None and m.parent != bytes(20):",
     ),
     Mutant(
-        "anybody-steps",
-        "A worker that has lost a task records its durable steps.",
-        f"{_KEEPING}:on_step",
-        "if not runs_here(b, peer, m.parent, m, header, frames):",
-        "if b.book.task(m.parent) is None and m.parent != bytes(20):",
-    ),
-    Mutant(
-        "said-again-is-run-again",
-        "A batch that is said again after the checkpoint that outdates it is run again.",
-        f"{_KEPT}.makes_needless",
-        "self.checkpoint is not None",
-        "False",
-    ),
-    Mutant(
-        "step-given-twice",
-        "A recorded step is given for each step that is the same call.",
-        f"{_KEPT}.find_step",
-        "known.call == m.call and not _in(m.taken, m.step)",
-        "known.call == m.call",
-    ),
-    Mutant(
-        "step-is-not-found",
-        "A step that is recorded under another number is made once more.",
-        f"{_KEPT}.find_step",
-        "return numbers[at] if at < len(numbers) else None",
-        "return None",
-    ),
-    Mutant(
         "step-recorded-twice",
         "A step that is said again takes the place of the first one.",
         f"{_KEEPING}:on_step",
@@ -93,6 +61,30 @@ KEEPING = (
         f"{_CLIENT}:save",
         "runtime.wait(lambda: receipt.acknowledged, (), None)",
         "pass",
+    ),
+)
+
+UNCAUGHT = (
+    Mutant(
+        "anybody-steps",
+        "A worker that has lost a task records its durable steps.",
+        f"{_KEEPING}:on_step",
+        "if not runs_here(b, peer, m.parent, m, header, frames):",
+        "if b.book.task(m.parent) is None and m.parent != bytes(20):",
+    ),
+    Mutant(
+        "said-again-is-run-again",
+        "A batch that is said again after the checkpoint that outdates it is run again.",
+        f"{_KEPT}.makes_needless",
+        "self.checkpoint is not None",
+        "False",
+    ),
+    Mutant(
+        "step-is-not-found",
+        "A step that is recorded under another number is made once more.",
+        f"{_KEPT}.find_step",
+        "return numbers[at] if at < len(numbers) else None",
+        "return None",
     ),
     Mutant(
         "numbers-begin-anew",
