@@ -44,7 +44,7 @@ def values() -> list[str]:
 
 def code_check(run: RunDir) -> list[str]:
     """Return the command of the process that says what functions mean now."""
-    return [sys.executable, "-m", "scoop_ft.codecheck", str(run.path)]
+    return [sys.executable, "-m", "scoop_ft.code.check", str(run.path)]
 
 
 def root(run: RunDir, *, again: bool = False) -> list[str]:
