@@ -38,8 +38,8 @@ def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = 
 
 
 def values() -> list[str]:
-    """Return the command of the process that loads recorded values to show them."""
-    return [sys.executable, *_safe_path(), "-m", "scoop_ft.contents.values"]
+    """Return the command of the process that loads recorded values."""
+    return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
 
 
 def code_check(run: RunDir) -> list[str]:
@@ -67,11 +67,6 @@ def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
         "--slate",
         str(run.slate(session)),
     ]
-
-
-def differences() -> list[str]:
-    """Return the command of the process that compares recorded calls and results."""
-    return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
 
 
 def _safe_path() -> list[str]:
