@@ -30,7 +30,7 @@ def waits():
     time.sleep(600)
 
 def lives_on():
-    threading.Thread(target=time.sleep, args=(600,)).start()
+    threading.Thread(target=time.sleep, args=(90,)).start()
     return "there"
 """
 
