@@ -20,7 +20,7 @@ import cloudpickle  # type: ignore[import-untyped]
 from cloudpickle import cloudpickle as internals
 
 from scoop_ft import references, script
-from scoop_ft.codeform import form
+from scoop_ft.code.form import form
 
 # How cloudpickle finds a class again that it has met under an id. Private to it: in a version
 # without them classes keep random ids, and resume takes calls with local classes for new ones.

@@ -295,7 +295,7 @@ def verify(run_dir: str) -> int:
 @click.argument("run_dir", metavar="RUN")
 def journal_ls(run_dir: str, **options: Any) -> int:
     """List the tasks in a journal; '3.2' is the second one that the third has submitted."""
-    from .contents import listing
+    from .inspect import listing
     from .rundir import locate
 
     return _print(listing.lines(locate(run_dir), **options))
@@ -306,7 +306,7 @@ def journal_ls(run_dir: str, **options: Any) -> int:
 @click.argument("task", metavar="TASK")
 def journal_show(run_dir: str, task: str) -> int:
     """Show one task: its call, its result or traceback, its children."""
-    from .contents import showing
+    from .inspect import showing
     from .rundir import locate
 
     return _print(showing.lines(locate(run_dir), task))
@@ -322,7 +322,7 @@ def journal_show(run_dir: str, task: str) -> int:
 @click.argument("run_dir", metavar="RUN")
 def journal_export(run_dir: str, output: str | None, how: str, everything: bool) -> int:
     """Take the results so far out of a run."""
-    from .contents.exporting import export
+    from .inspect.exporting import export
     from .rundir import locate
 
     try:

@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from typing import Any, Protocol
 
-from ..ownmodules import OURS, is_own_folder
+from ..code.own import is_own_place
 from ..wire.messages import SourceRef
 
 
@@ -122,15 +122,13 @@ class OwnFinder:
 
     def _look(self, name: str, found: ModuleSpec) -> None:
         """Load through us what is the user's own."""
-        if name.partition(".")[0] in OURS:
-            return
         if _is_source(found):
             assert found.origin is not None
-            if is_own_folder(os.path.dirname(found.origin)):
+            if is_own_place(name, os.path.dirname(found.origin)):
                 found.loader = OwnLoader(name, found.origin, self._code)
         elif found.origin is None and found.submodule_search_locations is not None:
             places = list(found.submodule_search_locations)
-            if places and is_own_folder(places[0]):
+            if places and is_own_place(name, places[0]):
                 self._code.namespace(name, places[0])
 
     def _recorded(

@@ -55,7 +55,7 @@ def describe(func: Callable[..., Any]) -> tuple[bytes, str, Sequence[tuple[str, 
 
     Empty where it cannot be worked out: user code may hold anything.
     """
-    from ..codedigest import PYTHON, meaning
+    from ..code.digest import PYTHON, meaning
 
     try:
         found = meaning(func)

@@ -1,5 +1,5 @@
-"""What a journal holds, shown to people: recorded calls and results, and where two differ.
+"""What a journal holds, for people: tasks, their values, what happened to them, what differs.
 
-Only reads.  The bytes are loaded in a process of its own (`ask`, `values`), for that runs user
-code.
+Nothing of the run need be running, and a run that is goes on undisturbed.  Reads only.  Recorded
+bytes are loaded in a process of its own (`ask`, `values`), never here, for that runs user code.
 """

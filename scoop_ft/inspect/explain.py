@@ -25,8 +25,8 @@ from ..ids import ROOT_ID, short, task_id
 from ..rundir import RunDir, RunInfo, find_runs, locate
 from . import ask, history
 from .calls import Call, call_of, content_of, ordinal_of
+from .questions import Difference, Pair
 from .reasons import MEANS, Reasons, Why, by_function, by_reason
-from .values import Difference, Pair
 
 MOST_DIFFS: Final = 10  # departures of an overview whose arguments are loaded and compared
 
@@ -58,7 +58,7 @@ def command(words: list[str], *, as_json: bool) -> int:
     try:
         with reading(directory) as read:
             found = overview(read, changed) if task is None else of_task(read, task, changed)
-        differences = ask.ask(read.info, [pair for _, pair in read.asked])
+        differences = ask.differences(read.info, [pair for _, pair in read.asked])
     except JournalError as error:
         raise RunError(str(error)) from error
     for (place, _), difference in zip(read.asked, differences, strict=True):

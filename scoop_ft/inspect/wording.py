@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
-from .values import Difference
+from .questions import Difference
 
 WIDTH = 70
 NAMED = 3  # departures in a few lines

@@ -38,13 +38,13 @@ def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = 
 
 
 def values() -> list[str]:
-    """Return the command of the process that loads recorded values to show them."""
-    return [sys.executable, *_safe_path(), "-m", "scoop_ft.contents.values"]
+    """Return the command of the process that loads recorded values."""
+    return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
 
 
 def code_check(run: RunDir) -> list[str]:
     """Return the command of the process that says what functions mean now."""
-    return [sys.executable, "-m", "scoop_ft.codecheck", str(run.path)]
+    return [sys.executable, "-m", "scoop_ft.code.check", str(run.path)]
 
 
 def root(run: RunDir, *, again: bool = False) -> list[str]:
@@ -67,11 +67,6 @@ def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
         "--slate",
         str(run.slate(session)),
     ]
-
-
-def differences() -> list[str]:
-    """Return the command of the process that compares recorded calls and results."""
-    return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
 
 
 def _safe_path() -> list[str]:

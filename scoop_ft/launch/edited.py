@@ -1,6 +1,6 @@
 """Before a run is resumed: which functions were edited, how many results that concerns, what to do.
 
-What functions mean now is asked of a process of its own (`codecheck`); what shall be done is asked
+What functions mean now is asked of a process of its own (`code.check`); what shall be done is asked
 of the user.  The answer goes to the broker in a file.  Nothing is changed in the journal here.
 """
 
@@ -19,7 +19,7 @@ from . import commands
 if TYPE_CHECKING:
     from ..broker.offline import Function
 
-GONE: Final = bytes(16)  # as in `codedigest`, which the launcher does not load
+GONE: Final = bytes(16)  # as in `code.digest`, which the launcher does not load
 REWRITTEN: Final = b"\xff" * 16
 PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 NAMED: Final = 3  # functions that are named in one line
@@ -171,7 +171,7 @@ def _ask_process(
     """Return what functions mean now, as a worker would find them, and their sources."""
     import msgspec
 
-    from ..codecheck import Answer, Question
+    from ..code.check import Answer, Question
 
     question = Question(info.script, info.args, [one.blob for one in functions])
     done = subprocess.run(

@@ -20,8 +20,8 @@ from scoop_chaos.rehearsal.outputs import Printed
 from scoop_chaos.rehearsal.table import Row, Table
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft.inspect.ask import ask
-from scoop_ft.inspect.values import Difference, Pair, Recorded
+from scoop_ft.inspect.ask import differences
+from scoop_ft.inspect.questions import Difference, Pair, Recorded
 from scoop_ft.payload import dump_function
 from scoop_ft.pickling import dumps
 from scoop_ft.rundir import RunDir, RunInfo
@@ -341,7 +341,7 @@ def test_differences_are_found_inside_values(info: RunInfo) -> None:
     ]
     for pair in pairs[3]:
         pair.status = Status.RAISED
-    found = ask(info, [Pair(*pair) for pair in pairs])
+    found = differences(info, [Pair(*pair) for pair in pairs])
     assert [one.where for one in found[:2]] == [[("['x'][1]", "2", "3")], [("[7]", "0.0", "0.5")]]
     assert found[2].where == [("", f"…{'a' * 20}b'", f"…{'a' * 20}c'")]
     assert found[3].where == [("", "ValueError('a')", "ValueError('b')")]
@@ -359,12 +359,12 @@ def textwrap_fill() -> object:
 
 
 def test_what_cannot_be_loaded_is_said(info: RunInfo) -> None:
-    (found,) = ask(info, [Pair(Recorded(b"no pickle", []), result(1))])
+    (found,) = differences(info, [Pair(Recorded(b"no pickle", []), result(1))])
     assert found == Difference(False, found.old, found.new, [])
     assert found.old.startswith("<cannot be loaded: ")
     Path(info.script).write_text("import os; os._exit(3)\n")
     named = Recorded(b"c__main__\nsquare\n.", [])
-    (found,) = ask(info, [Pair(named, result(1))])
+    (found,) = differences(info, [Pair(named, result(1))])
     assert found.old == "<cannot be loaded here: exit code 3>"
 
 

@@ -146,7 +146,8 @@ FILES = {
 # Prints the digests that a process finds for all that the program defines.
 DIGESTS = """
 import json
-from scoop_ft import codedigest, script
+from scoop_ft import script
+from scoop_ft.code import digest
 if {worker}:
     script.load_for_worker()
 found = vars(script.module())
@@ -155,7 +156,7 @@ values = {{name: value for name, value in found.items()
           or name == "partial"}}
 values["bound"] = found["Model"]().run
 values["instance"] = found["Model"]()
-print(json.dumps({{name: codedigest.code_digest(value).hex() for name, value in values.items()}}))
+print(json.dumps({{name: digest.code_digest(value).hex() for name, value in values.items()}}))
 """
 
 

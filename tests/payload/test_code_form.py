@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scoop_ft.codeform import form
+from scoop_ft.code.form import form
 
 MODULES = (
     "argparse", "calendar", "configparser", "contextlib", "copy", "csv", "dataclasses",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from scoop_ft.inspect import ask
-from scoop_ft.inspect.values import Difference
+from scoop_ft.inspect.questions import Difference
 from scoop_ft.inspect.wording import and_more, join, number, places, plural, short, task
 
 from .compare import compare
@@ -66,7 +66,7 @@ def _examples(e: Evidence, members: Sequence[Departure], total: int) -> list[str
     looked_at = sorted(distinct.values(), key=lambda d: d.path)[:SAMPLE]
     pairs = [ask.calls(d.old or d.new, d.new) for d in looked_at if d.new is not None]
     kinds: dict[tuple[str, ...], list[str]] = {}
-    for departure, difference in zip(looked_at, ask.ask(e.info, pairs), strict=True):
+    for departure, difference in zip(looked_at, ask.differences(e.info, pairs), strict=True):
         kind = tuple(where for where, _, _ in difference.where)
         kinds.setdefault(kind, _example(e, departure, difference))
     lines = list(kinds.values())[:EXAMPLES]

@@ -73,7 +73,7 @@ def _calls(e: Evidence, other: Round, comparison: Comparison) -> list[str]:
     lines = []
     with e.view(e.first) as one, e.view(other) as two:
         pairs = [(call_at(e.first.book, one, a), call_at(other.book, two, b)) for a, b in shown]
-    found = ask.ask(e.info, [ask.calls(*pair) for pair in pairs])
+    found = ask.differences(e.info, [ask.calls(*pair) for pair in pairs])
     for (a, _), (old, new), difference in zip(shown, pairs, found, strict=True):
         name = short(new.name, e.script)
         if old.function == new.function and difference.where:

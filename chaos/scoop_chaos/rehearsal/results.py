@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from scoop_ft.inspect import ask
-from scoop_ft.inspect.values import Difference, Pair
+from scoop_ft.inspect.questions import Difference, Pair
 from scoop_ft.inspect.wording import number, places, short, task
 
 from .finding import EXAMPLES, GENERATOR, Evidence, Finding, Weight
@@ -43,7 +43,7 @@ def results(evidence: Evidence) -> Iterator[Finding]:
 
 def _finding(e: Evidence, name: str, members: Sequence[_Member], total: int) -> Iterator[Finding]:
     sample = members[:SAMPLE]
-    found = ask.ask(e.info, [_results(e, member) for member in sample])
+    found = ask.differences(e.info, [_results(e, member) for member in sample])
     unequal = [pair for pair in zip(sample, found, strict=True) if not pair[1].equal]
     if not unequal:
         return  # other bytes of equal values
@@ -78,7 +78,7 @@ def _examples(e: Evidence, plain: str, shown: Sequence[tuple[_Member, Difference
         asked = [ask.calls(call_at(e.first.book, view, member.first)) for member, _ in shown]
     return [
         f"{task((member.first,))}, {plain}({call.old}): {places(difference, 'its result')}"
-        for (member, difference), call in zip(shown, ask.ask(e.info, asked), strict=True)
+        for (member, difference), call in zip(shown, ask.differences(e.info, asked), strict=True)
     ]
 
 

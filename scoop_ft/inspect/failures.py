@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import TaskLost
 from ..wire.messages import Status
-from .rows import Answer
+from .calls import Answer
 
 _STRINGS = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"})
 _AFTER = frozenset({"TUPLE2", "STOP", "MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"})

@@ -12,8 +12,8 @@ from ..broker import offline
 from ..broker.book import Book
 from ..errors import RunError
 from ..rundir import RunDir, RunInfo
+from .questions import Item
 from .rows import Row
-from .values import Item
 
 
 class Opened(NamedTuple):

@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 from ..errors import RunError
 from ..rundir import RunDir
-from .ask import Values
+from .loader import Loader
 from .opened import Opened, opened
 from .rows import Row, read, walk
-from .values import PICKLE_PROTOCOL
+from .shown import PICKLE_PROTOCOL
 
 _HEAD = pickle.dumps([], PICKLE_PROTOCOL)[:-1]
 _APPEND, _END = b"a", b"."
@@ -51,9 +51,9 @@ def _write(run: Opened, target: BinaryIO, how: str, everything: bool) -> int:
     count = 0
     if how == "pickle":
         target.write(_HEAD)
-    with Values(run.info) as values:
+    with Loader(run.info) as loader:
         for rows in read(run.reader, done):
-            for part in _shown(run, values, how, rows):
+            for part in _shown(run, loader, how, rows):
                 target.write(part)
                 count += 1
     if how == "pickle":
@@ -61,9 +61,9 @@ def _write(run: Opened, target: BinaryIO, how: str, everything: bool) -> int:
     return count
 
 
-def _shown(run: Opened, values: Values, how: str, rows: list[Row]) -> Iterator[bytes]:
+def _shown(run: Opened, loader: Loader, how: str, rows: list[Row]) -> Iterator[bytes]:
     items = [run.item(row, result=True) for row in rows]
-    for item, shown in zip(items, values.show(how, run.functions(rows), items), strict=True):
+    for item, shown in zip(items, loader.show(how, run.functions(rows), items), strict=True):
         if isinstance(shown, str):  # nobody can load it
             fields = {"task": item.name, "function": item.function, "result": {"repr": shown}}
             if how == "jsonl":

@@ -18,9 +18,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from . import ownsource, references, script
-from .codeform import constant, form
-from .ids import DIGEST_BYTES, digest
+from .. import references, script
+from ..ids import DIGEST_BYTES, digest
+from . import source
+from .form import constant, form
+from .own import is_own
 
 GONE: Final = bytes(DIGEST_BYTES)  # the digest of a function that is not there
 REWRITTEN: Final = b"\xff" * DIGEST_BYTES  # of one without a name whose code is not there
@@ -86,7 +88,7 @@ def _work_out(func: Callable[..., Any]) -> Meaning:
     walk = _Walk()
     parts = [walk.token(func)]
     parts += walk.definitions()
-    return Meaning(digest(repr(parts).encode()), ownsource.stamps(walk.modules))
+    return Meaning(digest(repr(parts).encode()), source.stamps(walk.modules))
 
 
 def is_rewritten(func: Any) -> bool:
@@ -94,9 +96,9 @@ def is_rewritten(func: Any) -> bool:
     if not isinstance(func, types.FunctionType) or references.reference(func) is not None:
         return False
     module = _module_of(func)
-    if not ownsource.is_own(module):
+    if not is_own(module):
         return False
-    forms = ownsource.forms(module)
+    forms = source.forms(module)
     return bool(forms) and form(func.__code__).digest not in forms
 
 
@@ -161,7 +163,7 @@ class _Walk:
     def _definition(self, value: Any) -> Any:
         """A function or class: numbered, and described later, if it is the user's own."""
         if isinstance(value, type):
-            own = ownsource.is_own(value.__module__) if isinstance(value.__module__, str) else False
+            own = is_own(value.__module__) if isinstance(value.__module__, str) else False
         else:
             own = _is_own_function(value) or value.__closure__ is not None
         if not own:
@@ -241,7 +243,7 @@ class _Walk:
         waiting = [module]
         while waiting:
             one = waiting.pop()
-            if not ownsource.is_own(one.__name__):
+            if not is_own(one.__name__):
                 continue
             self.modules.add(one.__name__)
             for name in attributes:
@@ -258,7 +260,7 @@ class _Walk:
 
         What may change while the program runs counts by the statements that make it.
         """
-        if name in ownsource.rebound(module):
+        if name in source.rebound(module):
             return "rebound"
         found = self.token(value)
         if is_simple(value) or isinstance(value, (types.FunctionType, type)):
@@ -266,17 +268,17 @@ class _Walk:
         return found, self._statements(module, name)
 
     def _statements(self, module: str, name: str) -> Any:
-        return self._number((_canonical(module), name), (module, ownsource.binding(module, name)))
+        return self._number((_canonical(module), name), (module, source.binding(module, name)))
 
-    def _binding(self, module: str, binding: ownsource.Binding | None) -> Any:
+    def _binding(self, module: str, binding: source.Binding | None) -> Any:
         self.modules.add(module)
         if binding is None:
             return "unknown"
         found: list[Any] = []
-        for source, name in binding.imported:
-            if ownsource.is_own(source) and source in sys.modules:
-                value = getattr(sys.modules[source], name, None)
-                found.append(self._named_value(source, name, value))
+        for origin, name in binding.imported:
+            if is_own(origin) and origin in sys.modules:
+                value = getattr(sys.modules[origin], name, None)
+                found.append(self._named_value(origin, name, value))
         scope = getattr(sys.modules.get(module), "__dict__", {})
         for name in binding.names:
             found.append((name, self._global(scope, name, (), constants=True)))
@@ -286,12 +288,12 @@ class _Walk:
         """Own modules that are imported when the function runs count as a whole."""
         looks = form(func.__code__)
         module = _module_of(func)
-        names = {ownsource.absolute(module, level, name) for level, name in looks.imports}
+        names = {source.absolute(module, level, name) for level, name in looks.imports}
         names |= {f"{name}.{part}" for name in names for part in looks.attributes}
         found = []
         for name in sorted(names):
-            if ownsource.is_own(name):
-                code, modules = ownsource.whole(name)
+            if is_own(name):
+                code, modules = source.whole(name)
                 self.modules |= modules
                 found.append((name, code))
         return found
@@ -316,7 +318,7 @@ class _Walk:
         if opaque and "<" not in cls.__qualname__:
             body = self._number(
                 ("body", id(cls)),
-                (cls.__module__, ownsource.class_body(cls.__module__, cls.__qualname__)),
+                (cls.__module__, source.class_body(cls.__module__, cls.__qualname__)),
             )
         return "class", bases, self.token(type(cls)), members, body
 
@@ -337,7 +339,7 @@ def _module_of(func: types.FunctionType) -> str:
 
 
 def _is_own_function(func: types.FunctionType) -> bool:
-    return ownsource.is_own(_module_of(func))
+    return is_own(_module_of(func))
 
 
 def _canonical(module: str) -> str:

@@ -10,9 +10,9 @@ from ..broker.tasks import VOID, Batch
 from ..errors import RunError
 from ..ids import ROOT_ID, task_id
 from ..rundir import RunDir
-from .ask import Values
 from .failures import failure
 from .listing import attempts
+from .loader import Loader
 from .opened import Opened, opened
 from .rows import Place, Row, read
 
@@ -46,9 +46,9 @@ def _lines(run: Opened, row: Row) -> Iterator[str]:
     yield f"state      {place.state}{f', its worker died {times} times' if times else ''}"
     yield f"parent     {_parent(run, place.batch)}"
     done = place.state == "done"
-    with Values(run.info) as values:
+    with Loader(run.info) as loader:
         item = run.item(row, result=done)
-        shown = values.show("text", run.functions([row]), [item])[0]
+        shown = loader.show("text", run.functions([row]), [item])[0]
     yield shown.decode() if isinstance(shown, bytes) else f"arguments and result\n  <{shown}>"
     if found is not None:
         yield "failure"

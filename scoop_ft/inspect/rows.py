@@ -20,7 +20,8 @@ from ..broker.content import Content
 from ..broker.tasks import DONE, FAILED, VOID, Batch
 from ..ids import ROOT_ID, task_id
 from ..wire.codec import decode_header
-from ..wire.messages import Results, Status, Submit
+from ..wire.messages import Results, Status
+from .calls import Answer, content_of
 
 MOST_TASKS = 5000  # read in one transaction
 MOST_BYTES = 4 << 20
@@ -39,14 +40,6 @@ class Place:
     def state(self) -> str:
         """``done``, ``failed`` or ``pending``."""
         return _WORDS.get(self.batch.state[self.index], "pending")
-
-
-class Answer(NamedTuple):
-    """A recorded result, by its `Status`."""
-
-    status: int
-    payload: bytes
-    buffers: list[bytes]
 
 
 class Row(NamedTuple):
@@ -149,9 +142,7 @@ class _Records:
     def content(self, batch: Batch) -> Content:
         """Return the calls of a batch."""
         if self._batch is None or self._batch[0] != batch.seq:
-            record = self._view.record(batch.seq)
-            header = decode_header(record.header, Submit)
-            self._batch = batch.seq, Content(header, record.payload, record.buffers)
+            self._batch = batch.seq, content_of(self._view, batch)
         return self._batch[1]
 
     def answer(self, batch: Batch, index: int) -> Answer | None:

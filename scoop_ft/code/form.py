@@ -14,7 +14,7 @@ import types
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from .ids import digest
+from ..ids import digest
 
 _FLAGS: Final = (
     inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR

@@ -1,8 +1,6 @@
-"""``python -m scoop_ft.contents.values``: loads recorded values and shows them.
+"""Calls and results loaded and shown: as lines of JSON, as pickles, as text for people.
 
-A process of its own, for loading runs user code.  It has the script's modules as a worker has them,
-reads `Chunk`s from standard input and answers each with as many `bytes` as it has items.  Whatever
-the user's modules print goes to standard error.
+Runs user code, so it is for the process `values` only.
 """
 
 from __future__ import annotations
@@ -10,88 +8,17 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import os
 import pickle
 import reprlib
-import struct
-import sys
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
-import msgspec
-
+from .arguments import named
+from .questions import Item
 from .stand_ins import load_what_is_there
 
-LENGTH = struct.Struct("<Q")
 PICKLE_PROTOCOL = 3  # the last one without frames: pickles of it can stand behind each other
 SHOWN = 2000  # characters of one value
-
-
-class Item(msgspec.Struct, array_like=True):
-    """A task's call, and its result where it has one."""
-
-    name: str
-    function: str
-    digest: bytes
-    arguments: bytes
-    buffers: list[bytes]
-    result: bytes | None = None
-    result_buffers: list[bytes] = []
-
-
-class Chunk(msgspec.Struct, array_like=True):
-    """Items to be shown in one way, with the functions' pickles by digest."""
-
-    how: str  # a key of `HOW`
-    functions: dict[bytes, bytes]
-    items: list[Item]
-
-
-class Start(msgspec.Struct, array_like=True):
-    """The first message: the script, and whence it was run."""
-
-    script: str
-    args: list[str]
-    path: str
-
-
-# Made now: once the script is here, `__main__` is no more what these classes are defined in.
-_start = msgspec.msgpack.Decoder(Start)
-_chunk = msgspec.msgpack.Decoder(Chunk)
-
-
-def main() -> int:
-    """Answer chunks until there are no more."""
-    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    start = _start.decode(receive(source) or b"")
-    from .. import script
-
-    script.prepare_worker(start.script, start.args)
-    if start.path and start.path not in sys.path:
-        sys.path.insert(1, start.path)
-    while (message := receive(source)) is not None:
-        chunk = _chunk.decode(message)
-        shown = HOW[chunk.how]
-        send(target, msgspec.msgpack.encode([shown(item, chunk.functions) for item in chunk.items]))
-    return 0
-
-
-def send(target: BinaryIO, message: bytes) -> None:
-    """Write a message, its length first."""
-    target.write(LENGTH.pack(len(message)))
-    target.write(message)
-    target.flush()
-
-
-def receive(source: BinaryIO) -> bytes | None:
-    """Read a message; None at the end."""
-    head = source.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack(head)
-    message = source.read(length)
-    return message if len(message) == length else None
 
 
 # ---- loading ------------------------------------------------------------------------------------
@@ -100,23 +27,9 @@ def receive(source: BinaryIO) -> bytes | None:
 def _call(item: Item, functions: dict[bytes, bytes]) -> dict[str, Any]:
     """Return the arguments of a call by their names in the function, where it tells them."""
     loaded = load_what_is_there(item.arguments, item.buffers)
-    args, kwargs = (loaded, {}) if isinstance(loaded, tuple) else loaded
     if item.digest not in _signatures:
         _signatures[item.digest] = _signature(functions.get(item.digest))
-    signature = _signatures[item.digest]
-    try:
-        if signature is None:
-            raise TypeError("it does not tell")
-        bound = signature.bind(*args, **kwargs)
-    except TypeError:
-        return {**{f"argument {i}": value for i, value in enumerate(args, 1)}, **kwargs}
-    named: dict[str, Any] = {}
-    for name, value in bound.arguments.items():
-        if bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-            named |= value
-        else:
-            named[name] = value
-    return named
+    return named(loaded, _signatures[item.digest], spread=False)
 
 
 _signatures: dict[bytes, inspect.Signature | None] = {}
@@ -138,11 +51,16 @@ def _loaded(load: Callable[[], Any]) -> Any:
 
 
 class _Unloadable:
+    """Stands for a value; goes into no pickle."""
+
     def __init__(self, text: str) -> None:
         self._text = " ".join(text.split())
 
     def __repr__(self) -> str:
         return self._text
+
+    def __reduce__(self) -> str:
+        raise pickle.PicklingError(self._text)
 
 
 def _parts(item: Item, functions: dict[bytes, bytes]) -> dict[str, Any]:
@@ -272,7 +190,3 @@ HOW: dict[str, Callable[[Item, dict[bytes, bytes]], bytes]] = {
     "pickle": _pickle,
     "text": _text,
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,5 @@
-"""The user's own modules as text: which they are, and which statements give a name its value.
+"""The user's own modules as text: which statements give a name its value.
 
-Own modules are the script and whatever is neither part of Python nor installed among the packages.
 What a module keeps in a list, a dict or an object may change while it runs; what its source says of
 it does not, so that counts.  Formatting, comments, docstrings, annotations and what stands under
 the main guard do not.  Imports nothing of the user's and runs none of his code.
@@ -9,7 +8,6 @@ the main guard do not.  Imports nothing of the user's and runs none of his code.
 from __future__ import annotations
 
 import ast
-import importlib.machinery
 import os
 import sys
 import types
@@ -18,10 +16,10 @@ from functools import cache
 from importlib.util import decode_source
 from typing import Any, Final, NamedTuple
 
-from . import script
-from .codeform import form
-from .ids import digest
-from .ownmodules import OURS, is_own_folder
+from .. import script
+from ..ids import digest
+from .form import form
+from .own import find, is_own, source_file
 
 SETTLED_NS: Final = 1_000_000_000  # file systems keep time by coarser clocks than ours
 
@@ -42,53 +40,6 @@ class Binding(NamedTuple):
     text: str
     names: tuple[str, ...]
     imported: tuple[tuple[str, str], ...]
-
-
-def is_own(name: str) -> bool:
-    """Tell whether a module is the user's own, without importing it."""
-    if name in script.MODULE_NAMES:
-        return script.path() is not None
-    return _is_own(name)
-
-
-@cache
-def _is_own(name: str) -> bool:
-    if not name or name.partition(".")[0] in OURS:
-        return False
-    path = _file(name)
-    return path is not None and is_own_folder(os.path.dirname(path))
-
-
-def _file(name: str) -> str | None:
-    spec = getattr(sys.modules.get(name), "__spec__", None) or find(name)
-    origin = getattr(spec, "origin", None)
-    if not isinstance(origin, str) or not origin.endswith((".py", ".pyw")):
-        return None
-    return os.path.abspath(origin)
-
-
-@cache
-def find(name: str) -> importlib.machinery.ModuleSpec | None:
-    """Find a module without importing it or its package."""
-    where = None
-    found: importlib.machinery.ModuleSpec | None = None
-    begin = ""
-    for part in name.split("."):
-        begin = f"{begin}.{part}" if begin else part
-        found = _find(begin, where)
-        if found is None:
-            return None
-        where = list(found.submodule_search_locations or ())
-    return found
-
-
-def _find(name: str, where: list[str] | None) -> importlib.machinery.ModuleSpec | None:
-    """Find a module as an import of it would, which may be in the journal and not on the disk."""
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, where)
-        if spec is not None:
-            return spec
-    return None
 
 
 # ---- what gives a name its value ----------------------------------------------------------------
@@ -152,7 +103,7 @@ def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
 
 @cache
 def _stamp(name: str) -> tuple[str, int, int] | None:
-    path = script.path() if name in script.MODULE_NAMES else _file(name)
+    path = script.path() if name in script.MODULE_NAMES else source_file(name)
     if path is None:
         return None
     told = path.encode(errors="replace").decode()  # it may be no text: then it is never found

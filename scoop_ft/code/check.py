@@ -1,4 +1,4 @@
-"""``python -m scoop_ft.codecheck RUN_DIR``: what the functions of a run mean now.
+"""``python -m scoop_ft.code.check RUN_DIR``: what the functions of a run mean now.
 
 Before a run is resumed, the launcher gives this process the recorded functions; it loads them as a
 worker would, which imports the user's code, and says the digest of each.  It is a process of its
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import MissingMainGuard, ScriptImportError
+from ..errors import MissingMainGuard, ScriptImportError
 
 
 class Question(msgspec.Struct):
@@ -38,7 +38,7 @@ class _Failed(Exception):
 
 def main() -> None:
     """Answer one question, and end."""
-    from .lifeline import hold
+    from ..lifeline import hold
 
     hold()
     question = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Question)
@@ -46,7 +46,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
-    from . import script
+    from .. import script
 
     script.prepare_worker(question.script, question.args)
     try:
@@ -59,8 +59,8 @@ def main() -> None:
 
 
 def _code(blob: bytes) -> tuple[bytes, list[tuple[str, int, int]]]:
-    from .client.scopes import describe
-    from .codedigest import GONE, REWRITTEN, is_rewritten
+    from ..client.scopes import describe
+    from .digest import GONE, REWRITTEN, is_rewritten
 
     function = _load(blob)
     if function is None:
@@ -71,8 +71,8 @@ def _code(blob: bytes) -> tuple[bytes, list[tuple[str, int, int]]]:
 
 def _load(blob: bytes) -> Any | None:
     """Return a function, None when it is not there any more."""
-    from . import script
-    from .payload import load_function
+    from .. import script
+    from ..payload import load_function
 
     try:
         return load_function(blob)
@@ -94,7 +94,7 @@ def _told(error: BaseException) -> str:
     import traceback
 
     trace = error.__traceback__
-    ours = os.path.dirname(__file__)
+    ours = os.path.dirname(os.path.dirname(__file__))
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(ours):
         trace = trace.tb_next
     text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
