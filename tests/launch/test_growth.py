@@ -107,7 +107,7 @@ def test_a_resumed_run_gives_back_first_and_keeps_its_limit(shell: Shell) -> Non
     found: dict[str, Any] = {}
 
     def dropped() -> bool:
-        """The children have left: their parents' results are synced, and some milliseconds later."""
+        """Have the children left?  Some milliseconds after their parents' results."""
         found.update(json.loads(shell.type("status", "--json", "r").stdout))
         return bool(found["journal"]["free_bytes"] > found["journal"]["live_bytes"] > 0)
 
