@@ -11,7 +11,7 @@ import pytest
 from scoop_chaos.runs import RunProcess
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
-OPTIONS = ("-n", "2", "--seed", "7")
+OPTIONS = ("-n", "2", "--seed", "0")  # of which plain Python has the numbers
 SERIAL_LIMIT_S = 120.0
 
 
