@@ -47,7 +47,7 @@ def load(default: T | None = None) -> T | None:
     object
         A copy of its own, as after unpickling.
     """
-    script.refuse_while_importing()
+    _refuse_while_importing("load")
     runtime = current()
     if runtime is None:
         return default
@@ -80,9 +80,21 @@ def save(state: Any, *, every: float = 30.0, wait: bool = False) -> bool:
     ------
     UnpicklableError
         The state cannot be pickled: the message names the part.
+    ValueError
+        ``every`` is no number of seconds.
     """
-    script.refuse_while_importing()
+    _refuse_while_importing("save")
+    if not isinstance(every, (int, float)) or not every >= 0:
+        raise ValueError(f"every is a number of seconds, 0 or more, not {every!r}")
     runtime = current()
     if runtime is None:
         return False
     return kept.save(runtime, state, every, wait)
+
+
+def _refuse_while_importing(name: str) -> None:
+    script.refuse_while_importing(
+        f"calls checkpoint.{name}() while it is imported",
+        "call it in the task, or under 'if __name__ == \"__main__\":', since each worker imports "
+        "the script",
+    )

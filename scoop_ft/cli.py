@@ -203,7 +203,7 @@ def _report(directory: Any) -> int:
     Console(highlight=False).print(table)
     edited.mention(directory)
     if any(row["again"] or row["left"] for row in rows):
-        click.echo(f"which tasks, and what differs: scoop-ft explain {directory.path.name}")
+        click.echo(f"which tasks, and what differs: scoop-ft explain {directory.called}")
     return 0
 
 

@@ -95,6 +95,14 @@ class RunDir:
     def __repr__(self) -> str:
         return f"RunDir({str(self.path)!r})"
 
+    @property
+    def called(self) -> str:
+        """What to call the run by in a command: its name if that is found, else its folder."""
+        if self.path.parent == Path(os.path.abspath(PARENT)):
+            return self.path.name
+        relative = os.path.relpath(self.path)
+        return relative if not relative.startswith("..") else str(self.path)
+
     # ---- making and reading ---------------------------------------------------------------------
 
     def create(self, info: RunInfo) -> None:
@@ -112,8 +120,8 @@ class RunDir:
     def _refuse_used(self) -> None:
         if self.run_json.exists():
             raise RunError(
-                f"{self.path} holds a run already: go on with it by 'scoop-ft resume', "
-                "or choose another --run-dir"
+                f"{self.path} holds a run already: go on with it by "
+                f"'scoop-ft resume {self.called}', or choose another --run-dir"
             )
         try:
             used = any(self.path.iterdir())

@@ -80,7 +80,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
         broker = Broker(
             journal,
             info.run,
-            _settings(info),
+            _settings(run, info),
             max_attempts=options.max_attempts,
             incarnation=_next_incarnation(journal),
             on_divergence=info.on_divergence,
@@ -127,7 +127,7 @@ def _next_incarnation(journal: Journal) -> int:
     return number
 
 
-def _settings(info: RunInfo) -> dict[str, Any]:
+def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
     """Return what peers are told: how the script was started."""
     return {
         "script": info.script,
@@ -136,6 +136,7 @@ def _settings(info: RunInfo) -> dict[str, Any]:
         "path": info.path,
         "seed": info.seed,
         "seeded": info.seeded,
+        "called": run.called,
     }
 
 

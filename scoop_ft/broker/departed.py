@@ -140,10 +140,11 @@ def _keep_first(b: Broker, family: Family) -> None:
 def _stop(b: Broker, task: str, ordinal: int, function: str) -> None:
     above = task.rpartition(".")[0]
     parent = f"task {above}" if above else "the script"
+    called = b.settings.get("called", b.run)
     b.diverged = (
         f"{parent} departs from what is recorded: task {task}, its ordinal {ordinal}, {function}, "
-        f"is another call than before: 'scoop-ft explain {b.run} {task}' shows both, "
-        f"'scoop-ft resume {b.run} --on-divergence recompute' computes it"
+        f"is another call than before: 'scoop-ft explain {called} {task}' shows both, "
+        f"'scoop-ft resume {called} --on-divergence recompute' computes it"
     )
     b.send(b.root, wire.Stop(b.diverged))
     b.hurry = True

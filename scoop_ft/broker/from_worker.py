@@ -123,5 +123,7 @@ def on_leaving(
     b: Broker, peer: Peer, m: wire.Leaving, header: bytes, frames: Sequence[Buffer]
 ) -> None:
     """A worker goes away of its own will: what it has left is nobody's fault."""
+    before = b.resubmitted
     b.dispatcher.take_all(peer)
+    b.resubmitted = before  # it was not lost
     peer.suspended = peer.leaving = True

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from scoop_journal import Reader
 
+from ..ids import ROOT_ID
 from . import departures
 from .book import Book, FunctionCode
 from .records import plain
@@ -61,7 +62,9 @@ def survey(
         functions = _functions(book, reader)
         size, live = reader.size_bytes, reader.live_bytes
         strayed = departures.report(book, reader)
-    return {**_summary(book, size, live, path), **strayed}, functions
+    kept = book.kept.get(ROOT_ID)
+    saved = kept is not None and kept.checkpoint is not None
+    return {**_summary(book, size, live, path), **strayed, "saved": saved}, functions
 
 
 def _functions(book: Book, reader: Reader) -> list[Function]:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 GONE: Final = bytes(16)  # as in `code.digest`, which the launcher does not load
 REWRITTEN: Final = b"\xff" * 16
 PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+STATE: Final = (
+    "the script's saved state was made with the code of before, and is kept in any case: "
+    "start a new run to compute it anew"
+)
 NAMED: Final = 3  # functions that are named in one line
 
 
@@ -69,8 +73,9 @@ def survey(directory: RunDir, *, unsafe_filesystem: bool) -> tuple[dict[str, Any
 
 
 def settle(
-    directory: RunDir, info: RunInfo, functions: Sequence[Function], choice: str | None
-) -> None:
+    directory: RunDir, info: RunInfo, functions: Sequence[Function], choice: str | None,
+    *, saved: bool,
+) -> None:  # fmt: skip
     """Find out what was edited, and leave to the broker what shall be done about it.
 
     Parameters
@@ -83,6 +88,8 @@ def settle(
         What it has called.
     choice : str or None
         ``"redo"`` or ``"keep"``; None: ask, where there is somebody to answer.
+    saved : bool
+        The script has saved its state: that, too, was made with what functions meant before.
 
     Raises
     ------
@@ -99,10 +106,12 @@ def settle(
     as_before = (info.args, info.cwd, info.seed) == (before.args, before.cwd, before.seed)
     # What the journal holds is what was run: nothing of it was edited.
     edited = [] if info.recorded_code else find(directory, info, functions, as_before=as_before)
-    concerned = [one for one in edited if one.concerns]
+    concerned = [one for one in edited if one.concerns or saved]
     if concerned:
         for one in concerned:
             _say(one.says)
+        if saved:
+            _say(STATE)
         choice = choice or _ask(concerned)
     edits = [
         Edit(
@@ -122,10 +131,14 @@ def mention(directory: RunDir) -> None:
     info = directory.info()
     if info.recorded_code:
         return
-    _, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
-    for one in [] if info.recorded_code else find(directory, info, functions, as_before=True):
-        if one.concerns:
-            _say(f"{one.says}: 'scoop-ft resume' asks whether to keep or redo")
+    found, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
+    saved = bool(found.get("saved"))
+    edited = find(directory, info, functions, as_before=True)
+    concerned = [one for one in edited if one.concerns or saved]
+    for one in concerned:
+        _say(f"{one.says}: 'scoop-ft resume' asks whether to keep or redo")
+    if concerned and saved:
+        _say(STATE)
 
 
 def find(

@@ -109,7 +109,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
     try:
         unsafe = info.unsafe_filesystem or options.unsafe_filesystem
         found, functions = edited.survey(directory, unsafe_filesystem=unsafe)
-        if found["state"] == "done":
+        if found["state"] == "done" and not _has_more(found, info, args, options):
             directory.drop_endpoint()  # its launcher may have been killed after that
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
             return 0
@@ -117,7 +117,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         _check_code(directory, changed, found.get("sources", []))
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
-        edited.settle(directory, changed, functions, options.edits)
+        edited.settle(directory, changed, functions, options.edits, saved=bool(found.get("saved")))
         if changed != info:
             directory.save_info(changed)
         if not options.quiet:
@@ -130,6 +130,17 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
     finally:
         lock.release()
     return _conclude(directory, supervisor)
+
+
+def _has_more(
+    found: dict[str, Any], info: RunInfo, args: list[str] | None, options: Options
+) -> bool:
+    """Is there something to do in a run whose script has ended?
+
+    Tasks that failed, results to be computed again, or other arguments for the script.
+    """
+    failed = bool(found["tasks"].get("failed")) and not options.keep_failed
+    return failed or options.edits == "redo" or (args is not None and args != info.args)
 
 
 def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:
@@ -199,20 +210,20 @@ def _supervise(
         directory.drop_endpoint()
         if not options.quiet and supervisor.progress.figures.submitted:
             supervisor.screen.say(supervisor.progress.last(time.monotonic()))
-        for line in _departed(info, supervisor):
+        for line in _departed(directory, supervisor):
             supervisor.screen.say(line)
         supervisor.screen.close(LAST_OUTPUT_S if supervisor.stopped else None)
     return supervisor
 
 
-def _departed(info: RunInfo, supervisor: Supervisor) -> list[str]:
+def _departed(directory: RunDir, supervisor: Supervisor) -> list[str]:
     """Return lines about calls that were not the recorded ones."""
     stats = supervisor.host.agent.stats
     if not stats.get("mismatches"):
         return []
     from ..inspect.wording import departed
 
-    return departed(info.run, stats["mismatches"], stats.get("divergences", []))
+    return departed(directory.called, stats["mismatches"], stats.get("divergences", []))
 
 
 def _clear_slates(directory: RunDir) -> None:

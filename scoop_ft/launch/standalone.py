@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
-from ..rundir import RunDir, RunInfo, locate
+from ..rundir import RunDir, RunInfo, locate, read_keys
 from . import commands
 from .host import Host
 from .output import Screen
@@ -38,6 +38,8 @@ def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = Fa
         directory = locate(where)
         check = not any_versions and not is_the_runs_own(directory)
         return _Service(directory, workers, check=check).main()
+    if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
+        raise RunError(f"an address is tcp://HOST:PORT, not {where}")
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)
@@ -54,6 +56,7 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
         source = Path(keys, "client.key")
         if not source.exists():
             raise RunError(f"{keys} has no client.key: give the keys folder of the run directory")
+        read_keys(source)  # refused under the name that the user knows
         shutil.copy(source, home.keys / "client.key")
     elif endpoint.startswith("tcp://"):
         raise RunError("an address needs --keys DIR: the keys folder of the run directory")

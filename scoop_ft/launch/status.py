@@ -291,7 +291,8 @@ def show(found: dict[str, Any]) -> None:
                 worker.get("function") or "",
             )
         console.print(table)
-    for line in departed(found["run"], found["mismatches"], found["divergences"]):
+    called = RunDir(found["run_dir"]).called
+    for line in departed(called, found["mismatches"], found["divergences"]):
         console.print(line, markup=False, style="yellow", soft_wrap=True)
     journal = found["journal"]
     size, live = growth.format_size(journal["bytes"]), growth.format_size(journal["live_bytes"])

@@ -34,12 +34,14 @@ class Stop:
 
 
 TIME_IS_OVER: Final = Stop("stopped: its time is over", RESUME_ME, TO_SAVE_S)
-_FROM_OUTSIDE: Final = Stop("ended from outside", RESUME_ME, TO_SAVE_S)
 _BY_SIGNAL: Final = {
     signal.SIGINT: Stop("stopped", 128 + signal.SIGINT, AT_ONCE_S),
-    signal.SIGTERM: _FROM_OUTSIDE,
-    signal.SIGHUP: Stop("ended from outside", 128 + signal.SIGHUP, AT_ONCE_S),
-    signal.SIGUSR1: _FROM_OUTSIDE,  # what batch systems send some time before the end
+    signal.SIGTERM: Stop("stopped by SIGTERM", RESUME_ME, TO_SAVE_S),
+    signal.SIGHUP: Stop(
+        "stopped by SIGHUP: its terminal was closed", 128 + signal.SIGHUP, AT_ONCE_S
+    ),
+    # What batch systems send some time before the end.
+    signal.SIGUSR1: Stop("stopped by SIGUSR1", RESUME_ME, TO_SAVE_S),
 }
 
 

@@ -283,8 +283,8 @@ class Crew:
             )
         if not isinstance(runner, Runner):
             raise RuntimeError(
-                "futures can be used in the thread that runs the task only, not in a thread "
-                "that the task has started: submit from the task itself"
+                "futures, checkpoints and durable steps can be used in the thread that runs the "
+                "task only, not in a thread that the task has started"
             )
         return runner
 

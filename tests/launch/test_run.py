@@ -147,7 +147,7 @@ def test_status_names_only_what_lives(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("number", "code", "said"),
-    [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 75, "ended from outside")],
+    [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 75, "stopped by SIGTERM")],
 )
 def test_asked_to_end_it_ends_all_and_says_how_to_go_on(
     shell: Shell, number: int, code: int, said: str

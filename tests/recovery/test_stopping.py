@@ -27,7 +27,9 @@ def test_a_signal_of_a_scheduler_stops_run_and_resume(run: Run, number: int) -> 
         assert run.wait() == RESUME_ME
         assert time.monotonic() - began < SOON_S, "nobody has anything to save"
         assert left_in(run.folder, limit=0.5) == []
-        assert "ended from outside; go on with: scoop-ft resume" in run.errors
+        assert (
+            f"stopped by {signal.Signals(number).name}; go on with: scoop-ft resume" in run.errors
+        )
         run.resume("-q")
     assert run.finish() == ANSWER
     again = run.ledger.again()

@@ -21,7 +21,7 @@ from .rounds import Round
 IN_SCRIPT = (
     "What comes out differently each time belongs into the script's arguments, or into a task, "
     "whose result is recorded: futures.submit(time.time).result(). Random numbers need no task: "
-    "the script's own 'random' is seeded for the run (numpy's is not)."
+    "the script's own generators, 'random' and numpy's, are seeded for the run."
 )
 IN_TASK = (
     "What a task draws belongs into a generator made of its arguments, such as "
