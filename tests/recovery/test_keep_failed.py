@@ -53,3 +53,17 @@ def _failed(run: Run) -> list[str]:
         cwd=run.folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [json.loads(line)["task"] for line in done.stdout.splitlines()]
+
+
+def test_a_run_that_has_ended_goes_on_with_what_failed(run: Run) -> None:
+    """Its script has caught the exception, and ended well."""
+    run.program("caught", 12)
+    assert run.finish() == "11\n"
+    assert _failed(run) == ["4"]
+    assert run.resume("-q", "--keep-failed").wait() == 0
+    assert "is finished: 11 done, 0 pending, 1 failed" in run.errors
+    run.touch("go")
+    assert run.resume("-q").finish() == "12\n"
+    assert run.ledger.again() == {"3": 2}, "nothing else is computed again"
+    assert run.resume("-q").wait() == 0
+    assert "is finished: 12 done, 0 pending, 0 failed" in run.errors
