@@ -5,6 +5,7 @@ Only looks: a run is neither changed nor kept from anything by being asked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -63,7 +64,8 @@ def status(directory: RunDir) -> dict[str, Any]:
     elif stats is not None:
         result["state"] = stats.get("state", "running")  # a broker without a launcher
     if running or stats is not None:
-        result["broker"]["endpoint"] = directory.endpoint()
+        with contextlib.suppress(RunError):  # not chosen yet, or dropped at the end
+            result["broker"]["endpoint"] = directory.endpoint()
     if grown := growth.warning(result["journal"], info.journal_limit):
         result["warnings"] = [*result["warnings"], grown]
     return result
