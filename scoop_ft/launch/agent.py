@@ -205,10 +205,6 @@ class Agent:
         slots = enumerate(self._slots)
         return [(k, s.worker.session, s.worker.pid) for k, s in slots if s.worker and s.worker.pid]
 
-    def silent_for(self, now: float) -> float:
-        """Return for how long the broker has said nothing."""
-        return now - self._last_heard
-
     def answered_since(self, then: float) -> bool:
         """Tell whether the broker has said something since then."""
         return self._answered_at > then

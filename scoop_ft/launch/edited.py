@@ -105,13 +105,9 @@ def settle(
     before = directory.info()
     as_before = (info.args, info.cwd, info.seed) == (before.args, before.cwd, before.seed)
     # What the journal holds is what was run: nothing of it was edited.
-    edited = [] if info.recorded_code else find(directory, info, functions, as_before=as_before)
-    concerned = [one for one in edited if one.concerns or saved]
+    edited = find(directory, info, functions, as_before=as_before)
+    concerned = _tell(edited, saved=saved)
     if concerned:
-        for one in concerned:
-            _say(one.says)
-        if saved:
-            _say(STATE)
         choice = choice or _ask(concerned)
     edits = [
         Edit(
@@ -134,11 +130,17 @@ def mention(directory: RunDir) -> None:
     found, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
     saved = bool(found.get("saved"))
     edited = find(directory, info, functions, as_before=True)
+    _tell(edited, saved=saved, more=": 'scoop-ft resume' asks whether to keep or redo")
+
+
+def _tell(edited: Sequence[Edited], *, saved: bool, more: str = "") -> list[Edited]:
+    """Say which edits concern something that is recorded; return these."""
     concerned = [one for one in edited if one.concerns or saved]
     for one in concerned:
-        _say(f"{one.says}: 'scoop-ft resume' asks whether to keep or redo")
+        _say(one.says + more)
     if concerned and saved:
         _say(STATE)
+    return concerned
 
 
 def find(
