@@ -48,15 +48,13 @@ def read(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> tu
     return book, reader
 
 
-def summary(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> dict[str, Any]:
-    """Return a run's state and counts, with the keys of a live broker's."""
-    return survey(path, unsafe_filesystem=unsafe_filesystem)[0]
-
-
 def survey(
     path: str | os.PathLike[str], *, unsafe_filesystem: bool = False
 ) -> tuple[dict[str, Any], list[Function]]:
-    """Return a run's `summary`, and its functions of which it is known what they meant."""
+    """Return a run's state and counts, and its functions of which it is known what they meant.
+
+    The keys are those of a live broker's.
+    """
     book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
     with reader:
         functions = _functions(book, reader)

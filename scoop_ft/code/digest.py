@@ -102,11 +102,6 @@ def is_rewritten(func: Any) -> bool:
     return bool(forms) and form(func.__code__).digest not in forms
 
 
-def code_digest(func: Callable[..., Any]) -> bytes:
-    """Return the digest of what a function means, 16 bytes."""
-    return meaning(func).code
-
-
 class _Walk:
     """Goes from one function to all that it refers to, each once, in an order of its own."""
 

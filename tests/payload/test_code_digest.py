@@ -156,7 +156,7 @@ values = {{name: value for name, value in found.items()
           or name == "partial"}}
 values["bound"] = found["Model"]().run
 values["instance"] = found["Model"]()
-print(json.dumps({{name: digest.code_digest(value).hex() for name, value in values.items()}}))
+print(json.dumps({{name: digest.meaning(value).code.hex() for name, value in values.items()}}))
 """
 
 

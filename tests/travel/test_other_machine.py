@@ -119,9 +119,9 @@ def test_a_worker_that_outlives_its_launcher_does_not_go_on_with_the_old_code(
 
 
 def recorded_tasks(run: RunProcess) -> int:
-    from scoop_ft.broker.offline import summary
+    from scoop_ft.broker.offline import survey
 
-    return int(summary(find_runs(run.folder)[-1].journal)["tasks"]["done"])
+    return int(survey(find_runs(run.folder)[-1].journal)[0]["tasks"]["done"])
 
 
 def test_the_run_directory_can_be_moved_without_the_files(
