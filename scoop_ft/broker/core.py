@@ -287,7 +287,8 @@ class Broker:
         """Keep a message until the batch it is about comes; until then it is not acknowledged."""
         kept = [bytes(frame) for frame in frames]
         self.orphans.setdefault(name, []).append((peer.session, message, header, kept))
-        peer.unsettled.add(message.n)
+        if type(message) is not wire.Fetch:  # which is asked again on each connection
+            peer.unsettled.add(message.n)
 
     def record_member(self, session: bytes, agent: bytes, host: str, *, alive: bool) -> None:
         """Record that a worker joined or is gone."""

@@ -127,7 +127,10 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
         return
     batch, index = found
     state = batch.state[index]
-    if state > LEASED or (state == LEASED and (worker is None or not worker.holds(batch, index))):
+    if state > LEASED:
+        return
+    held = worker is not None and worker.holds(batch, index)
+    if m.stopped and state == LEASED and not held:
         return  # it was given to somebody else before: this process no longer answers for it
     how = _how(m)
     crash = Crash(batch.id, index, how)

@@ -183,8 +183,11 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
     elif peer.session != b.root:
         return
     family = _host_family(b, peer, parent)
-    for segment in family.overlapping(0, hosting.next):
-        family.claim(segment.batch, segment.index, segment.index + segment.count)
+    at = 0
+    for skip, go_on in [*hosting.skipped, (hosting.next, hosting.next)]:
+        for segment in family.overlapping(at, skip):
+            family.claim(segment.batch, segment.index, segment.index + segment.count)
+        at = go_on
     for start, stop in hosting.ranges:
         for segment in family.overlapping(start, stop):
             b.serve(segment.batch, segment.index, segment.index + segment.count)
@@ -303,7 +306,7 @@ def _adopt(
         if not peer.suspended:  # else others are to run it
             _take_more_holdings(b, peer, message.holding)
         return
-    peer.unsettled.discard(message.n)
+    peer.unsettled.discard(getattr(message, "n", 0))
     if type(message) is wire.Gone:
         from_agent.record_end(b, None, peer, message, crashed=True)
         return
@@ -333,7 +336,7 @@ def drop_orphans(b: Broker) -> None:
             peer = b.peers.get(session)
             if peer is None or type(message) is wire.Hello:
                 continue
-            peer.unsettled.discard(message.n)
+            peer.unsettled.discard(getattr(message, "n", 0))
             if type(message) is wire.Gone:
                 from_agent.record_end(b, None, peer, message, crashed=False)
             else:

@@ -66,6 +66,8 @@ def on_step(b: Broker, peer: Peer, m: wire.Step, header: bytes, frames: Sequence
 
 def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequence[Buffer]) -> None:
     """A parent that runs asks for what it, or an earlier run of it, has kept."""
+    if not runs_here(b, peer, m.parent, m, header, frames):
+        return
     kept = b.book.kept.get(m.parent) or Kept()
     if m.step < 0:
         _send(b, peer, m, kept.checkpoint, m.step)

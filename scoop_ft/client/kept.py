@@ -163,9 +163,9 @@ def once(
     with scope.lock:
         number = mine.steps
         mine.steps += 1
+    runtime.tell(scope)
     answer, frames = _fetch_step(runtime, scope, number, call)
     if answer.found:
-        runtime.tell(scope)
         with scope.lock:
             mine.steps = max(mine.steps, answer.next_step)
             scope.go_on_at(answer.next)
@@ -173,7 +173,6 @@ def once(
     with randomness.apart(answer.step):
         value = func(*args, **kwargs)
     frames = _pickled(value, f"the value of the durable step {name}")
-    runtime.tell(scope)
     receipt = Receipt()
     with scope.lock, runtime.link.state:
         session = runtime.session

@@ -93,6 +93,8 @@ class Scope:
     ordered : bool
         What it submits cannot follow from the order in which results came: it has not asked which
         ones there are, and only one thread submits.
+    skipped : list of (start, stop)
+        The ordinals that it has gone past, since an earlier run of it had submitted those.
     keeper : object or None
         What `client.kept` knows of it, once it has kept something.
     generators : Generators or None
@@ -103,7 +105,7 @@ class Scope:
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_thread",
         "_which", "abandoned", "alive", "generators", "keeper", "lineage", "lock", "next",
         "ordered", "replayed",
-        "task",
+        "skipped", "task",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -113,6 +115,7 @@ class Scope:
         self.alive = True
         self.abandoned = False
         self.next = 0
+        self.skipped: list[tuple[int, int]] = []
         self.keeper: Any = None
         self.ordered = True
         self._thread = 0
@@ -254,6 +257,10 @@ class Scope:
         The open batch must be empty.
         """
         if ordinal > self.next:
+            before = (
+                self.skipped.pop() if self.skipped and self.skipped[-1][1] == self.next else None
+            )
+            self.skipped.append((before[0] if before else self.next, ordinal))
             self.next = ordinal
             self._group = Group(ordinal, 0)
 

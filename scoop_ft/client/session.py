@@ -224,7 +224,8 @@ class Session:
     @staticmethod
     def _hosting(scope: Scope, until: int) -> wire.Hosting:
         ranges = [(a, min(b, until)) for a, b in scope.waits_for() if a < until]
-        return wire.Hosting(scope.task, until, ranges)
+        skipped = [(a, min(b, until)) for a, b in scope.skipped if a < until]
+        return wire.Hosting(scope.task, until, ranges, skipped)
 
     def is_recorded(self, scope: Scope) -> bool:
         """Does the broker know this parent?"""

@@ -254,6 +254,7 @@ class Agent:
             signal=by,
             task=sight.task,
             stderr="\n".join(stderr[-STDERR_LINES:]),
+            stopped=worker.stopped,
         )
         self._unacknowledged.append(gone)
         self._changed = True

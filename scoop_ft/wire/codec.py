@@ -161,6 +161,7 @@ def _hello(m: Hello, frames: Sequence[Buffer]) -> None:
         _need(len(hosting.parent) == TASK_ID_BYTES, "wrong parent")
         _need(0 <= hosting.next <= MAX_ORDINAL, "wrong ordinal")
         _check_ranges(hosting.ranges, hosting.next)
+        _check_ranges(hosting.skipped, hosting.next)
     _check_spans(m.holding)
 
 

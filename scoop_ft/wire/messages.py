@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
@@ -41,12 +41,14 @@ class Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
 
 class Hosting(msgspec.Struct, array_like=True, frozen=True):
     """A parent that runs in this session: it has submitted the ordinals below ``next`` (what was
-    not acknowledged is left out: it is submitted again), and still waits for those in ``ranges``.
+    not acknowledged is left out: it is submitted again), but for those in ``skipped``, which only
+    an earlier run of it has, and still waits for those in ``ranges``.
     """
 
     parent: bytes
     next: int
     ranges: list[Range]
+    skipped: list[Range] = []
 
 
 class Hello(Message, frozen=True, tag=1):
@@ -190,7 +192,10 @@ class Heartbeat(Message, frozen=True, tag=12):
 
 
 class Gone(Message, frozen=True, tag=13):
-    """A worker's process has ended.  ``signal`` is 0 when it exited with ``code``."""
+    """A worker's process has ended.  ``signal`` is 0 when it exited with ``code``.
+
+    ``stopped`` says that it was stopped when it ended: what it ran may have been given to others.
+    """
 
     n: int
     session: bytes
@@ -199,6 +204,7 @@ class Gone(Message, frozen=True, tag=13):
     signal: int
     task: bytes
     stderr: str
+    stopped: bool = False
 
 
 class AskStatus(Message, frozen=True, tag=14):

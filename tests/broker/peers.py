@@ -104,8 +104,8 @@ class FakePeer:
         self.connected, self.welcomed = True, False
         self.rig.say(
             self.session,
-            wire.Hello(2, self.session, self.role, "host", 1, self.agent, self.hosting(),
-                       self.holding()),
+            wire.Hello(wire.PROTOCOL_VERSION, self.session, self.role, "host", 1, self.agent,
+                       self.hosting(), self.holding()),
         )  # fmt: skip
 
     def disconnected(self) -> None:
@@ -491,7 +491,8 @@ class FakeAgent(FakePeer):
         )
 
     def gone(
-        self, worker: FakePeer, *, task: bytes = b"", signal: int = 9, stderr: str = ""
-    ) -> None:
+        self, worker: FakePeer, *, task: bytes = b"", signal: int = 9, stderr: str = "",
+        stopped: bool = False,
+    ) -> None:  # fmt: skip
         """Report that a worker's process has ended."""
-        self.keep(wire.Gone(self.number(), worker.session, 1, 0, signal, task, stderr))
+        self.keep(wire.Gone(self.number(), worker.session, 1, 0, signal, task, stderr, stopped))

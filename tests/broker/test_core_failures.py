@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import LEASED, QUEUED
@@ -90,7 +91,11 @@ def test_an_exit_without_a_crash_blames_nobody() -> None:
     assert batch.state[0] == QUEUED
 
 
-def test_a_worker_that_had_lost_the_task_is_not_blamed_for_it() -> None:
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_task_that_was_given_to_another_is_blamed_unless_its_worker_was_stopped(
+    stopped: bool,
+) -> None:
+    """Not stopped: a broker that died had given it away, and had not recorded the death."""
     rig = Rig()
     root, agent = rig.root(), rig.agent()
     first, second = rig.worker(agent), None
@@ -101,10 +106,11 @@ def test_a_worker_that_had_lost_the_task_is_not_blamed_for_it() -> None:
     second = rig.worker(agent)
     taken(rig, second, 1)
     rig.vanish(first)
-    agent.gone(first, task=task)
-    rig.settle()
+    agent.gone(first, task=task, stopped=stopped)
+    rig.flush()
     (batch,) = rig.broker.book.batches.values()
-    assert not batch.attempts
+    assert batch.attempts == ({} if stopped else {0: 1})
+    rig.settle()
     assert not root.missing()
 
 

@@ -244,6 +244,49 @@ def test_a_step_said_again_is_recorded_once() -> None:
     assert not root.kept
 
 
+def test_a_worker_that_slept_finds_nothing_of_a_task_that_is_done() -> None:
+    """It is told to give the task up: it would begin from nothing what has ended elsewhere."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.dispatch()
+    first.handle()
+    task = first.queue[0].id
+    agent.heartbeat({first: ("stopped", task)})
+    rig.worker(agent)
+    rig.settle()
+    assert not root.missing()
+    first.say(wire.Fetch(1, task, -1, b"", []))
+    rig.flush()
+    first.handle()
+    assert not first.queue, "it was dropped"
+
+
+def test_what_a_parent_has_kept_is_asked_for_before_its_batch_is_said_again() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    task = worker.queue[0].id
+    rig.restart()
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    answers: list[bool] = []
+    worker.on_fetched = lambda m, frames: answers.append(m.found)  # type: ignore[attr-defined]
+    worker.say(wire.Fetch(1, task, -1, b"", []))
+    rig.flush()
+    worker.handle()
+    assert not answers
+    root.connect()
+    for peer in (root, worker):
+        rig.flush()
+        peer.handle()
+    assert answers == [False]
+
+
 def test_a_root_checkpoint_drops_the_steps_it_has_behind_it() -> None:
     rig = Rig()
     root = rig.root()

@@ -11,7 +11,7 @@ from scoop_ft.broker import timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
-from scoop_ft.ids import ROOT_ID
+from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE
 from scoop_ft.wire import messages as wire
 
 from .peers import FakeRoot, expected
@@ -212,7 +212,10 @@ def test_what_a_dead_root_had_said_does_not_replace_the_living_one() -> None:
     before = FakeRoot(rig, rig.new_session())
     root, _worker = rig.root(), rig.worker()
     root.submit("leaf:a")
-    rig.say(before.session, wire.Hello(2, before.session, "root", "host", 1, b"", [], []))
+    rig.say(
+        before.session,
+        wire.Hello(wire.PROTOCOL_VERSION, before.session, "root", "host", 1, b"", [], []),
+    )
     rig.settle()
     assert not root.missing()
     assert not root.stopped
@@ -227,9 +230,34 @@ def test_what_was_to_be_said_on_an_older_connection_is_not_said_on_the_new_one()
     root.results.clear()
     hosting = [wire.Hosting(ROOT_ID, 1, [(0, 1)])]
     for _ in range(2):
-        rig.say(root.session, wire.Hello(2, root.session, "root", "host", 1, b"", hosting, []))
+        rig.say(
+            root.session,
+            wire.Hello(wire.PROTOCOL_VERSION, root.session, "root", "host", 1, b"", hosting, []),
+        )
     said = [type(send.message) for send in rig.broker.outbox if send.session == root.session]
     assert said == [wire.Welcome, wire.Deliver]
+
+
+def test_what_a_root_has_gone_past_is_found_wherever_it_submits_it() -> None:
+    """A root that makes its durable steps first goes on behind what it has not submitted yet."""
+    rig = Rig()
+    root, _worker = rig.root(), rig.worker()
+    root.submit("leaf:a", "leaf:b")
+    rig.settle()
+    rig.restart(resume=True)
+    rig.peers.clear()
+    root, _worker = rig.root(), rig.worker()
+    hosting = [wire.Hosting(ROOT_ID, 1, [], [(0, 1)])]
+    rig.say(
+        root.session,
+        wire.Hello(wire.PROTOCOL_VERSION, root.session, "root", "host", 1, b"", hosting, []),
+    )
+    root.arguments = [b"leaf:b", b"leaf:b", b"leaf:a"]
+    root.submit_batch(ROOT_ID, ROOT_LINEAGE, 1, root.arguments[1:])
+    rig.settle()
+    assert sorted(root.results) == [1, 2]
+    assert not root.wrong()
+    assert rig.ran == [b"leaf:a", b"leaf:b"], "each once"
 
 
 def test_a_root_that_speaks_takes_over() -> None:
@@ -241,6 +269,9 @@ def test_a_root_that_speaks_takes_over() -> None:
     root.submit("leaf:a")
     rig.settle()
     assert not root.missing()
-    rig.say(before.session, wire.Hello(2, before.session, "root", "host", 1, b"", [], []))
+    rig.say(
+        before.session,
+        wire.Hello(wire.PROTOCOL_VERSION, before.session, "root", "host", 1, b"", [], []),
+    )
     assert rig.broker.root == root.session
     assert type(rig.broker.outbox[-1].message) is wire.Refused

@@ -38,6 +38,10 @@ FOUND: dict[int, str] = {
     206689: "a stopped worker was leased what it said it holds when its batch came",
     404991: "a worker whose agent never came back to a restarted broker was waited for",
     1031750: "the machine slept while a worker was stopped: the simulated agent missed its waking",
+    5108284: "the simulated program saved a state without a result that had just come",
+    5185471: "a worker that slept began a task from nothing that had ended elsewhere",
+    5188474: "a child that its parent had gone past was taken for submitted, and run again",
+    5190666: "a death that a dead broker had not recorded was not counted: the task was elsewhere",
 }
 
 

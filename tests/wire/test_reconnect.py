@@ -87,7 +87,7 @@ def test_who_did_not_notice_that_its_connection_broke_is_told(
         connection.receive()  # what waits for the connection leaves
         return sockets.receive()
 
-    hello = wire.Hello(2, bytes(8), "worker", "h", 1, b"", [], [], 1)
+    hello = wire.Hello(wire.PROTOCOL_VERSION, bytes(8), "worker", "h", 1, b"", [], [], 1)
     connection.send(hello)
     assert first(heard, "Hello")[1] == hello
     connection.send(wire.Idle(1))

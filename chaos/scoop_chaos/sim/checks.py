@@ -21,6 +21,7 @@ from scoop_ft.wire.codec import decode_header
 
 from ..faults import Fault
 from .books import differences
+from .workload import submitted_ahead
 
 if TYPE_CHECKING:
     from .workload import Program
@@ -55,6 +56,7 @@ class Checks:
         self.saved: dict[bytes, int] = {}  # how far each task has got for sure
         self.values: dict[tuple[bytes, str, int], int] = {}  # of durable steps
         self._numbers = 0
+        self._ahead = submitted_ahead(world.plan.program)
         self._of_root = _children_of_root(world.plan.program)
 
     def new_number(self) -> int:
@@ -234,7 +236,7 @@ class Checks:
 
     def resumed(self, core: Broker) -> None:
         """Everybody of before is gone: what is recorded now is never to be computed again."""
-        self.recorded = set(_done_keys(core))
+        self.recorded = set(_done_keys(core)) - self._ahead
         # Workers on other machines outlive a launcher, and may have what they were asked to drop.
         self._veterans = {p.name for p in self._world.processes if p.alive}
         for batch in core.book.batches.values():
