@@ -10,12 +10,12 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import click
 
+from .cli_journal import journal
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
 
@@ -230,16 +230,9 @@ def explain(words: tuple[str, ...], as_json: bool) -> int:
 def status(run_dir: str | None, as_json: bool) -> int:
     """Say how a run is: the last one of this folder, or the one named."""
     from .launch import status as looking
-    from .rundir import find_runs, locate
+    from .rundir import named
 
-    if run_dir is not None:
-        directory = locate(run_dir)
-    else:
-        runs_here = find_runs()
-        if not runs_here:
-            raise RunError("no run found in this folder: give the run directory")
-        directory = runs_here[-1]
-    found = looking.status(directory)
+    found = looking.status(named(run_dir))
     if as_json:
         click.echo(json.dumps(found, indent=1, default=str))
     else:
@@ -264,109 +257,7 @@ def runs(as_json: bool) -> int:
     return 0
 
 
-@cli.group()
-def journal() -> None:
-    """Look into a run's journal."""
-
-
-@journal.command()
-@click.argument("run_dir", metavar="RUN")
-def verify(run_dir: str) -> int:
-    """Check every record of a journal."""
-    import scoop_journal
-
-    from .rundir import locate
-
-    report = scoop_journal.verify(locate(run_dir).journal)
-    if not report.ok:
-        raise RunError(report.problem)
-    note = " (its writer is at work: pages at rest were not looked at)" if report.live else ""
-    click.echo(
-        f"the journal of run {report.run} is sound: {report.records:,} records, "
-        f"{report.blobs:,} blobs, {report.size_bytes / 1e6:,.1f} MB{note}"
-    )
-    return 0
-
-
-@journal.command("ls")
-@click.option("--failed", is_flag=True, help="Only what failed, each with its traceback.")
-@click.option("--function", metavar="NAME", help="Only calls of this function.")
-@click.option("--json", "as_json", is_flag=True, help="Each task as a line of JSON.")
-@click.argument("run_dir", metavar="RUN")
-def journal_ls(run_dir: str, **options: Any) -> int:
-    """List the tasks in a journal; '3.2' is the second one that the third has submitted."""
-    from .inspect import listing
-    from .rundir import locate
-
-    return _print(listing.lines(locate(run_dir), **options))
-
-
-@journal.command("show")
-@click.argument("run_dir", metavar="RUN")
-@click.argument("task", metavar="TASK")
-def journal_show(run_dir: str, task: str) -> int:
-    """Show one task: its call, its result or traceback, its children."""
-    from .inspect import showing
-    from .rundir import locate
-
-    return _print(showing.lines(locate(run_dir), task))
-
-
-@journal.command("export")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Where to (default: standard output).")  # fmt: skip
-@click.option("--format", "how", type=click.Choice(["jsonl", "pickle"]), default="jsonl",
-              help="Lines of JSON, or a list for pickle.load (default: jsonl).")  # fmt: skip
-@click.option("--all", "everything", is_flag=True,
-              help="Also results of nested tasks that are there still.")  # fmt: skip
-@click.argument("run_dir", metavar="RUN")
-def journal_export(run_dir: str, output: str | None, how: str, everything: bool) -> int:
-    """Take the results so far out of a run."""
-    from .inspect.exporting import export
-    from .rundir import locate
-
-    try:
-        count = export(locate(run_dir), output, how=how, everything=everything)
-    except BrokenPipeError:
-        return _nobody_reads()
-    if output is not None:
-        click.echo(f"{count:,} results in {output}")
-    return 0
-
-
-def _print(lines: Iterable[str]) -> int:
-    """Print lines as they come; whoever reads them may go at any time."""
-    try:
-        for line in lines:
-            print(line)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _nobody_reads()
-    return 0
-
-
-def _nobody_reads() -> int:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered still goes nowhere
-    return 0
-
-
-@journal.command()
-@click.argument("run_dir", metavar="RUN")
-def compact(run_dir: str) -> int:
-    """Give the disk back what a journal does not use."""
-    import scoop_journal
-
-    from .launch.growth import compacted
-    from .rundir import locate
-
-    directory = locate(run_dir)
-    unsafe = directory.info().unsafe_filesystem
-    try:
-        done = scoop_journal.compact(directory.journal, unsafe_filesystem=unsafe)
-    except scoop_journal.JournalError as error:
-        raise RunError(str(error)) from error
-    click.echo(compacted(done.before_bytes, done.after_bytes))
-    return 0
+cli.add_command(journal)
 
 
 # ---- parts of a run, by hand --------------------------------------------------------------------

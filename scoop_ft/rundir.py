@@ -353,3 +353,13 @@ def locate(where: str) -> RunDir:
     if not Path(where).exists():
         raise RunError(f"there is no run {where}: 'scoop-ft runs' lists those of this folder")
     raise RunError(f"{where} is not a run directory: it has no run.json")
+
+
+def named(where: str | None = None) -> RunDir:
+    """Find the run that somebody names; the last one of this folder when he names none."""
+    if where is not None:
+        return locate(where)
+    found = find_runs()
+    if not found:
+        raise RunError("no run found in this folder: give the run directory")
+    return found[-1]

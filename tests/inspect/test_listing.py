@@ -118,3 +118,16 @@ def test_nothing_is_changed_by_looking(made: Path, look: Look, what: str) -> Non
     before = stamps()
     look(what)
     assert stamps() == before
+
+
+def test_without_a_name_it_is_the_last_run_of_the_folder(changed: Path, tmp_path: Path) -> None:
+    (changed / ".scoop-ft").mkdir()
+    (changed / "r").rename(changed / ".scoop-ft" / "r")
+    named = type_in(changed, "journal", "ls", "r")
+    assert type_in(changed, "journal", "ls").stdout == named.stdout != ""
+    shown = type_in(changed, "journal", "show", "3")
+    assert "no size" in shown.stdout
+    (tmp_path / "empty").mkdir()
+    nothing = type_in(tmp_path / "empty", "journal", "ls")
+    assert nothing.returncode == 2
+    assert "no run found in this folder" in nothing.stderr
