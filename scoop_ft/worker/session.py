@@ -56,6 +56,7 @@ class WorkerSession(Session):
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
         self._told: list[wire.SpanRef] = []  # what the last hello said
+        self._held: list[wire.SpanRef] = []  # when the broker welcomed this session
 
     # ---- functions -------------------------------------------------------------------------
 
@@ -220,9 +221,11 @@ class WorkerSession(Session):
         return hello
 
     def _on_welcome(self, m: wire.Welcome, frames: Sequence[Buffer]) -> None:
+        if not self.welcomed:
+            self._held = self.holding()  # before what is kept is put in order anew
         super()._on_welcome(m, frames)
         told, self._told = self._told, []
-        held = {(batch, i) for batch, a, z in self.holding() for i in range(a, z)}
+        held = {(batch, i) for batch, a, z in self._held for i in range(a, z)}
         gone = [
             (batch, i, i + 1) for batch, a, z in told for i in range(a, z) if (batch, i) not in held
         ]
@@ -263,8 +266,9 @@ class WorkerSession(Session):
         """Return a message as it is to be said to another broker."""
         if type(message) is not wire.Submit or not message.claimed:
             return message
-        # Some of it may have been handed back since, or has ended: its results follow.
-        held = [(a, z) for batch, a, z in self.holding() if batch == message.batch]
+        # Some of it may have been handed back since.  What has ended is claimed until its results
+        # have followed: somebody else would be given it between the two.
+        held = [(a, z) for batch, a, z in self._held if batch == message.batch]
         return msgspec.structs.replace(message, claimed=_merged(held))
 
     def hand_back(self) -> None:

@@ -126,6 +126,24 @@ def test_claims_said_again_leave_out_what_was_handed_back() -> None:
     assert [batch.state[i] == LEASED for i in range(4)].count(True) == 2
 
 
+def test_claims_said_again_hold_what_has_ended_meanwhile() -> None:
+    """Between the batch and the results that follow it, it would be given to another."""
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    scope = worker.parent(worker.begin())
+    worker.submit(scope, "a", "b")
+    worker.finish(worker.begin(), b"a's")
+    worker.real.flush()
+    worker.real.outbox.clear()  # turned away: the disk was full
+    rig.cut(worker)  # type: ignore[arg-type]
+    worker.connect()
+    rig.flush()
+    while worker.inbox:
+        worker.real.on_message(*worker.inbox.popleft())
+    said = [m for m, _ in worker.real.outbox if type(m) is wire.Submit]
+    assert [m.claimed for m in said] == [[(0, 2)]]
+
+
 def test_a_worker_that_claims_its_tasks_children_is_not_idle() -> None:
     rig = Rig()
     _, worker = started(rig, "parent")
