@@ -18,6 +18,7 @@ import msgspec
 from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
+from ..ids import split_task_id
 from ..payload import load_function
 from ..wire import messages as wire
 from ..wire.frames import Buffer
@@ -56,6 +57,8 @@ class WorkerSession(Session):
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
         self._told: list[wire.SpanRef] = []  # what the last hello said
+        # By parent, told children whose end it has not said: they go with the parent's own result.
+        self._silent: dict[bytes, list[wire.SpanRef]] = {}
         self._held: list[wire.SpanRef] = []  # when the broker welcomed this session
 
     # ---- functions -------------------------------------------------------------------------
@@ -122,6 +125,8 @@ class WorkerSession(Session):
             back = [(s.batch, a, b) for s, a, b in dropped if s.scope is scope and s.closed is None]
             if abandoned and back:
                 self.say(wire.Returned(0, back))
+            elif back:
+                self._silent.setdefault(scope.task, []).extend(back)
 
     def give_up(self, span: Span, index: int, dropped_on: int) -> None:
         """A task was abandoned, since the broker had said so on a connection.
@@ -150,10 +155,17 @@ class WorkerSession(Session):
             if span.done and span.is_reported():
                 self._send_results(span)
             else:
-                span.done.clear()
+                self._keep_silent(span)
         if self.idle and self.welcomed and not self._idle_said:
             self._idle_said = True
             self.say(wire.Idle(self._runs))
+
+    def _keep_silent(self, span: Span) -> None:
+        """The parent of these has ended: nobody wants their results, nor need run them again."""
+        if span.scope is not None and span.closed is None:
+            silent = self._silent.setdefault(span.scope.task, [])
+            silent += [(span.batch, index, index + 1) for index, _, _, _ in span.done]
+        span.done.clear()
 
     def _tell(self, span: Span) -> None:
         """Tell the broker of a batch that this worker runs itself."""
@@ -260,14 +272,25 @@ class WorkerSession(Session):
             if type(message) is wire.Results
             for start, stop in message.ranges
         ]
+        self._forget_silent(held)
+        held += [each for silent in self._silent.values() for each in silent]
         return held
+
+    def _forget_silent(self, held: Sequence[wire.SpanRef]) -> None:
+        """A parent's result is recorded, or it is another's: its children are nobody's business."""
+        for parent in list(self._silent):
+            name, at = split_task_id(parent)
+            if not any(batch == name and a <= at < z for batch, a, z in held):
+                del self._silent[parent]
 
     def again(self, message: Any) -> Any:
         """Return a message as it is to be said to another broker."""
         if type(message) is not wire.Submit or not message.claimed:
             return message
-        # Some of it may have been handed back since.  What has ended is claimed until its results
-        # have followed: somebody else would be given it between the two.
+        # What has ended is claimed until its results have followed, all of it where its parent has:
+        # somebody else would be given it between the two.  Some may have been handed back since.
+        if message.parent not in self.running:
+            return message
         held = [(a, z) for batch, a, z in self._held if batch == message.batch]
         return msgspec.structs.replace(message, claimed=_merged(held))
 
@@ -297,6 +320,11 @@ class WorkerSession(Session):
     def handlers(self) -> dict[type, Callable[[Any, Any, Sequence[Buffer]], None]]:
         """Return what to do on which message."""
         return WORKER_HANDLERS
+
+    def _on_ack(self, m: wire.Ack, frames: Sequence[Buffer]) -> None:
+        super()._on_ack(m, frames)
+        if self._silent:
+            self._forget_silent(self.holding())
 
     def _on_run(self, m: wire.Run, frames: Sequence[Buffer]) -> None:
         self._runs += 1
@@ -336,6 +364,7 @@ def _merged(ranges: list[wire.Range]) -> list[wire.Range]:
 WORKER_HANDLERS: dict[type, Callable[[Any, Any, Sequence[Buffer]], None]] = {
     **HANDLERS,
     wire.Welcome: WorkerSession._on_welcome,
+    wire.Ack: WorkerSession._on_ack,
     wire.Run: WorkerSession._on_run,
     wire.Function: WorkerSession._on_function,
     wire.Recall: WorkerSession._on_recall,

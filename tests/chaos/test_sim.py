@@ -24,8 +24,10 @@ TRACED = range(40, 70)
 
 # What seeds have found, as programs and faults are drawn now.  They are run again each time.
 FOUND: dict[int, str] = {
+    1622: "children that had ended with their parent were run again after a full disk",
     8948: "what was to be said on an older connection was said on the new one",
     11331: "a death that a dead broker had not recorded was blamed on nobody",
+    13850: "children of a parent that had ended were given away before its result had come",
     17273: "a restarted broker leased a stopped worker what it had run",
     17771: "what followed something that was turned away on a full disk was acknowledged",
     18373: "a second welcome brought a child back that was given up",

@@ -144,6 +144,34 @@ def test_claims_said_again_hold_what_has_ended_meanwhile() -> None:
     assert [m.claimed for m in said] == [[(0, 2)]]
 
 
+def test_children_whose_parent_has_ended_here_are_held_until_its_result_is_recorded() -> None:
+    """Nobody was told that they have ended: they would be run again before its result comes."""
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    parent = worker.begin()
+    scope = worker.parent(parent)
+    worker.submit(scope, "a", "b")
+    worker.send()
+    rig.commit()
+    worker.handle()
+    for _ in range(2):
+        worker.finish(worker.begin(), b"a child's")
+    worker.real.end(scope)
+    worker.finish(parent, b"its own")
+    worker.real.flush()
+    worker.real.outbox.clear()  # turned away: the disk was full
+    assert len(tasks(worker)) == 3
+    rig.cut(worker)  # type: ignore[arg-type]
+    other = rig.worker()
+    worker.connect()
+    rig.dispatch()
+    assert not other.inbox
+    come_back(rig, worker)
+    rig.commit()
+    worker.handle()
+    assert tasks(worker) == []
+
+
 def test_a_worker_that_claims_its_tasks_children_is_not_idle() -> None:
     rig = Rig()
     _, worker = started(rig, "parent")

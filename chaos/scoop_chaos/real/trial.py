@@ -154,7 +154,9 @@ class Trial:
         if code is not None:
             return self._launcher_ended(code)
         if scene.dying is not None and now - scene.dying.harm.at > LEFT_S:
-            raise RunFailed(f"told to end, the launcher did not{_tail(scene.victim)}")
+            there = ", ".join(scene.victim.living()) or "nobody else"
+            text = f"told to end, the launcher did not; still there: {there}"
+            raise RunFailed(f"{text}{_tail(scene.victim)}")
         time.sleep(LOOK_S)
         return False
 

@@ -55,6 +55,11 @@ class Victim(RunProcess):
         live = self.live()
         return [] if live is None else [w.pid for w in live.workers if is_there(w)]
 
+    def living(self) -> list[str]:
+        """Return what processes here live, with their pids."""
+        found = [f"{name} {self.pid(name)}" for name in ("root", "broker") if self.pid(name)]
+        return found + [f"worker {pid}" for pid in self.workers()]
+
     def pid(self, name: str) -> int | None:
         """Return the pid of the root or the broker, if it lives."""
         live = self.live()

@@ -34,6 +34,7 @@ OTHERS = _CALM | {
     Fault.BROKER_STOP, Fault.ROOT_KILL, Fault.ROOT_STOP, Fault.ROOT_REORDERED, Fault.NET_DELAY,
     Fault.NET_LOSS, Fault.NET_REORDER,
 }  # fmt: skip
+FULL = _CALM | {Fault.DISK_FULL}
 HEADERS = 64  # as many decoded headers as a broker keeps
 SLACK = 64  # messages and requests that may wait for something in so small a world
 
@@ -56,6 +57,7 @@ class Checks:
         self.saved: dict[bytes, int] = {}  # how far each task has got for sure
         self.values: dict[tuple[bytes, str, int], int] = {}  # of durable steps
         self._numbers = 0
+        self._silent = "'deaf'" in str(world.plan.program)
         self._ahead = submitted_ahead(world.plan.program)
         self._of_root = _children_of_root(world.plan.program)
 
@@ -249,7 +251,8 @@ class Checks:
         anew = key in self.recorded and where not in self._veterans
         if anew and self._world.names_tasks():
             self._world.violated(29, f"{key} was recorded before the resume, and begins again")
-        if self.executed[key] > 1 and key in self._of_root and self._quiet():
+        mine = key in self._of_root and self._quiet()
+        if self.executed[key] > 1 and (mine or self._all_heard()):
             self._world.violated(31, f"{key} begins again, though nobody who ran it was disturbed")
 
     def _quiet(self) -> bool:
@@ -258,6 +261,11 @@ class Checks:
         A broker that dies while the root is away may take along what is in no journal yet.
         """
         return self._all_told() and not self.deaths and self._world.names_tasks()
+
+    def _all_heard(self) -> bool:
+        """Was nothing worse than a full disk, so that no task at all is run again?"""
+        fine = FULL.issuperset(self._world.struck) and not self._silent
+        return fine and not self.deaths and self._world.names_tasks()
 
     def _was_given_away(self, task: bytes, session: bytes) -> bool:
         """Was it offered to another meanwhile, so that this worker no longer answered for it?"""
