@@ -6,12 +6,13 @@ descriptor are for the owner's poll loop.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, Any, Final
@@ -88,6 +89,22 @@ class Child:
             return  # a zombie's group may be gone: it will be reaped
 
 
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """What is started in here hears of a SIGINT when it lets them in itself.
+
+    While Python starts, and while modules are imported, one may be swallowed.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 class Children:
     """All children of this process."""
 
@@ -111,17 +128,18 @@ class Children:
         """Start a process that dies with this one."""
         read_end, write_end = os.pipe()
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env={**environment, lifeline.VARIABLE: str(read_end)},
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=(read_end,),
-                start_new_session=own_group,
-                bufsize=0,
-            )
+            with contextlib.nullcontext() if own_group else _interrupts_wait():
+                process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env={**environment, lifeline.VARIABLE: str(read_end)},
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    pass_fds=(read_end,),
+                    start_new_session=own_group,
+                    bufsize=0,
+                )
             lifeline.tie(read_end, process.pid, own_group=own_group)
         except BaseException:
             os.close(write_end)

@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..lifeline import hold
 
     hold()
+    _hear_interrupts()
     args = sys.argv[1:] if argv is None else argv
     from ..client.connection import Connection
     from ..client.imports import OwnFinder
@@ -51,7 +52,6 @@ def main(argv: list[str] | None = None) -> int:
     runtime = RootRuntime(session, link)
     install(runtime)
     interrupts = _Interrupts(link)
-    signal.signal(signal.SIGINT, interrupts.on_sigint)
     sources = Sources(session, link, may_change=True)
     link.start()
     try:
@@ -59,6 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             _catch_up(sources, info)
         OwnFinder(sources).install()
         Versions(sources).start()
+        signal.signal(signal.SIGINT, interrupts.on_sigint)
         code = _run_script(info, sources)
         interrupts.off()
         if current() is not runtime:
@@ -70,6 +71,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"scoop-ft: error: {error}", file=sys.stderr)
         return 1
     return code
+
+
+def _hear_interrupts() -> None:
+    """Until the script begins there is nothing to be interrupted: it is the end.
+
+    Who starts this process has blocked the signal, which an import could have swallowed.
+    """
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(INTERRUPTED))
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _catch_up(sources: Sources, info: RunInfo) -> None:

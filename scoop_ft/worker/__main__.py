@@ -125,19 +125,18 @@ class _Exit:
         self._once = threading.Lock()
 
     def on_sigterm(self, number: int, frame: Any) -> None:
-        """The agent wants this worker to leave (a signal handler: it only takes note)."""
-        self.take_note()
+        """The agent wants this worker to leave.
+
+        A signal handler: it only takes note, and no lock that the main thread may hold just now.
+        """
+        self._crew.leaving = True
+        self._link.wake()
 
     def on_stale(self) -> None:
         """The run has another version of what this process has imported."""
         if not self._crew.leaving:
             print("scoop-ft: a worker is started anew: the code has changed", file=sys.stderr)
-        self.take_note()
-
-    def take_note(self) -> None:
-        """This process is to leave: no task is begun any more."""
         self._crew.leaving = True
-        self._link.busy()
         self._link.wake()
 
     def look(self) -> None:

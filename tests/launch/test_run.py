@@ -164,6 +164,31 @@ def test_asked_to_end_it_ends_all_and_says_how_to_go_on(
     assert not run.live_json.exists()
 
 
+SLOW_START = """
+import pathlib, sys, time
+if "scoop_ft.root" in sys.orig_argv:
+    pathlib.Path(__file__).with_name("starting").touch()
+    time.sleep(0.5)
+"""
+
+
+def test_asked_to_end_while_the_script_is_being_started(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import may swallow the signal, or show where it was: neither is seen."""
+    (shell.folder / "sitecustomize.py").write_text(SLOW_START)
+    monkeypatch.setenv("PYTHONPATH", str(shell.folder))
+    launcher = shell.start("run", "-n", "1", shell.script(SLEEPER))
+    eventually(lambda: (shell.folder / "starting").exists())
+    began = time.monotonic()
+    launcher.send_signal(signal.SIGTERM)
+    assert launcher.wait(LIMIT_S) == 75
+    assert time.monotonic() - began < 5.0
+    assert "up" not in shell.read("out")
+    assert "Traceback" not in shell.read("err")
+    assert "KeyboardInterrupt" not in shell.read("err")
+
+
 def test_asked_twice_it_ends_at_once(shell: Shell) -> None:
     stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLEEPER
     launcher = shell.start("run", "-n", "1", shell.script(stubborn))
