@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from .cli_journal import journal
+from .cli_scoop import scoop_options
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
 
@@ -112,6 +113,7 @@ _verbose = click.option(
 @_on_divergence
 @_quiet
 @_verbose
+@scoop_options
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any) -> int:

@@ -21,6 +21,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from scoop_ft import surroundings
 from scoop_ft.errors import MissingMainGuard, ScriptImportError
 
 ROOT_NAME: Final = "__main__"
@@ -47,6 +48,7 @@ class _Script:
         self._read = read or _read
         self._source: bytes | None = None
         self._shared: frozenset[str] | None = None
+        self._as_scoop = False
         # The module that was __main__ before: its code may still be running.
         self.displaced = sys.modules.get(ROOT_NAME)
 
@@ -59,15 +61,30 @@ class _Script:
     @property
     def shared(self) -> frozenset[str]:
         if self._shared is None:
-            self._shared = _Bindings.of(self.source).shared
+            found = _Bindings.of(self.source)
+            self._shared = frozenset() if self._is_unguarded(found) else found.shared
         return self._shared
 
-    def enter(self) -> None:
-        """Give this process the script's ``sys.argv`` and ``sys.path[0]``."""
+    @property
+    def is_unguarded(self) -> bool:
+        """A script of SCOOP's without any main guard: no worker imports it, all goes by value."""
+        return self._as_scoop and self._is_unguarded(_Bindings.of(self.source))
+
+    def _is_unguarded(self, found: _Bindings) -> bool:
+        return self._as_scoop and not found.has_guard
+
+    def enter(self, *, origin: bool) -> None:
+        """Give this process the script's ``sys.argv`` and ``sys.path[0]``, and ``scoop``."""
         sys.argv[:] = [self.path, *self.args]
         if not getattr(sys.flags, "safe_path", False) and sys.path[:1] in ([""], [os.getcwd()]):
             del sys.path[0]  # what ``python -m`` put there: the script would not have it
         sys.path.insert(0, os.path.dirname(self.path))
+        told = surroundings.as_scoop()
+        if told is not None:
+            from scoop_ft.compat import standing_in
+
+            self._as_scoop = True
+            standing_in.install(told, origin=origin)
 
     def fill(self, module: types.ModuleType) -> None:
         """Run the script's code in the module."""
@@ -94,7 +111,7 @@ def prepare_root(
     global _script
     _script = script = _Script(path, args, read)
     module = script.module = _new_module(ROOT_NAME, script.path)
-    script.enter()
+    script.enter(origin=True)
     _install(module)
     return module
 
@@ -121,7 +138,7 @@ def prepare_worker(path: str, args: Sequence[str] = (), read: Reader | None = No
     """Let the script be imported the first time that something of it is needed."""
     global _script
     _script = script = _Script(path, args, read)
-    script.enter()
+    script.enter(origin=False)
     unloaded = _Unloaded(ROOT_NAME)
     unloaded.__file__ = script.path
     _install(unloaded)
@@ -154,7 +171,7 @@ def load_for_worker(path: str | None = None) -> types.ModuleType:
 
 def load_if_pending() -> bool:
     """Import a worker's script if it was not yet; return whether that was so."""
-    if _script is None or _script.module is not None:
+    if _script is None or _script.module is not None or _script.is_unguarded:
         return False
     load_for_worker()
     return True
@@ -276,6 +293,7 @@ class _Bindings(ast.NodeVisitor):
         self.top: set[str] = set()
         self.guarded: set[str] = set()
         self.rebound: set[str] = set()  # by functions, at times that cannot be known
+        self.has_guard = False
         self._current = self.top
 
     @classmethod
@@ -302,6 +320,7 @@ class _Bindings(ast.NodeVisitor):
         if guard is None:
             self.generic_visit(node)
             return
+        self.has_guard = True
         self.visit(node.test)
         outside = self._current
         for statements, is_guarded in ((node.body, guard), (node.orelse, not guard)):

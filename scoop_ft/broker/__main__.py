@@ -129,6 +129,8 @@ def _next_incarnation(journal: Journal) -> int:
 
 def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
     """Return what peers are told: how the script was started."""
+    import msgspec
+
     return {
         "script": info.script,
         "args": info.args,
@@ -137,6 +139,7 @@ def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
         "seed": info.seed,
         "seeded": info.seeded,
         "called": run.called,
+        "scoop": None if info.scoop is None else msgspec.to_builtins(info.scoop),
     }
 
 

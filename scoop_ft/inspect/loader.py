@@ -20,6 +20,7 @@ import msgspec
 
 from ..errors import RunError
 from ..launch import commands
+from ..launch.surround import around
 from ..rundir import RunInfo
 from .questions import Compare, Difference, Item, Pair, Show, Start, receive, send
 
@@ -115,12 +116,15 @@ class Loader:
     def _start(self) -> subprocess.Popen[bytes]:
         info = self._info
         there = os.path.isdir(info.cwd) or not self._by_the_way
+        here = around(info.surroundings)
         if self._by_the_way:
             self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - `_end` closes it
         try:
             self._process = subprocess.Popen(
-                commands.values(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=self._printed, env=commands.environment(info.seed, stdout_is_read=False),
+                here.command(commands.values()), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=self._printed, env=here.environment(
+                    commands.environment(info.seed, stdout_is_read=False, info=info)
+                ),
                 cwd=info.cwd if there else None,
             )  # fmt: skip
         except OSError as error:

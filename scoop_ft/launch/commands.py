@@ -7,14 +7,21 @@ import os
 import sys
 from pathlib import Path
 
-from ..rundir import RunDir
+from ..rundir import RunDir, RunInfo
+from ..surroundings import put_scoop
 
 STDOUT_VARIABLE = "SCOOP_FT_STDOUT"  # "lines": somebody reads our stdout line by line
 
 
-def environment(seed: int, *, stdout_is_read: bool) -> dict[str, str]:
-    """Return the environment of a run's processes: hash randomisation is pinned for the run."""
+def environment(
+    seed: int, *, stdout_is_read: bool, info: RunInfo | None = None
+) -> dict[str, str]:
+    """Return the environment of a run's processes: hash randomisation is pinned for the run.
+
+    Those that have the script, or load what it has made, need the run's ``info``.
+    """
     result = {**os.environ, "PYTHONHASHSEED": str(hash_seed(seed))}
+    put_scoop(result, None if info is None else info.scoop)
     if stdout_is_read:
         result[STDOUT_VARIABLE] = "lines"
     return result

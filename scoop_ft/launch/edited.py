@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..errors import RunError
 from ..rundir import RunDir, RunInfo, write_atomically
 from . import commands
+from .surround import around
 
 if TYPE_CHECKING:
     from ..broker.offline import Function
@@ -189,12 +190,13 @@ def _ask_process(
     from ..code.check import Answer, Question
 
     question = Question(info.script, info.args, [one.blob for one in functions])
+    here = around(info.surroundings)
     done = subprocess.run(
-        commands.code_check(directory),
+        here.command(commands.code_check(directory)),
         input=msgspec.msgpack.encode(question),
         capture_output=True,
         cwd=info.cwd,
-        env=commands.environment(info.seed, stdout_is_read=False),
+        env=here.environment(commands.environment(info.seed, stdout_is_read=False, info=info)),
         check=False,
     )
     try:

@@ -32,6 +32,7 @@ from .processes import Child, Children, Exited, Meter
 
 if TYPE_CHECKING:
     from ..client.connection import Connection
+    from .surround import Around
 
 
 class WorkerOutput:
@@ -80,6 +81,8 @@ class Host:
         Shared with whoever else starts processes and writes here.
     log_prefix : str
         What the workers' logs are called; unique among the agents that share the run directory.
+    around : Around, optional
+        What the workers are started in.
     """
 
     def __init__(
@@ -92,7 +95,9 @@ class Host:
         screen: Screen,
         *,
         log_prefix: str = "worker",
+        around: Around | None = None,
     ) -> None:
+        self._around = around
         self._log_prefix = log_prefix
         self.agent = Agent(
             os.urandom(8),
@@ -227,6 +232,8 @@ class Host:
     def _spawn(self, order: Spawn) -> None:
         session = order.session
         command = commands.worker(self._run, session, self.agent.session)
+        if self._around is not None:
+            command = self._around.command(command)
         try:
             slate = Slate.create(self._run.slate(session))
             log = Log(self._run.log(f"{self._log_prefix}-{order.slot}"))

@@ -21,6 +21,7 @@ from ..rundir import PARENT, RunDir, RunInfo, new_run_id
 from . import edited, growth
 from .lock import RunLock
 from .processes import usable_cores
+from .surround import Asked, around, as_scoop, surroundings
 from .supervisor import Supervisor
 
 DEFAULT_MAX_ATTEMPTS: Final = 3
@@ -46,6 +47,7 @@ class Options:
     journal_limit: int | None = None
     keep_failed: bool = False
     recorded_code: bool | None = None
+    asked: Asked = Asked()
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -70,6 +72,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
+    _surround(info, script, options)
     directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
     made_here = not directory.path.exists()
     directory.create(info)
@@ -87,6 +90,15 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     finally:
         lock.release()
     return _conclude(directory, supervisor)
+
+
+def _surround(info: RunInfo, script: str, options: Options) -> None:
+    """Record what the run's processes are surrounded by, once it is clear that it can be had."""
+    info.surroundings = surroundings(options.asked)
+    info.python = around(info.surroundings).python
+    info.scoop = as_scoop(
+        options.asked, script, info.workers, quiet=options.quiet, verbose=options.verbose
+    )
 
 
 def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
@@ -146,7 +158,7 @@ def _has_more(
 def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:
     import msgspec
 
-    changed = msgspec.structs.replace(info, python=sys.executable)
+    changed = msgspec.structs.replace(info, python=around(info.surroundings).python)
     if args is not None:
         changed.args = args
     names = (

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import RunDir, RunInfo, locate, read_keys
+from ..surroundings import AsScoop
 from . import commands
 from .host import Host
 from .output import Screen
@@ -75,8 +76,15 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
             created=time.time(),
             max_attempts=settings.get("max_attempts", 3),
             path=settings.get("path", ""),
+            scoop=_scoop(settings.get("scoop")),
         )
     )
+
+
+def _scoop(told: dict[str, Any] | None) -> AsScoop | None:
+    import msgspec
+
+    return None if told is None else msgspec.convert(told, AsScoop)
 
 
 def _ask_welcome(home: RunDir) -> Any:
@@ -121,7 +129,7 @@ class _Service:
         self._host = Host(
             directory,
             workers,
-            commands.environment(info.seed, stdout_is_read=True),
+            commands.environment(info.seed, stdout_is_read=True, info=info),
             info.cwd if os.path.isdir(info.cwd) else os.getcwd(),
             self._children,
             self._screen,

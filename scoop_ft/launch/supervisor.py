@@ -23,6 +23,7 @@ from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, Wakeup
 from .progress import Figures, Progress
 from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
+from .surround import around
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 LONGEST_WAIT_S: Final = 0.5
@@ -107,13 +108,15 @@ class Supervisor:
         self._broker_tail = Tail(STDERR_LINES)
         self._broker_log = Log(run.log("broker"))
         self._root_output = RootOutput(self.screen, Log(run.log("root")))
+        self._around = around(info.surroundings)
         self.host = Host(
             run,
             info.workers,
-            commands.environment(info.seed, stdout_is_read=True),
+            self._environment(read=True),
             info.cwd,
             self._children,
             self.screen,
+            around=self._around,
         )
         self._ending: _Ending | None = None
         self._over_since: float | None = None  # when the broker said that the run is over
@@ -230,8 +233,10 @@ class Supervisor:
         read = self._bar and os.isatty(1)
         self._root = self._children.start(
             "root",
-            commands.root(self._run, again=self._root_upkeep.restarts > 0),
-            commands.environment(self._info.seed, stdout_is_read=read),
+            self._around.command(
+                commands.root(self._run, again=self._root_upkeep.restarts > 0)
+            ),
+            self._environment(read=read),
             cwd=self._info.cwd,
             own_group=False,
             stdin=None,
@@ -240,6 +245,12 @@ class Supervisor:
         )
         self._live_changed = True
         self._log(f"root: pid {self._root.pid}")
+
+    def _environment(self, *, read: bool) -> dict[str, str]:
+        """Return the environment of root and workers."""
+        info = self._info
+        found = commands.environment(info.seed, stdout_is_read=read, info=info)
+        return self._around.environment(found, self._run)
 
     def _output(self, child: Child, stream: str, data: bytes) -> None:
         if child.role == "worker":
