@@ -23,7 +23,7 @@ class BrokerInfo(NamedTuple):
     hostname: str
     task_port: int
     info_port: int
-    externalHostname: str  # noqa: N815 - SCOOP's name
+    externalHostname: str
 
 
 IS_RUNNING = False

@@ -61,9 +61,9 @@ def map_as_completed(
     return ours.map_as_completed(func, *iterables, timeout=_limit(timeout))
 
 
-def mapReduce(  # noqa: N802 - SCOOP's name
-    mapFunc: Callable[..., Any],  # noqa: N803 - SCOOP's names
-    reductionFunc: Callable[[Any, Any], Any],  # noqa: N803
+def mapReduce(
+    mapFunc: Callable[..., Any],
+    reductionFunc: Callable[[Any, Any], Any],
     *iterables: Iterable[Any],
     timeout: float | None = None,
     **rest: Any,
@@ -73,9 +73,9 @@ def mapReduce(  # noqa: N802 - SCOOP's name
     return ours.map_reduce(mapFunc, reductionFunc, *iterables, timeout=_limit(timeout))
 
 
-def mapScan(  # noqa: N802 - SCOOP's name
-    mapFunc: Callable[..., Any],  # noqa: N803 - SCOOP's names
-    reductionFunc: Callable[[Any, Any], Any],  # noqa: N803
+def mapScan(
+    mapFunc: Callable[..., Any],
+    reductionFunc: Callable[[Any, Any], Any],
     *iterables: Iterable[Any],
     timeout: float | None = None,
     **rest: Any,

@@ -48,25 +48,25 @@ class Future(OurFuture):
         self.callback: list[Callable[[Any], Any]] = []
 
     @property
-    def isDone(self) -> bool:  # noqa: N802 - SCOOP's name
+    def isDone(self) -> bool:
         """Is there a result or an exception, or was it cancelled?"""
         return self.done()
 
     @property
-    def resultValue(self) -> Any:  # noqa: N802 - SCOOP's name
+    def resultValue(self) -> Any:
         """The result; None while there is none, or after an exception."""
         return self._load()[0] if self.done() else None
 
     @property
-    def exceptionValue(self) -> BaseException | None:  # noqa: N802 - SCOOP's name
+    def exceptionValue(self) -> BaseException | None:
         """What the call raised; None while it runs, or if it raised nothing."""
         return self._load()[1] if self.done() else None
 
     def add_done_callback(
         self,
         callable_: Callable[[Any], Any],
-        inCallbackType: str = CallbackType.standard,  # noqa: N803 - SCOOP's names
-        inCallbackGroup: Any = None,  # noqa: N803
+        inCallbackType: str = CallbackType.standard,
+        inCallbackGroup: Any = None,
     ) -> None:
         """Call ``callable_(self)`` when there is a result; at once when there is one.
 

@@ -13,9 +13,7 @@ from ..surroundings import put_scoop
 STDOUT_VARIABLE = "SCOOP_FT_STDOUT"  # "lines": somebody reads our stdout line by line
 
 
-def environment(
-    seed: int, *, stdout_is_read: bool, info: RunInfo | None = None
-) -> dict[str, str]:
+def environment(seed: int, *, stdout_is_read: bool, info: RunInfo | None = None) -> dict[str, str]:
     """Return the environment of a run's processes: hash randomisation is pinned for the run.
 
     Those that have the script, or load what it has made, need the run's ``info``.

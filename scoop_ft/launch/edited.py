@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 GONE: Final = bytes(16)  # as in `code.digest`, which the launcher does not load
 REWRITTEN: Final = b"\xff" * 16
-PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 STATE: Final = (
     "the script's saved state was made with the code of before, and is kept in any case: "
     "start a new run to compute it anew"
@@ -152,13 +151,14 @@ def find(
     ``as_before``: the script is started as it was; then nothing has changed if no file has.
     """
     pythons = {one.code.python for one in functions if one.results or one.checkpoints}
-    other = sorted(pythons - {PYTHON})
+    here = around(info.surroundings).version
+    other = sorted(pythons - {here})
     if other:
         _say(
             "cannot compare whether functions were edited: the run was recorded with Python "
-            f"{' and '.join(other)}, this is {PYTHON}"
+            f"{' and '.join(other)}, this is {here}"
         )
-    comparable = [one for one in functions if one.code.python == PYTHON]
+    comparable = [one for one in functions if one.code.python == here]
     if as_before and not _changed_files(comparable):
         return []
     codes = _ask_process(directory, info, comparable)

@@ -21,8 +21,8 @@ from ..rundir import PARENT, RunDir, RunInfo, new_run_id
 from . import edited, growth
 from .lock import RunLock
 from .processes import usable_cores
-from .surround import Asked, around, as_scoop, surroundings
 from .supervisor import Supervisor
+from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings
 
 DEFAULT_MAX_ATTEMPTS: Final = 3
 SCRIPT: Final = "__main__"  # what the journal calls the script
@@ -47,7 +47,7 @@ class Options:
     journal_limit: int | None = None
     keep_failed: bool = False
     recorded_code: bool | None = None
-    asked: Asked = Asked()
+    asked: Asked = NOTHING_ASKED
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -136,7 +136,8 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             code = ", with the recorded code" if changed.recorded_code else ""
             _say(f"resuming {info.run}{code}: {_counts(found)}")
         growth.give_back(directory, changed, _note(options))
-        _warn_of_versions(found.get("environment"))
+        if changed.python == sys.executable:
+            _warn_of_versions(found.get("environment"))
         supervisor = _supervise(directory, changed, options, found["tasks"].get("done", 0))
         _give_back(directory, changed, supervisor, options)
     finally:
@@ -218,6 +219,8 @@ def _supervise(
     try:
         supervisor.main()
     finally:
+        if info.surroundings.profile:
+            supervisor.screen.say(f"profiles are in {directory.path / 'profile'}: python -m pstats")
         directory.clear_live()
         directory.drop_endpoint()
         if not options.quiet and supervisor.progress.figures.submitted:

@@ -233,9 +233,7 @@ class Supervisor:
         read = self._bar and os.isatty(1)
         self._root = self._children.start(
             "root",
-            self._around.command(
-                commands.root(self._run, again=self._root_upkeep.restarts > 0)
-            ),
+            self._around.command(commands.root(self._run, again=self._root_upkeep.restarts > 0)),
             self._environment(read=read),
             cwd=self._info.cwd,
             own_group=False,

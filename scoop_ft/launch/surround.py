@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ..errors import RunError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PROBE_S: Final = 60.0
 _SHELL_S_OWN: Final = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
+_OURS: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+_PROBE: Final = "import sys, scoop_ft; print(scoop_ft.__version__, '%d.%d' % sys.version_info[:2])"
 _TELL: Final = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
@@ -41,6 +43,9 @@ class Asked:
     prolog: str | None = None
     profile: bool = False
     debug: bool = False
+
+
+NOTHING_ASKED: Final = Asked()
 
 
 def surroundings(asked: Asked) -> Surroundings:
@@ -91,9 +96,18 @@ def _absolute_prolog(prolog: str) -> str:
 
 @dataclass(frozen=True)
 class Around:
-    """Surroundings that have been looked at and can be had."""
+    """Surroundings that have been looked at and can be had.
+
+    Attributes
+    ----------
+    python : str
+        The interpreter's path.
+    version : str
+        The first two numbers of its version.
+    """
 
     python: str
+    version: str
     _nice: int
     _changes: Mapping[str, str | None]
     _profile: bool
@@ -130,10 +144,10 @@ def around(what: Surroundings) -> Around:
     if what.pythonpath:
         before = changes.get("PYTHONPATH", os.environ.get("PYTHONPATH"))
         changes["PYTHONPATH"] = os.pathsep.join(filter(None, [what.pythonpath, before]))
-    python = what.python or sys.executable
-    found = Around(python, what.nice, changes, what.profile)
+    found = Around(sys.executable, _OURS, what.nice, changes, what.profile)
     if what.python and what.python != sys.executable:
-        _check(found)
+        found = replace(found, python=what.python)
+        found = replace(found, version=_version(found))
     return found
 
 
@@ -170,11 +184,11 @@ def _is_script(prolog: str) -> bool:
         return b"\0" not in file.read(512)
 
 
-def _check(found: Around) -> None:
-    """Refuse an interpreter that has not this scoop-ft."""
+def _version(found: Around) -> str:
+    """Return an interpreter's version; refuse one that has not this scoop-ft."""
     from .. import __version__
 
-    probe = found.command(["", "-c", "import scoop_ft; print(scoop_ft.__version__)"])
+    probe = found.command(["", "-c", _PROBE])
     try:
         done = subprocess.run(
             probe,
@@ -187,14 +201,16 @@ def _check(found: Around) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RunError(f"--python-interpreter: cannot run {found.python}: {error}") from error
-    theirs = done.stdout.strip()
-    if done.returncode != 0:
+    words = done.stdout.split()
+    if done.returncode != 0 or len(words) != 2:
         raise RunError(
             f"--python-interpreter: {found.python} has no scoop-ft: install version "
             f"{__version__} for it"
         )
+    theirs, version = words
     if theirs != __version__:
         raise RunError(
             f"--python-interpreter: {found.python} has scoop-ft {theirs}, this is "
             f"{__version__}: install the same"
         )
+    return version

@@ -93,7 +93,7 @@ def _catch_up(sources: Sources, info: RunInfo) -> None:
 
 def _run_script(info: RunInfo, sources: Sources) -> int:
     """Run the script; return the exit code that Python would have given it."""
-    from .. import global_random, script
+    from .. import global_random, profiling, script
     from ..errors import BrokenRun
 
     global_random.seed(info.seed)
@@ -102,7 +102,8 @@ def _run_script(info: RunInfo, sources: Sources) -> int:
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = 0
     try:
-        script.run_root(info.script, info.args, sources.script)
+        with profiling.profiled("root"):
+            script.run_root(info.script, info.args, sources.script)
     except SystemExit as stop:
         code = _exit_code(stop)
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from ..client.link import Link
     from ..client.sources import Sources
+    from ..slate import Slate
     from .runner import Crew
     from .session import WorkerSession
 
@@ -43,7 +44,6 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.sources import Sources
     from ..rundir import RunDir, read_keys
     from ..slate import Slate
-    from .runner import Crew
     from .runtime import WorkerRuntime
     from .session import WorkerSession
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     link = Link(session, connection, session.flush)
     slate = Slate.open(options.slate)
-    crew = Crew(session, link, slate)
+    crew = _crew(session, link, slate)
     install(WorkerRuntime(session, link, crew))
     exit_ = _Exit(session, link, crew)
     sources = Sources(session, link, may_change=False)
@@ -73,6 +73,17 @@ def main(argv: list[str] | None = None) -> int:
     crew.run()
     exit_.leave()
     return 0
+
+
+def _crew(session: WorkerSession, link: Link, slate: Slate) -> Crew:
+    from .. import profiling
+    from .runner import Crew
+
+    if not profiling.is_wanted():
+        return Crew(session, link, slate)
+    from .profiled import ProfiledCrew
+
+    return ProfiledCrew(session, link, slate)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -150,6 +161,7 @@ class _Exit:
         """Hand over what is done and what has not started, then end this process."""
         if not self._once.acquire(blocking=False):
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
+        from .. import profiling
         from .runner import flush_output
 
         self._link.after_pump = None  # our own looks at the socket come here no more
@@ -160,6 +172,7 @@ class _Exit:
                 self._session.leave()
             while not self._session.all_acknowledged() and time.monotonic() - began < self._limit():
                 self._link.pump(0.05)
+        profiling.save("worker")
         flush_output()
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
