@@ -7,9 +7,10 @@ that is killed leaves none.  cProfile is imported only when it is used.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .surroundings import PROFILE_VARIABLE
 
@@ -53,17 +54,14 @@ def save(role: str) -> None:
     """Write down what there is."""
     if _profile is None:
         return
-    folder = os.environ[PROFILE_VARIABLE]
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, f"{role}-{os.getpid()}.prof")
-    stats: dict[Any, Any] = _stats(_profile)
     import marshal
 
-    with open(path, "wb") as file:  # as `Profile.dump_stats`, which only the profiled thread may
-        marshal.dump(stats, file)
-
-
-def _stats(found: Profile) -> dict[Any, Any]:
-    found.snapshot_stats()  # type: ignore[attr-defined]
-    stats: dict[Any, Any] = found.stats  # type: ignore[attr-defined]
-    return stats
+    folder = os.environ[PROFILE_VARIABLE]
+    path = os.path.join(folder, f"{role}-{os.getpid()}.prof")
+    _profile.snapshot_stats()
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(path, "wb") as file:  # `dump_stats` does it in the profiled thread only
+            marshal.dump(_profile.stats, file)
+    except OSError as error:
+        print(f"scoop-ft: cannot write the profile {path}: {error.strerror}", file=sys.stderr)

@@ -113,7 +113,7 @@ def settle(
         Edit(
             one.function.digest,
             one.code,
-            PYTHON,
+            around(info.surroundings).version,
             choice == "redo" and one in concerned,
             one.sources,
         )
