@@ -1,0 +1,1 @@
+"""Scripts made for SCOOP, and its command line."""
