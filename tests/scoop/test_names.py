@@ -185,7 +185,9 @@ if __name__ == "__main__":
 # ---- scripts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call_", ["sum(futures.map(f, range(10)))", "futures.submit(f, 9).result()"])
+@pytest.mark.parametrize(
+    "call_", ["sum(futures.map(f, range(10)))", "futures.submit(f, 9).result()"]
+)
 def test_without_a_main_guard(scooped: Scooped, call_: str) -> None:
     """It runs once, in the script's process only; its functions go by value."""
     text = f"""
