@@ -32,8 +32,10 @@ PAGES = (  # with examples
     "docs/journal-tools.md",
     "docs/edited-code.md",
     "docs/replay.md",
+    "docs/scoop.md",
 )
 EXPECTED = {
+    "native.py": ["792"],
     "edited.py": ["144"],
     "long.py": ["[1.0, 1.0]"],
     "generations.py": ["0"],

@@ -12,6 +12,15 @@ from scoop_chaos.runs import RunProcess
 
 from .conftest import Scooped, call, lines
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "scoop.md"
+
+
+def test_the_example_of_the_page(scooped: Scooped) -> None:
+    found = re.search(r"<!-- scoop: (\S+) -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    assert lines(scooped(found[2], name=found[1])) == ["792"]
+
+
 NAMES = """
 import scoop, os
 from scoop import futures, shared, logger
