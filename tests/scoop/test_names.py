@@ -309,8 +309,9 @@ if __name__ == "__main__":
 ANSWER = "135 {(2, False, 'script.py')} True\n"
 
 
-def test_resume_goes_on_as_scoop(run_process: RunProcess) -> None:
-    (run_process.folder / "script.py").write_text(LONG)
+@pytest.mark.parametrize("guard", ['__name__ == "__main__"', "True"])
+def test_resume_goes_on_as_scoop(run_process: RunProcess, guard: str) -> None:
+    (run_process.folder / "script.py").write_text(LONG.replace('__name__ == "__main__"', guard))
     run_process.start("--scoop", "-q", "-n", "2", "script.py")
     run_process.wait_for_tasks(5)
     run_process.kill_everything()
