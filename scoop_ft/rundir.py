@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from .errors import RunError
+from .machines import Machines
 
 FORMAT: Final = 1
 PARENT: Final = ".scoop-ft"
@@ -45,6 +46,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     journal_limit: int = 20_000_000_000  # bytes that are worth a warning; 0: none are
     recorded_code: bool = False
     on_divergence: str = "recompute"  # or "error"
+    machines: Machines | None = None  # other ones that work for it
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

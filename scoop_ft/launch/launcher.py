@@ -12,13 +12,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
 from . import edited, growth
+from .hosts import settle
 from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor
@@ -46,6 +47,7 @@ class Options:
     journal_limit: int | None = None
     keep_failed: bool = False
     recorded_code: bool | None = None
+    machines: settle.Said = field(default_factory=settle.Said)
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -70,6 +72,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
+    _say_all(settle.settle(info, options.machines, options.workers))
     directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
     made_here = not directory.path.exists()
     directory.create(info)
@@ -161,6 +164,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.cwd = os.path.abspath(options.cwd)
     changed.seeded = info.seeded or options.seed is not None
     changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
+    _say_all(settle.settle(changed, options.machines, options.workers))
     return changed
 
 
@@ -193,8 +197,11 @@ def _supervise(
     directory: RunDir, info: RunInfo, options: Options, done_before: int | None
 ) -> Supervisor:
     """Start everything and stay until all of it has ended."""
-    if info.listen:
+    if info.listen or info.machines:
         directory.make_keys()
+    if info.machines:
+        settle.choose_listen(info)
+        directory.save_info(info)
     directory.choose_endpoint()
     _clear_slates(directory)
     supervisor = Supervisor(
@@ -257,6 +264,11 @@ def _give_back(directory: RunDir, info: RunInfo, supervisor: Supervisor, options
 
 def _note(options: Options) -> Callable[[str], None]:
     return (lambda text: None) if options.quiet else _say
+
+
+def _say_all(lines: list[str]) -> None:
+    for line in lines:
+        _say(line)
 
 
 def _say(text: str) -> None:
