@@ -30,6 +30,7 @@ LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
 WELCOME_S: Final = 10.0
 LONELY_S: Final = 3.0
+ORPHAN_S: Final = 120.0  # without a broker: who was started by a launcher has lost it
 
 
 def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = False) -> int:
@@ -75,7 +76,7 @@ def serve_for_launcher(
             f"no broker answers at {endpoint}, as seen from there: name this machine as others can "
             "reach it with --external-hostname, or use --tunnel"
         ) from None
-    return _Service(home, workers, check=True, up=up, otherwise="").main()
+    return _Service(home, workers, check=True, up=up, otherwise="", orphan_s=ORPHAN_S).main()
 
 
 def _make_folders(home: RunDir) -> None:
@@ -161,6 +162,7 @@ class _Service:
     def __init__(
         self, directory: RunDir, workers: int, *, check: bool,
         up: Callable[[], None] = _nothing, otherwise: str = ", or start it with --any-versions",
+        orphan_s: float = float("inf"),
     ) -> None:  # fmt: skip
         info = directory.info()
         directory.endpoint()  # or say that it has none
@@ -179,6 +181,7 @@ class _Service:
         )
         self._kill_at = 0.0
         self._lonely = False
+        self._orphan_s = orphan_s
         self._up: Callable[[], None] | None = up  # until it was called
         self._exit_code = 0
         self._seen_at = time.monotonic()
@@ -248,6 +251,9 @@ class _Service:
             if self._lonely:
                 self._screen.say("the broker answers again")
                 self._lonely = False
+        elif now - self._seen_at > self._orphan_s and not self._refused:
+            self._refused = f"no broker has answered for {self._orphan_s:.0f} s"
+            self._host.leave()
         elif not self._lonely and now - self._seen_at > LONELY_S:
             self._lonely = True
             self._screen.say("no broker answers; waiting for one (Ctrl-C ends this)")

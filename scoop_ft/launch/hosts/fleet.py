@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from typing import Any, Final
 
@@ -26,6 +28,9 @@ from .keeper import Keeper
 from .shares import Share, elsewhere
 
 STARTING_AT_ONCE: Final = 32  # ssh's first steps need a processor
+FILES: Final = 256  # open files of a launcher or broker, besides those
+FILES_EACH: Final = 6  # for a machine
+CORES: Final = 64  # of one, where nobody has said how many workers it has
 _OWN: Final = b"scoop-ft: "
 
 
@@ -96,12 +101,14 @@ class Fleet:
         self._children = children
         self._screen = screen
         self._leaving = False
+        self._listen = self._machines.listen or info.listen
         self._keys: Keys | None = run.client_keys() if info.machines else None
         self._remotes = [
             _Remote(share, Log(run.log(f"host-{share.name}")))
             for share in elsewhere(self._machines)
         ]
         self._by_child: dict[int, _Remote] = {}
+        _allow_files(len(self._remotes), self.wanted)
 
     # ---- for the launcher -----------------------------------------------------------------------
 
@@ -114,8 +121,8 @@ class Fleet:
         """Say why there is no worker, when no machine has one."""
         if not self._remotes or self._info.workers or any(r.keeper.up for r in self._remotes):
             return ""
-        known = [r.keeper.trouble for r in self._remotes if r.keeper.trouble]
-        return f"no host is there; {known[0]}" if known else ""
+        known = [remote.keeper.trouble for remote in self._remotes]
+        return f"no host is there; {known[0]}" if all(known) else "the hosts are being reached"
 
     def hopeless(self, workers: Any) -> str:
         """Say why there never will be a worker; empty as long as there is hope.
@@ -132,11 +139,9 @@ class Fleet:
             return ""
         if any(keeper.ever_up or not keeper.failures for keeper in keepers):
             return ""
-        troubles = list(dict.fromkeys(keeper.trouble for keeper in keepers))
+        troubles = tuple(dict.fromkeys(keeper.trouble for keeper in keepers))
         more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
-        return f"none of the {len(keepers)} hosts can be used, and there are no workers here: " + (
-            troubles[0] + more
-        )
+        return f"no host can be used, and there are no workers here: {troubles[0]}{more}"
 
     # ---- as each place of workers ---------------------------------------------------------------
 
@@ -174,7 +179,9 @@ class Fleet:
             self._take(remote, stream, text)
         del self._by_child[change.child.pid]
         remote.close()
-        if not self._leaving:
+        if remote.hello and (change.code, change.signal) == (0, 0):
+            remote.keeper.left(time.monotonic())
+        elif not self._leaving:
             self._lost(remote, self._why(remote, change))
 
     def leave(self) -> None:
@@ -184,12 +191,12 @@ class Fleet:
             if remote.hello:
                 remote.write(orders.LEAVE)
             elif remote.child is not None:
-                remote.child.signal(15)
+                remote.child.signal(signal.SIGTERM)
 
     # ---- one machine ----------------------------------------------------------------------------
 
     def _start(self, remote: _Remote) -> None:
-        built = line.build(self._machines, remote.name)
+        built = line.build(self._machines, remote.name, self._listen)
         remote.begin()
         remote.address = built.address
         try:
@@ -230,7 +237,7 @@ class Fleet:
         elif word.up and not remote.keeper.up:
             remote.workers = word.up
             if remote.keeper.welcomed(time.monotonic()):
-                self._screen.say(f"{remote.name} is there again, with {word.up} workers")
+                self._screen.note(f"{remote.name} is there again, with {word.up} workers")
 
     def _orders(self, remote: _Remote) -> orders.Orders:
         if self._keys is None:
@@ -262,3 +269,14 @@ class Fleet:
         good = sum(not remote.keeper.trouble for remote in self._remotes) + here
         of = len(self._remotes) + here
         return f"the run goes on with {good} of {of} hosts" if good else "no other host is there"
+
+
+def _allow_files(machines: int, workers: int) -> None:
+    """Let this process, and the broker that it starts, have a connection to each."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = sys.maxsize if hard == resource.RLIM_INFINITY else hard
+    needed = FILES + machines * FILES_EACH + max(workers, machines * CORES)
+    if machines and soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, most), hard))

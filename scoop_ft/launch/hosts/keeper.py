@@ -6,6 +6,7 @@ from typing import Final
 
 FIRST_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 120.0
+LEFT_DELAY_S: Final = 10.0
 GOOD_LIFE_S: Final = 20.0  # who was up for so long begins with the first delay
 
 
@@ -37,6 +38,11 @@ class Keeper:
         self.trouble = self._told = ""
         self._up_since = now
         return back
+
+    def left(self, now: float) -> None:
+        """Note that it has ended because the broker said so: the run is over, or nearly."""
+        self.running = self.up = False
+        self._not_before = now + LEFT_DELAY_S
 
     def ended(self, trouble: str, now: float) -> bool:
         """Note why it has ended; tell whether that is worth a word."""

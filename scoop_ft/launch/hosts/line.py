@@ -18,6 +18,7 @@ CONNECT_S: Final = 15
 ALIVE_S: Final = 5
 _LOWEST_PORT: Final = 20_000  # below what systems give to outgoing connections
 _HIGHEST_PORT: Final = 32_000
+_ANY: Final = ("0.0.0.0", "*", "[::]")
 
 # Nobody can answer a question, and the connection is for this run alone.  What --ssh-executable
 # says itself comes first, and counts.
@@ -41,11 +42,22 @@ class Line:
     address: str
 
 
-def build(machines: Machines, name: str) -> Line:
-    """Return how the agent of a machine is started."""
-    port = machines.listen.rpartition(":")[2]
+def build(machines: Machines, name: str, listen: str) -> Line:
+    """Return how the agent of a machine is started.
+
+    Parameters
+    ----------
+    machines : Machines
+        What is said of all of them.
+    name : str
+        The machine.
+    listen : str
+        Where the broker listens.
+    """
+    host, _, port = listen.removeprefix("tcp://").rpartition(":")
     options = [f"-o{option}" for option in _OPTIONS]
-    address = f"tcp://{machines.external_hostname}:{port}"
+    known = "" if host in _ANY else host  # else there, from where ssh comes
+    address = f"tcp://{machines.external_hostname or known}:{port}"
     if machines.tunnel:
         there = random_port()
         address = f"tcp://127.0.0.1:{there}"

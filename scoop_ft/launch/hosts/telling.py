@@ -80,7 +80,7 @@ def after_hello(name: str, code: int, by: int, stderr: Sequence[str], *, was_up:
 def _last(lines: Sequence[str]) -> str:
     """Return the last line that says something."""
     words = [line.strip() for line in lines if line.strip()]
-    return words[-1][:_LONGEST] if words else ""
+    return words[-1][:_LONGEST].rstrip(".") if words else ""
 
 
 def _without(name: str, text: str) -> str:
