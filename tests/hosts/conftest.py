@@ -49,7 +49,13 @@ class SshServer:
         return f"ssh -F {self.folder / 'ssh_config'} -i {self.folder / 'wrong'}"
 
     def log(self) -> str:
-        return (self.folder / "sshd.log").read_text()
+        path = self.folder / "sshd.log"
+        return path.read_text() if path.exists() else ""
+
+    def end(self) -> None:
+        """End the server; sessions that it has begun stay."""
+        self.process.terminate()
+        self.process.wait(LIMIT_S)
 
 
 _SERVER = """\
@@ -81,8 +87,13 @@ Host *
 """
 
 
-def start_server(folder: Path, more: str = "", addresses: tuple[str, ...] = ADDRESSES) -> SshServer:
-    """Start a server on a port of its own."""
+def start_server(
+    folder: Path,
+    more: str = "",
+    addresses: tuple[str, ...] = ADDRESSES,
+    prefix: tuple[str, ...] = (),
+) -> SshServer:
+    """Start a server on a port of its own; the prefix puts it on another machine."""
     assert SSHD is not None
     folder.chmod(0o700)
     if os.geteuid() == 0:
@@ -108,24 +119,16 @@ def start_server(folder: Path, more: str = "", addresses: tuple[str, ...] = ADDR
         "".join(f"[{address}]:{port} {kind} {key}\n" for address in addresses)
     )
     process = subprocess.Popen(
-        [SSHD, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"],
+        [*prefix, SSHD, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"],
         stdin=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + LIMIT_S
-    for address in addresses:
-        while not _answers(address, port):
-            assert process.poll() is None, (folder / "sshd.log").read_text()
-            assert time.monotonic() < deadline, "sshd does not listen"
-            time.sleep(0.02)
-    return SshServer(folder, port, process)
-
-
-def _answers(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=1) as connection:
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
+    one = SshServer(folder, port, process)
+    while one.log().count("Server listening on") < len(addresses):
+        assert process.poll() is None, one.log()
+        assert time.monotonic() < deadline, f"sshd does not listen: {one.log()}"
+        time.sleep(0.02)
+    return one
 
 
 @pytest.fixture(scope="session")
@@ -135,8 +138,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         pytest.skip(why)
     one = start_server(tmp_path_factory.mktemp("sshd"))
     yield one
-    one.process.terminate()
-    one.process.wait(LIMIT_S)
+    one.end()
 
 
 class HostsRun(RunProcess):

@@ -296,9 +296,8 @@ def test_another_version_there(run: HostsRun) -> None:
     )
     run.on("127.0.0.2", "--pythonpath", str(other), "-n", "1", run.script(WAITING))
     assert run.wait() == 2
-    assert re.search(
-        r"127\.0\.0\.2: the broker refused: .*protocol 3, not 2: install the same", run.errors
-    ), run.errors
+    told = r"127\.0\.0\.2: the broker refused: .*protocol 3, not 2: install the same"
+    assert re.search(told, run.errors), run.errors
 
 
 def test_an_address_that_does_not_lead_here(run: HostsRun) -> None:
@@ -320,8 +319,7 @@ def test_a_server_that_allows_no_tunnel(
         assert run.wait() == 2
         assert "have its ssh server allow it (AllowTcpForwarding yes)" in run.errors
     finally:
-        strict.process.terminate()
-        strict.process.wait(LIMIT_S)
+        strict.end()
 
 
 # ---- deaths -------------------------------------------------------------------------------------
@@ -334,8 +332,7 @@ def test_nothing_is_left_when_the_launcher_is_killed(run: HostsRun) -> None:
     there += [psutil.Process(worker["pid"]) for worker in workers]  # type: ignore[arg-type]
     assert len(there) == 8
     run.kill("launcher")
-    gone, left = psutil.wait_procs(there, timeout=10.0)
-    assert left == []
+    assert psutil.wait_procs(there, timeout=10.0)[1] == []
     run.resume()
     up(run, 4)
     run.script("", "go")
@@ -386,9 +383,7 @@ def test_the_work_of_a_dead_host_is_done_elsewhere(run: HostsRun) -> None:
     run.wait_until(lambda s: sum(w["state"] == "busy" for w in s["workers"]) == 2)
     (victim,) = [process for process in sshs_of(run) if "127.0.0.2" in process.cmdline()]
     victim.kill()
-    wait_for(
-        run, r"127\.0\.0\.2 is lost: its ssh was killed by SIGKILL; the run goes on with 1 of 2"
-    )
+    wait_for(run, r"127\.0\.0\.2 is lost: its ssh was killed by SIGKILL; .* 1 of 2 hosts")
     run.script("", "go")
     assert run.finish() == SQUARES
 

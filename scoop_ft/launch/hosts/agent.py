@@ -29,7 +29,7 @@ LONGEST_ORDERS: Final = 1 << 16
 def main() -> int:
     """Work as ordered; return the exit code."""
     signal.signal(signal.SIGTERM, _leave)
-    _say(orders.Word(hello=True))
+    _say(orders.Word(hello=os.getpid()))
     text = _read_line()
     if not text:
         return 1
@@ -81,11 +81,26 @@ def _serve(home: RunDir, given: orders.Orders) -> int:
     from .. import standalone
 
     _go_to_folder(given)
+    _replace(given.replaces)
     workers = given.workers or usable_cores()
     address = _address(given)
     return standalone.serve_for_launcher(
         home, address, given.keys, workers, up=lambda: _say(orders.Word(up=workers))
     )
+
+
+def _replace(pid: int) -> None:
+    """End the agent that was here before, if its end of a cut connection has not told it to."""
+    import psutil
+
+    if not pid or pid == os.getpid():
+        return
+    try:
+        process = psutil.Process(pid)
+        if __spec__.name in process.cmdline() and process.uids().real == os.getuid():
+            process.terminate()
+    except psutil.Error:
+        return  # it has ended, or is somebody else's
 
 
 def _go_to_folder(given: orders.Orders) -> None:

@@ -43,6 +43,7 @@ class _Remote:
         self.keeper = Keeper()
         self.child: Child | None = None
         self.address = ""
+        self.pid = 0  # of its last agent, there
         self._log = log
         self.begin()
 
@@ -234,6 +235,7 @@ class Fleet:
         if word.hello and not remote.hello:
             remote.hello = True
             remote.write(msgspec.json.encode(self._orders(remote)) + b"\n")
+            remote.pid = word.hello
         elif word.up and not remote.keeper.up:
             remote.workers = word.up
             if remote.keeper.welcomed(time.monotonic()):
@@ -249,6 +251,7 @@ class Fleet:
             workers=remote.workers,
             cwd=self._info.cwd,
             path=self._machines.path,
+            replaces=remote.pid,
         )
 
     def _why(self, remote: _Remote, change: Exited) -> str:

@@ -33,6 +33,8 @@ class Orders(msgspec.Struct, kw_only=True):
         0: one for each core.
     cwd, path : str
         The script's folder, used where it exists; the folder that was asked for.
+    replaces : int
+        The pid of the agent that was there before; 0: there was none.
     """
 
     address: str
@@ -41,12 +43,13 @@ class Orders(msgspec.Struct, kw_only=True):
     workers: int
     cwd: str
     path: str
+    replaces: int = 0
 
 
 class Word(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What the agent says: hello, or that the broker has welcomed so many workers."""
+    """What the agent says: hello, with its pid; later, that the broker has welcomed its workers."""
 
-    hello: bool = False
+    hello: int = 0
     up: int = 0
 
 
