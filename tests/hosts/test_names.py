@@ -61,7 +61,7 @@ def test_a_hostfile_that_is_none(tmp_path: Path, text: str, why: str) -> None:
 
 
 def test_a_hostfile_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot read the hostfile .*No such file"):
+    with pytest.raises(RunError, match=r"cannot read the hostfile .*No such file"):
         names.from_file(str(tmp_path / "hosts"))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RunError, match="cannot read the hostfile"):

@@ -202,7 +202,7 @@ class Fleet:
         remote.address = built.address
         try:
             remote.child = self._children.start(
-                "ssh", built.command, os.environ, cwd="/", stdin=subprocess.PIPE
+                "ssh", built.command, os.environ, cwd=self._info.cwd, stdin=subprocess.PIPE
             )
         except OSError as error:  # out of processes or memory
             self._lost(remote, f"ssh {remote.name} cannot be started: {error}")
@@ -221,7 +221,8 @@ class Fleet:
             self._screen.write(1, text)
         else:
             remote.remember(text)
-            self._show(remote, text)
+            if not telling.is_of_ssh(text):  # what it says last is told with its end
+                self._show(remote, text)
 
     def _show(self, remote: _Remote, text: bytes) -> None:
         """Show a line of stderr; what scoop-ft itself says there is told with its place."""

@@ -63,9 +63,9 @@ class TakesHosts(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give each host an option of its own, then parse as usual."""
-        return super().parse_args(ctx, self._spread(args))
+        return super().parse_args(ctx, self._spread(args, ctx.allow_interspersed_args))
 
-    def _spread(self, args: list[str]) -> list[str]:
+    def _spread(self, args: list[str], interspersed: bool) -> list[str]:
         takes_value = {
             name
             for option in self.params
@@ -74,8 +74,10 @@ class TakesHosts(click.Command):
         }
         result: list[str] = []
         place = 0
-        while place < len(args) and args[place].startswith("-") and args[place] != "--":
+        while place < len(args) and args[place] != "--":
             word = args[place]
+            if not word.startswith("-") and not interspersed:
+                break  # the script; what follows is its own
             place += 1
             if word in _LISTS:
                 begin = place
@@ -93,5 +95,9 @@ class TakesHosts(click.Command):
 
 
 def _ends_hosts(word: str, *, first: bool) -> bool:
-    """Is this word of ``--hosts a b c script.py`` no machine any more?"""
-    return word.startswith("-") or word.endswith(".py") or (not first and os.path.exists(word))
+    """Is this word of ``--hosts a b c script.py`` no machine any more, but a script or a run?"""
+    if word.startswith("-") or word.endswith(".py"):
+        return True
+    from ...rundir import PARENT
+
+    return not first and (os.path.exists(word) or os.path.exists(os.path.join(PARENT, word)))

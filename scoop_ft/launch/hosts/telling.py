@@ -14,6 +14,7 @@ SSH_FAILED: Final = 255
 _NOT_FOUND: Final = (126, 127)
 _OWN: Final = "scoop-ft: error: "
 _LONGEST: Final = 300
+_LAST_WORDS: Final = ("Timeout, server ", "Connection to ", "Connection reset ", "client_loop: ")
 
 _ADVICE: Final = (  # what ssh says, and what helps
     ("Permission denied", "put your public key there, with 'ssh-copy-id {name}'"),
@@ -71,10 +72,15 @@ def after_hello(name: str, code: int, by: int, stderr: Sequence[str], *, was_up:
         return f"{name} is lost: its ssh was killed by {signal_name(by)}"
     if code == SSH_FAILED:
         said = _without(name, _last(stderr)) if stderr else ""
-        why = f": {said}" if said.startswith(("Timeout", "Connection", "client_loop")) else ""
+        why = f": {said}" if said.startswith(_LAST_WORDS) else ""
         return f"{name} is lost: its agent was killed, or the connection cut{why}"
     how = f"its agent has ended ({code})"
     return f"{name} is lost: {how}" if was_up else f"{name}: {how}: {_last(stderr)}"
+
+
+def is_of_ssh(text: bytes) -> bool:
+    """Tell whether a line is ssh's own, about the end of a connection that it had."""
+    return text.decode(errors="replace").startswith(_LAST_WORDS)
 
 
 def _last(lines: Sequence[str]) -> str:
