@@ -84,6 +84,8 @@ def test_a_shell_there_understands_it(tmp_path: Path) -> None:
     (tmp_path / "pro log").write_text("PYTHONPATH=/own; export PYTHONPATH; echo told\n")
     more = Machines(named=[], nice=1, pythonpath=ugly, prolog="~/pro log")
     assert typed(more, tmp_path) == ["/", f"{ugly}:/own", "-m", line.AGENT]
+    command = Machines(named=[], prolog="export PYTHONPATH=/by/command && echo told")
+    assert typed(command, tmp_path) == ["/", "/by/command", "-m", line.AGENT]
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,15 @@ def there_command(machines: Machines) -> str:
     words += [_path(python(machines)), "-m", AGENT]
     steps = ["cd /", " ".join(words)]  # a file of the home folder must not pass for a module
     if machines.prolog:
-        steps.insert(0, f". {_path(machines.prolog)} </dev/null >&2")
+        steps.insert(0, _sourced(machines.prolog))
     shell = "bash" if machines.prolog else "sh"
     return f"exec {shell} -c {shlex.quote(' && '.join(steps))}"
+
+
+def _sourced(prolog: str) -> str:
+    """Return what a shell does first: source a file, or run a command where there is none."""
+    path = _path(prolog)
+    return f"{{ if [ -f {path} ]; then . {path}; else {prolog}; fi; }} </dev/null >&2"
 
 
 def python(machines: Machines) -> str:

@@ -36,8 +36,8 @@ _OPTIONS: Final = (
     click.option("--python-interpreter", metavar="PATH",
                  help="The Python of other machines (default: the path of the one here)."),
     click.option("--pythonpath", metavar="PATH", help="Put before PYTHONPATH there."),
-    click.option("--prolog", metavar="FILE",
-                 help="A shell script of the other machines, sourced before Python starts there."),
+    click.option("--prolog", metavar="FILE|COMMAND",
+                 help="A shell script (sourced) or command there, before Python starts there."),
     click.option("--nice", type=click.IntRange(-20, 19), metavar="N",
                  help="Niceness of what runs on other machines."),
 )  # fmt: skip
