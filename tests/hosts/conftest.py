@@ -160,7 +160,8 @@ class HostsRun(RunProcess):
 @pytest.fixture
 def run(tmp_path: Path, nothing_left: None, server: SshServer) -> Iterator[HostsRun]:
     """A run in the test's folder, not started yet."""
-    one = HostsRun(tmp_path)
+    here = {name: value for name, value in os.environ.items() if name != "SSH_CONNECTION"}
+    one = HostsRun(tmp_path, here)
     one.server = server
     yield one
     one.end()

@@ -269,21 +269,25 @@ def test_a_name_that_nobody_knows(run: HostsRun) -> None:
     assert "ssh no-such-host.invalid: Could not resolve hostname" in run.errors
 
 
-@pytest.mark.parametrize(
-    ("python", "told"),
-    [
-        ("/no/python/here", r"127\.0\.0\.2: /no/python/here cannot be run there"),
-        ("bare", r"127\.0\.0\.2: \S+/bare/bin/python has no scoop-ft there"),
-    ],
-)
-def test_a_wrong_python_there(run: HostsRun, python: str, told: str) -> None:
-    if python == "bare":
-        command = [sys.executable, "-m", "venv", "--without-pip", run.folder / "bare"]
-        subprocess.run(command, check=True)
-        python = str(run.folder / "bare" / "bin" / "python")
-    run.on("127.0.0.2", "--python-interpreter", python, "-n", "1", run.script(WAITING))
+def test_no_such_python_there(run: HostsRun) -> None:
+    run.on("127.0.0.2", "--python-interpreter", "/no/python", "-n", "1", run.script(WAITING))
     assert run.wait() == 2
-    assert re.search(told + ".*--python-interpreter", run.errors), run.errors
+    told = r"127\.0\.0\.2: /no/python cannot be run there .*--python-interpreter"
+    assert re.search(told, run.errors), run.errors
+
+
+def test_a_python_without_scoop_ft_there(run: HostsRun) -> None:
+    bare = run.folder / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    (bare / "bin" / "there").symlink_to("python")  # by a name that is found there only
+    run.script(f"export PATH={bare}/bin:$PATH\n", "prolog.sh")
+    run.on(
+        "127.0.0.2", "--python-interpreter", "there", "--prolog", str(run.folder / "prolog.sh"),
+        "-n", "1", run.script(WAITING),
+    )  # fmt: skip
+    assert run.wait() == 2
+    told = r"127\.0\.0\.2: there has no scoop-ft there, or another version: .*--python-interpreter"
+    assert re.search(told, run.errors), run.errors
     assert "Traceback" not in run.errors
 
 
@@ -294,7 +298,9 @@ def test_another_version_there(run: HostsRun) -> None:
     (other / "sitecustomize.py").write_text(
         "import scoop_ft.wire.messages\nscoop_ft.wire.messages.PROTOCOL_VERSION = 2\n"
     )
-    run.on("127.0.0.2", "--pythonpath", str(other), "-n", "1", run.script(WAITING))
+    run.script(f'test -z "$SSH_CONNECTION" || export PYTHONPATH={other}\n', "prolog.sh")
+    prolog = str(run.folder / "prolog.sh")
+    run.on("127.0.0.2", "--prolog", prolog, "-n", "1", run.script(WAITING))
     assert run.wait() == 2
     told = r"127\.0\.0\.2: the broker refused: .*protocol 3, not 2: install the same"
     assert re.search(told, run.errors), run.errors
