@@ -22,10 +22,12 @@ from .conftest import HostsRun
 LIMIT_S = 60.0
 
 COUNT = """
-import os, pathlib, socket, sys, time
+import os, pathlib, sys, time
 from scoop_ft import futures
 
 def work(number):
+    while {gated} and not pathlib.Path("go").exists():
+        time.sleep(0.02)
     print("task", number, flush=True)
     print("told by", number, file=sys.stderr, flush=True)
     time.sleep({pause})
@@ -98,12 +100,14 @@ def wait_for(run: HostsRun, text: str, limit: float = LIMIT_S) -> None:
 
 
 def test_two_hosts_do_the_work(run: HostsRun) -> None:
-    script = run.script(COUNT.format(tasks=40, pause=0.1))
+    script = run.script(COUNT.format(tasks=40, pause=0.1, gated=True))
     run.on("127.0.0.2 127.0.0.3", "-n", "4", script)
-    workers = up(run, 4)
+    found = run.wait_until(lambda s: sum(w["state"] == "busy" for w in s["workers"]) == 4)
+    workers = found["workers"]
     agents = agents_in(run.folder)
     assert len(agents) == 2
     assert len(workers) == 4
+    run.script("", "go")
     output = run.finish()
     assert "agents 2 tasks 40" in output.splitlines()
     assert sorted(re.findall(r"^task (\d+)$", output, re.M), key=int) == list(map(str, range(40)))
@@ -167,7 +171,7 @@ def test_a_tunnel_needs_no_open_port(run: HostsRun) -> None:
 
 
 def test_localhost_needs_no_ssh(run: HostsRun) -> None:
-    script = run.script(COUNT.format(tasks=10, pause=0))
+    script = run.script(COUNT.format(tasks=10, pause=0, gated=False))
     run.on("localhost localhost", script, ssh="/there/is/no/ssh")
     assert "agents 1 tasks 10" in run.finish().splitlines()
     assert not list(directory(run).logs.glob("host-*"))
@@ -226,7 +230,7 @@ def test_what_is_said_of_the_place_holds_there(run: HostsRun) -> None:
 
 
 def test_the_address_may_be_told(run: HostsRun) -> None:
-    script = run.script(COUNT.format(tasks=4, pause=0))
+    script = run.script(COUNT.format(tasks=4, pause=0, gated=False))
     run.on("127.0.0.2", "--external-hostname", "127.0.0.3", "-n", "1", script)
     assert "agents 1 tasks 4" in run.finish().splitlines()
 
@@ -235,7 +239,7 @@ def test_the_address_may_be_told(run: HostsRun) -> None:
 
 
 def test_a_host_that_cannot_be_reached_is_one_line(run: HostsRun) -> None:
-    script = run.script(COUNT.format(tasks=30, pause=0.1))
+    script = run.script(COUNT.format(tasks=30, pause=0.1, gated=False))
     run.on("127.0.0.2 127.0.0.77", "-n", "2", script)
     assert "agents 1 tasks 30" in run.finish().splitlines()
     told = [line for line in run.errors.splitlines() if "127.0.0.77" in line]
@@ -259,7 +263,9 @@ def test_a_wrong_key_is_said_with_what_helps(run: HostsRun) -> None:
 
 
 def test_no_host_but_workers_here(run: HostsRun) -> None:
-    run.on("localhost 127.0.0.77", "-n", "2", run.script(COUNT.format(tasks=10, pause=0)))
+    run.on(
+        "localhost 127.0.0.77", "-n", "2", run.script(COUNT.format(tasks=10, pause=0, gated=False))
+    )
     assert "agents 1 tasks 10" in run.finish().splitlines()
 
 
