@@ -19,6 +19,7 @@ from .cli_journal import journal
 from .cli_scoop import scoop_options
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
+from .launch.hosts.options import TakesHosts, machine_options
 
 
 @dataclass
@@ -98,9 +99,11 @@ _verbose = click.option(
 
 
 @cli.command(
+    cls=TakesHosts,
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
     options_metavar="[OPTIONS]",
 )
+@machine_options
 @_workers
 @click.option("--run-dir", type=click.Path(), metavar="DIR",
               help="The directory of this run (default: a new one in .scoop-ft).")  # fmt: skip
@@ -124,7 +127,8 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
     return launcher.run(script, list(args), run_dir, launcher.Options(**options))
 
 
-@cli.command()
+@cli.command(cls=TakesHosts)
+@machine_options
 @_workers
 @_seed
 @_max_attempts

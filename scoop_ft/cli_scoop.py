@@ -29,14 +29,14 @@ _OPTIONS: Final = (
     click.option("--scoop", is_flag=True,
                  help="'import scoop' in the script means scoop-ft, with SCOOP's names."),
     click.option("--nice", type=click.IntRange(-20, 19), metavar="N",
-                 help="Niceness of the script and the workers here."),
+                 help="Niceness of the script and the workers."),
     click.option("--python-interpreter", metavar="PATH",
-                 help="The Python for the script and the workers here (default: this one)."),
+                 help="The Python for the script and the workers (default: this one)."),
     click.option("--pythonpath", metavar="PATH",
-                 help="Put before PYTHONPATH for the script and the workers here."),
+                 help="Put before PYTHONPATH for the script and the workers."),
     click.option("--prolog", metavar="FILE|COMMAND",
                  help="A shell script (sourced) or command, run before the script and the "
-                 "workers here are started, which get its environment."),
+                 "workers are started, which get its environment."),
     click.option("--profile", is_flag=True,
                  help="Profile the script and the workers here with cProfile, into "
                  "'profile' in the run directory."),

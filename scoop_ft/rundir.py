@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from .errors import RunError
+from .machines import Machines
 from .surroundings import AsScoop, Surroundings
 
 FORMAT: Final = 1
@@ -48,6 +49,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     on_divergence: str = "recompute"  # or "error"
     surroundings: Surroundings = Surroundings()
     scoop: AsScoop | None = None  # the script means us by ``scoop``
+    machines: Machines | None = None  # other ones that work for it
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

@@ -147,7 +147,8 @@ def _sockets(run: RunDir, info: RunInfo) -> Sockets:
     from ..errors import RunError
     from .sockets import Sockets
 
-    endpoints = [run.endpoint(), *([info.listen] if info.listen else [])]
+    also = [info.listen, info.machines.listen if info.machines else ""]
+    endpoints = [run.endpoint(), *filter(None, also)]
     tcp = any(endpoint.startswith("tcp:") for endpoint in endpoints)
     client = run.client_keys() if tcp else None
     try:

@@ -12,13 +12,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
 from . import edited, growth
+from .hosts import settle
 from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor
@@ -48,6 +49,7 @@ class Options:
     keep_failed: bool = False
     recorded_code: bool | None = None
     asked: Asked = NOTHING_ASKED
+    machines: settle.Said = field(default_factory=settle.Said)
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -72,6 +74,8 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
+    said = settle.with_asked(options.machines, options.asked)
+    _say_all(settle.settle(info, said, options.workers))
     _surround(info, script, options)
     directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
     made_here = not directory.path.exists()
@@ -94,11 +98,12 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
 
 def _surround(info: RunInfo, script: str, options: Options) -> None:
     """Record what the run's processes are surrounded by, once it is clear that it can be had."""
-    info.surroundings = surroundings(options.asked)
+    info.surroundings = surroundings(settle.asked_here(info, options.asked))
     info.python = around(info.surroundings).python
     info.scoop = as_scoop(
-        options.asked, script, info.workers, quiet=options.quiet, verbose=options.verbose
-    )
+        options.asked, script, settle.workers_in_all(info), quiet=options.quiet,
+        verbose=options.verbose,
+    )  # fmt: skip
 
 
 def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
@@ -174,6 +179,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.cwd = os.path.abspath(options.cwd)
     changed.seeded = info.seeded or options.seed is not None
     changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
+    _say_all(settle.settle(changed, options.machines, options.workers))
     return changed
 
 
@@ -206,8 +212,11 @@ def _supervise(
     directory: RunDir, info: RunInfo, options: Options, done_before: int | None
 ) -> Supervisor:
     """Start everything and stay until all of it has ended."""
-    if info.listen:
+    if info.listen or info.machines:
         directory.make_keys()
+    if info.machines:
+        settle.choose_listen(info)
+        directory.save_info(info)
     directory.choose_endpoint()
     _clear_slates(directory)
     supervisor = Supervisor(
@@ -272,6 +281,11 @@ def _give_back(directory: RunDir, info: RunInfo, supervisor: Supervisor, options
 
 def _note(options: Options) -> Callable[[str], None]:
     return (lambda text: None) if options.quiet else _say
+
+
+def _say_all(lines: list[str]) -> None:
+    for line in lines:
+        _say(line)
 
 
 def _say(text: str) -> None:

@@ -11,11 +11,14 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from ..errors import RunError
-from ..rundir import RunDir, RunInfo, locate, read_keys
+from ..rundir import Keys, RunDir, RunInfo, locate, read_keys, write_atomically
 from ..surroundings import AsScoop
 from . import commands
 from .host import Host
@@ -28,6 +31,7 @@ LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
 WELCOME_S: Final = 10.0
 LONELY_S: Final = 3.0
+ORPHAN_S: Final = 120.0  # without a broker: who was started by a launcher has lost it
 
 
 def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = False) -> int:
@@ -49,10 +53,41 @@ def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = Fa
         shutil.rmtree(home.path, ignore_errors=True)
 
 
-def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
-    """Make a run directory of our own, from the broker's welcome."""
+def serve_for_launcher(
+    home: RunDir, endpoint: str, keys: Keys, workers: int, *, up: Callable[[], None]
+) -> int:
+    """Do it for a launcher on another machine, which has said what is needed.
+
+    Parameters
+    ----------
+    home : RunDir
+        An empty folder of our own.
+    endpoint, keys, workers
+        Of the broker; how many.
+    up : callable
+        Called when the broker has welcomed us.
+    """
+    _make_folders(home)
+    write_atomically(home.keys / "client.key", msgspec.json.encode(keys))
+    home.endpoint_file.write_text(endpoint)
+    try:
+        _introduce(home)
+    except _NoBroker:
+        raise RunError(
+            f"no broker answers at {endpoint}, as seen from there: name this machine as others can "
+            "reach it with --external-hostname, or use --tunnel"
+        ) from None
+    return _Service(home, workers, check=True, up=up, otherwise="", orphan_s=ORPHAN_S).main()
+
+
+def _make_folders(home: RunDir) -> None:
     for folder in (home.logs, home.slates, home.keys):
         folder.mkdir(mode=0o700)
+
+
+def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
+    """Make a run directory of our own, from the broker's welcome."""
+    _make_folders(home)
     if keys is not None:
         source = Path(keys, "client.key")
         if not source.exists():
@@ -62,6 +97,11 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
     elif endpoint.startswith("tcp://"):
         raise RunError("an address needs --keys DIR: the keys folder of the run directory")
     home.endpoint_file.write_text(endpoint)
+    _introduce(home)
+
+
+def _introduce(home: RunDir) -> None:
+    """Write down what the broker says of the run."""
     welcome = _ask_welcome(home)
     settings = welcome.settings
     home.save_info(
@@ -82,8 +122,6 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
 
 
 def _scoop(told: dict[str, Any] | None) -> AsScoop | None:
-    import msgspec
-
     return None if told is None else msgspec.convert(told, AsScoop)
 
 
@@ -111,19 +149,31 @@ def _ask_welcome(home: RunDir) -> Any:
                 raise RunError(f"the broker refused: {message.reason}")
     finally:
         connection.close()
-    raise RunError(
+    raise _NoBroker(
         f"no broker answers at {home.endpoint()}: is the run alive, are the keys its own?"
     )
+
+
+class _NoBroker(RunError):
+    """Nobody answers at the address."""
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class _Service:
     """The loop of an agent that is alone."""
 
-    def __init__(self, directory: RunDir, workers: int, *, check: bool) -> None:
+    def __init__(
+        self, directory: RunDir, workers: int, *, check: bool,
+        up: Callable[[], None] = _nothing, otherwise: str = ", or start it with --any-versions",
+        orphan_s: float = float("inf"),
+    ) -> None:  # fmt: skip
         info = directory.info()
         directory.endpoint()  # or say that it has none
         self._screen = Screen()
-        self._check = Check(directory, self._screen.say) if check else None
+        self._check = Check(directory, self._screen.say, otherwise) if check else None
         self._refused = ""
         self._children = Children()
         self._host = Host(
@@ -137,6 +187,8 @@ class _Service:
         )
         self._kill_at = 0.0
         self._lonely = False
+        self._orphan_s = orphan_s
+        self._up: Callable[[], None] | None = up  # until it was called
         self._exit_code = 0
         self._seen_at = time.monotonic()
 
@@ -198,10 +250,16 @@ class _Service:
         """Say that there is no broker, and that there is one again."""
         agent = self._host.agent
         if agent.connected:
+            if self._up is not None:
+                self._up()
+                self._up = None
             self._seen_at = now
             if self._lonely:
                 self._screen.say("the broker answers again")
                 self._lonely = False
+        elif now - self._seen_at > self._orphan_s and not self._refused:
+            self._refused = f"no broker has answered for {self._orphan_s:.0f} s"
+            self._host.leave()
         elif not self._lonely and now - self._seen_at > LONELY_S:
             self._lonely = True
             self._screen.say("no broker answers; waiting for one (Ctrl-C ends this)")

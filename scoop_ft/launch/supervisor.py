@@ -19,7 +19,9 @@ from . import commands
 from .agent import STDERR_LINES, Finished
 from .growth import Watch
 from .host import Host
+from .hosts.fleet import Fleet
 from .output import Lines, Log, Screen, Tail
+from .place import Place
 from .processes import Child, Children, Exited, Meter, Wakeup
 from .progress import Figures, Progress
 from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
@@ -118,6 +120,8 @@ class Supervisor:
             self.screen,
             around=self._around,
         )
+        self._fleet = Fleet(run, info, self._children, self.screen)
+        self._places: dict[str, Place] = {"worker": self.host, "ssh": self._fleet}
         self._ending: _Ending | None = None
         self._over_since: float | None = None  # when the broker said that the run is over
         self._live_changed = True
@@ -168,7 +172,10 @@ class Supervisor:
             elif change.child.role == "worker":
                 self.host.paused(change.child)
         self.host.listen()
-        self.host.tick()
+        for place in self._places.values():
+            place.tick()
+        if lost := self._fleet.hopeless(self.host.agent.stats.get("workers")):
+            self._give_up(GiveUp(lost, 2))
         self._root_output.tick()
         self._show()
         if self.host.spawned or self._live_changed:
@@ -199,7 +206,8 @@ class Supervisor:
         if not self.screen.full:
             for descriptor in self._children.descriptors:
                 poller.register(descriptor, zmq.POLLIN)
-        waits = [LONGEST_WAIT_S, self.host.wait_s(), self._root_output.wait_s()]
+        waits = [LONGEST_WAIT_S, self._root_output.wait_s()]
+        waits += [place.wait_s() for place in self._places.values()]
         if self._stop_at is not None:
             waits.append(max(0.0, self._stop_at - time.monotonic()))
         if self.screen.full or self._ending is not None:
@@ -251,8 +259,8 @@ class Supervisor:
         return self._around.environment(found, self._run)
 
     def _output(self, child: Child, stream: str, data: bytes) -> None:
-        if child.role == "worker":
-            self.host.output(child, stream, data)
+        if child.role in self._places:
+            self._places[child.role].output(child, stream, data)
         elif child.role == "root":
             self._root_output.feed(stream, data)
         else:
@@ -265,8 +273,8 @@ class Supervisor:
         self._live_changed = True
         child = change.child
         self._meter.forget(child.pid)
-        if child.role == "worker":
-            self.host.exited(change)
+        if child.role in self._places:
+            self._places[child.role].exited(change)
             return
         for stream, data in self._children.drain(child):
             self._output(child, stream, data)
@@ -342,7 +350,8 @@ class Supervisor:
             self._end(decision.exit_code)
 
     def _end(self, exit_code: int) -> None:
-        self.host.leave()
+        for place in self._places.values():
+            place.leave()
         if self._ending is None:
             patience_s = AT_ONCE_S if self.stopped is None else self.stopped.patience_s
             self._ending = _Ending(self, exit_code, patience_s, wants_figures=self.stopped is None)
@@ -362,8 +371,9 @@ class Supervisor:
     def _show(self) -> None:
         now = time.monotonic()
         agent = self.host.agent
+        wanted = agent.wanted + self._fleet.wanted
         before = self.progress.figures
-        self.progress.update(Figures.of(agent.stats, agent.wanted, self._waiting(now)), now)
+        self.progress.update(Figures.of(agent.stats, wanted, self._waiting(now)), now)
         self._say_turned_away(agent.stats.get("turned_away", {}))
         if self.progress.figures.submitted > before.submitted:
             self.screen.release_bar()  # whatever the script had asked, it has gone on
@@ -389,7 +399,7 @@ class Supervisor:
         agent = self.host.agent
         if not agent.connected and now - self._began > SILENCE_WORTH_SAYING_S:
             return "the broker does not answer"
-        return agent.trouble()
+        return agent.trouble() or self._fleet.trouble()
 
     def _log(self, text: str) -> None:
         if self._verbose:

@@ -41,9 +41,15 @@ class Check:
         Where the broker's address and the keys are.
     say : callable
         Shows a line.
+    otherwise : str
+        What else can be done than to install the same.
     """
 
-    def __init__(self, directory: RunDir, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: RunDir, say: Callable[[str], None],
+        otherwise: str = ", or start it with --any-versions",
+    ) -> None:  # fmt: skip
+        self._otherwise = otherwise
         self._directory = directory
         self._say = say
         self._compared: Any = None
@@ -82,7 +88,7 @@ class Check:
             return ""
         text = f"this machine has {together(different)}"
         ask(self._directory, ASK_S, refused=text)
-        return f"{text}: install the same, or start it with --any-versions"
+        return f"{text}: install the same{self._otherwise}"
 
 
 def warning(found: Any) -> str:
