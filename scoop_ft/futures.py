@@ -322,9 +322,7 @@ def _taken(group: Group, index: int, collect: bool) -> Any:
     return _value(*found, collect)
 
 
-def _await_one(
-    runtime: Runtime, completions: Completions[Any], deadline: float | None
-) -> None:
+def _await_one(runtime: Runtime, completions: Completions[Any], deadline: float | None) -> None:
     if not completions.look() and not runtime.wait(
         completions.look, completions.groups(), _left(deadline)
     ):
