@@ -45,6 +45,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     journal_limit: int = 20_000_000_000  # bytes that are worth a warning; 0: none are
     recorded_code: bool = False
     on_divergence: str = "recompute"  # or "error"
+    max_tasks_per_worker: int = 0  # then another process takes its place; 0: never
+    max_memory_per_worker: int = 0  # bytes
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

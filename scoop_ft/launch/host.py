@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RunError
 from ..rundir import RunDir
 from ..slate import Slate
-from . import commands
+from . import commands, threads
 from .agent import (
     STDERR_LINES,
     Agent,
@@ -22,13 +22,15 @@ from .agent import (
     Finished,
     Kill,
     Reconnect,
+    Retire,
     Say,
     Send,
     Sight,
     Spawn,
 )
 from .output import Lines, Log, Screen, Tail
-from .processes import Child, Children, Exited, Meter
+from .processes import Child, Children, Exited, Meter, usable_cores
+from .recycling import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
     from ..client.connection import Connection
@@ -80,6 +82,8 @@ class Host:
         Shared with whoever else starts processes and writes here.
     log_prefix : str
         What the workers' logs are called; unique among the agents that share the run directory.
+    limits : Limits
+        What a worker may do before another takes its place.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Host:
         screen: Screen,
         *,
         log_prefix: str = "worker",
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._log_prefix = log_prefix
         self.agent = Agent(
@@ -100,11 +105,12 @@ class Host:
             iter(lambda: os.urandom(8), b""),
             socket.gethostname(),
             os.getpid(),
+            limits,
         )
         self.finished: Finished | None = None
         self.spawned = False  # since it was last set to False
         self._run = run
-        self._environment = environment
+        self._environment = threads.limited(environment, workers, usable_cores())
         self._cwd = cwd
         self._children = children
         self._screen = screen
@@ -195,7 +201,7 @@ class Host:
     def _sight(self, child: Child, slate: Slate) -> Sight:
         task, done = slate.read()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
-        return Sight(slate.is_ready(), task, done, rss)
+        return Sight(slate.is_ready(), task, done, rss, slate.has_retired())
 
     # ---- doing ----------------------------------------------------------------------------------
 
@@ -208,6 +214,8 @@ class Host:
                 self._spawn(effect)
             elif isinstance(effect, Kill):
                 self._by_session[effect.session][0].signal(effect.signal)
+            elif isinstance(effect, Retire):
+                self._by_session[effect.session][1].retire_after(1)
             elif isinstance(effect, Say):
                 (self._screen.say if effect.grave else self._screen.note)(effect.text)
             elif isinstance(effect, Finished):
@@ -229,6 +237,7 @@ class Host:
         command = commands.worker(self._run, session, self.agent.session)
         try:
             slate = Slate.create(self._run.slate(session))
+            slate.retire_after(self.agent.limits.tasks)
             log = Log(self._run.log(f"{self._log_prefix}-{order.slot}"))
             child = self._children.start(
                 "worker", command, self._environment, cwd=self._cwd, key=session

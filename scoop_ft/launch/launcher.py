@@ -46,6 +46,8 @@ class Options:
     journal_limit: int | None = None
     keep_failed: bool = False
     recorded_code: bool | None = None
+    max_tasks_per_worker: int | None = None
+    max_memory_per_worker: int | None = None
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -67,6 +69,8 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         unsafe_filesystem=options.unsafe_filesystem,
         seeded=options.seed is not None,
         on_divergence=options.on_divergence or "recompute",
+        max_tasks_per_worker=options.max_tasks_per_worker or 0,
+        max_memory_per_worker=options.max_memory_per_worker or 0,
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
@@ -151,7 +155,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.args = args
     names = (
         "workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code",
-        "on_divergence",
+        "on_divergence", "max_tasks_per_worker", "max_memory_per_worker",
     )  # fmt: skip
     for name in names:
         value = getattr(options, name)

@@ -19,7 +19,8 @@ from ..rundir import RunDir, RunInfo, locate, read_keys
 from . import commands
 from .host import Host
 from .output import Screen
-from .processes import Children, Exited, Wakeup
+from .processes import Children, Exited, Wakeup, usable_cores
+from .recycling import NO_LIMITS, Limits
 from .stopping import asked_by
 from .versions import Check, is_the_runs_own
 
@@ -29,7 +30,24 @@ WELCOME_S: Final = 10.0
 LONELY_S: Final = 3.0
 
 
-def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = False) -> int:
+def command(
+    where: str,
+    workers: int | None,
+    keys: str | None,
+    *,
+    any_versions: bool,
+    max_tasks_per_worker: int | None,
+    max_memory_per_worker: int | None,
+) -> int:
+    """Do what ``scoop-ft worker`` was asked; return the exit code."""
+    limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
+    return serve(where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits)
+
+
+def serve(
+    where: str, workers: int, keys: str | None, *, any_versions: bool = False,
+    limits: Limits = NO_LIMITS,
+) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
     ``any_versions``: also when Python or a package is another one than the run's.
@@ -37,13 +55,13 @@ def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = Fa
     if not where.startswith(("tcp://", "ipc://")):
         directory = locate(where)
         check = not any_versions and not is_the_runs_own(directory)
-        return _Service(directory, workers, check=check).main()
+        return _Service(directory, workers, check=check, limits=limits).main()
     if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
         raise RunError(f"an address is tcp://HOST:PORT, not {where}")
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)
-        return _Service(home, workers, check=not any_versions).main()
+        return _Service(home, workers, check=not any_versions, limits=limits).main()
     finally:
         shutil.rmtree(home.path, ignore_errors=True)
 
@@ -111,7 +129,7 @@ def _ask_welcome(home: RunDir) -> Any:
 class _Service:
     """The loop of an agent that is alone."""
 
-    def __init__(self, directory: RunDir, workers: int, *, check: bool) -> None:
+    def __init__(self, directory: RunDir, workers: int, *, check: bool, limits: Limits) -> None:
         info = directory.info()
         directory.endpoint()  # or say that it has none
         self._screen = Screen()
@@ -126,6 +144,7 @@ class _Service:
             self._children,
             self._screen,
             log_prefix=f"worker-{socket.gethostname()}-{os.getpid()}",
+            limits=limits,
         )
         self._kill_at = 0.0
         self._lonely = False

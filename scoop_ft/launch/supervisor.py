@@ -22,6 +22,7 @@ from .host import Host
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, Wakeup
 from .progress import Figures, Progress
+from .recycling import Limits
 from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
@@ -114,6 +115,7 @@ class Supervisor:
             info.cwd,
             self._children,
             self.screen,
+            limits=Limits(info.max_tasks_per_worker, info.max_memory_per_worker),
         )
         self._ending: _Ending | None = None
         self._over_since: float | None = None  # when the broker said that the run is over
