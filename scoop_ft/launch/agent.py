@@ -146,6 +146,7 @@ class _Slot:
     bad_starts: int = 0  # in a row
     not_before: float = 0.0
     short_lives: int = 0  # in a row, each ended by the memory limit
+    replacing: bool = False  # one has made room for another, which is not up yet
 
 
 # ---- the agent ----------------------------------------------------------------------------------
@@ -233,6 +234,8 @@ class Agent:
         """Say why there is no worker, when each of them dies as it starts; else nothing."""
         if self._slots and all(s.bad_starts > 1 and not _is_up(s.worker) for s in self._slots):
             return "the workers die as they start"
+        if self._slots and all(slot.replacing for slot in self._slots):
+            return "all workers are just being replaced by new processes"
         return ""
 
     # ---- workers --------------------------------------------------------------------------------
@@ -288,7 +291,7 @@ class Agent:
     def _retired(self, slot: _Slot, worker: _Worker, now: float) -> list[Effect]:
         """One has made room for another: nothing is wrong, unless it happens all the time."""
         self.recycled += 1
-        slot.not_before, slot.bad_starts = now, 0
+        slot.not_before, slot.bad_starts, slot.replacing = now, 0, True
         short = worker.too_large and now - worker.born < SHORT_LIFE_S
         slot.short_lives = slot.short_lives + 1 if short else 0
         if slot.short_lives != SHORT_LIVES_SAID:
@@ -345,7 +348,9 @@ class Agent:
             if sight.ready and not worker.sight.ready:
                 self._changed = True
                 self._by_session[session].bad_starts = 0
+                self._by_session[session].replacing = False
             worker.sight = sight
+            self._by_session[session].replacing |= sight.retired
 
     def _too_large(self) -> Iterator[Effect]:
         for slot in self._slots:
