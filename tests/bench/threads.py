@@ -1,4 +1,4 @@
-"""``python -m tests.bench.threads [SIZE]``: products of matrices, with a share of the cores and without.
+"""``python -m tests.bench.threads [SIZE]``: products of matrices, with a share of the cores or all.
 
 In turn: workers whose BLAS keeps to its share, and workers each of whose BLAS has all the cores, as
 without scoop-ft's limit.  Shows the medians.
