@@ -116,6 +116,8 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         if found["state"] == "done" and not _has_more(found, info, args, options):
             directory.drop_endpoint()  # its launcher may have been killed after that
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
+            if unused := _unused(options):
+                _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
             return 0
         changed = _changed(info, args, options)
         _check_code(directory, changed, found.get("sources", []))
@@ -145,6 +147,13 @@ def _has_more(
     """
     failed = bool(found["tasks"].get("failed")) and not options.keep_failed
     return failed or options.edits == "redo" or (args is not None and args != info.args)
+
+
+def _unused(options: Options) -> list[str]:
+    """Return the options that would have changed what is computed."""
+    code = {True: "--recorded-code", False: "--code-on-disk"}
+    seed = [] if options.seed is None else ["--seed"]
+    return seed + ([] if options.recorded_code is None else [code[options.recorded_code]])
 
 
 def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:

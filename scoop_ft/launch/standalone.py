@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from .versions import Check, is_the_runs_own
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
 WELCOME_S: Final = 10.0
+WORTH_SAYING_S: Final = 1.5  # so long nobody wonders
 LONELY_S: Final = 3.0
 
 
@@ -108,10 +110,14 @@ def _ask_welcome(home: RunDir) -> Any:
         Hello(PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(),
               b"", [], [])
     )  # fmt: skip
-    deadline = time.monotonic() + WELCOME_S
+    began, said = time.monotonic(), False
     try:
-        while (left := deadline - time.monotonic()) > 0:
-            connection.poll(left)
+        while (waited := time.monotonic() - began) < WELCOME_S:
+            if waited >= WORTH_SAYING_S and not said:
+                said = True
+                words = f"no broker answers yet at {home.endpoint()}; trying"
+                print(f"scoop-ft: {words}", file=sys.stderr, flush=True)
+            connection.poll((WELCOME_S if said else WORTH_SAYING_S) - waited)
             if connection.ended():
                 break
             message, _ = connection.receive() or (None, [])
