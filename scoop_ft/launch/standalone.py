@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import RunDir, RunInfo, locate, read_keys
-from . import commands
+from . import commands, suspending
 from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup, usable_cores
@@ -191,7 +191,9 @@ class _Service:
             if got is not None:
                 self._host.output(*got)
         for number in wakeup.take():
-            if asked_by(number) is not None:
+            if suspending.is_asked_by(number):
+                suspending.suspend(self._children.alive.values())
+            elif asked_by(number) is not None:
                 self._leave(number)
         for change in self._children.changes():
             if isinstance(change, Exited):

@@ -15,7 +15,7 @@ import time
 from typing import Any, Final
 
 from ..rundir import Live, LiveProcess, RunDir, RunInfo
-from . import commands
+from . import commands, suspending
 from .agent import STDERR_LINES, Finished
 from .growth import Watch
 from .host import Host
@@ -158,7 +158,9 @@ class Supervisor:
                 self._output(*got)
         for number in wakeup.take():
             stop = asked_by(number)
-            if stop is not None:
+            if suspending.is_asked_by(number):
+                suspending.suspend(self._children.alive.values())
+            elif stop is not None:
                 self._asked_to_end(stop)
         self._look_at_the_clock()
         for change in self._children.changes():
