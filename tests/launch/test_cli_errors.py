@@ -97,8 +97,8 @@ def test_a_run_directory_that_cannot_be_made(shell: Shell) -> None:
     ("words", "said"),
     [
         (["run"], "Missing argument 'SCRIPT'"),
-        (["run", "-n", "0", "script.py"], "0 is not in the range"),
-        (["run", "-n", "two", "script.py"], "'two' is not a valid integer"),
+        (["run", "-n", "0", "script.py"], "'0' is not a number of workers"),
+        (["run", "-n", "two", "script.py"], "'two' is not a number of workers"),
         (["run", "--nonsense", "script.py"], "--nonsense"),
         (["run", "--listen", "here", "script.py"], "--listen wants tcp://HOST:PORT"),
         (["worker", "tcp://127.0.0.1:1"], "needs --keys"),
