@@ -20,6 +20,8 @@ from .cli_scoop import scoop_options
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
 from .launch.hosts.options import TakesHosts, machine_options
+from .launch.worker_options import recycling
+from .launch.worker_options import workers as _workers
 
 
 @dataclass
@@ -45,10 +47,6 @@ def cli() -> None:
 
 # ---- run and resume -----------------------------------------------------------------------------
 
-_workers = click.option(
-    "-n", "--workers", type=click.IntRange(1, 100_000), metavar="N",
-    help="Number of workers (default: the cores this process may use; resume: as before).",
-)  # fmt: skip
 _seed = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
     help="Seed of the run's random numbers (default: drawn, and recorded; resume: as before). "
@@ -114,6 +112,7 @@ _verbose = click.option(
 @_journal_limit
 @_stop_after
 @_on_divergence
+@recycling
 @_quiet
 @_verbose
 @scoop_options
@@ -137,6 +136,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_journal_limit
 @_stop_after
 @_on_divergence
+@recycling
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",
@@ -290,13 +290,13 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
               help="The run's keys; needed with an address.")  # fmt: skip
 @click.option("--any-versions", is_flag=True,
               help="Join although Python or a package is another one than the run's.")  # fmt: skip
+@recycling
 @click.argument("where", metavar="RUN|ADDRESS")
-def worker(where: str, workers: int | None, keys: str | None, any_versions: bool) -> int:
+def worker(where: str, workers: int | None, keys: str | None, **options: Any) -> int:
     """Add workers to a run, by its directory or its broker's address."""
     from .launch import standalone
-    from .launch.processes import usable_cores
 
-    return standalone.serve(where, workers or usable_cores(), keys, any_versions=any_versions)
+    return standalone.command(where, workers, keys, **options)
 
 
 # ---- before a long run --------------------------------------------------------------------------

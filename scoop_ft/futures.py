@@ -18,13 +18,13 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 from . import script
-from .client import serial
+from .client import buffered, serial
 from .client.completions import Completions
 from .client.future import Future, mine
-from .client.groups import Chunk, Group, outcome
+from .client.groups import Chunk, Group, Single, outcome
 from .client.runtime import Runtime, current
 from .client.scopes import Part, define
 from .errors import CancelledError, TimeoutError
@@ -90,9 +90,29 @@ def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     return Future(runtime, *runtime.submit(define(func), args, kwargs))
 
 
+@overload
 def map(
-    func: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None
-) -> Iterator[T]:
+    func: Callable[..., T],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+    on_error: Literal["raise"] = "raise",
+) -> Iterator[T]: ...
+@overload
+def map(
+    func: Callable[..., T],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+    on_error: Literal["collect"],
+) -> Iterator[T | BaseException]: ...
+def map(
+    func: Callable[..., T],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+    on_error: Literal["raise", "collect"] = "raise",
+) -> Iterator[T] | Iterator[T | BaseException]:
     """Call ``func`` for the items of the iterables; iterate over the results in order.
 
     All calls are submitted before this returns; the iterables are read as they are packed.
@@ -104,6 +124,12 @@ def map(
         As for the builtin `map`: it ends with the shortest.
     timeout : float, optional
         Seconds from now until the last result must be there.
+    buffersize : int, optional
+        There are never more calls than that whose results you have not taken: the iterables are
+        read on as you take results, so they may be endless.
+    on_error : {"raise", "collect"}
+        With ``"collect"`` the exception of a call that failed, or whose worker died too often
+        (`TaskLost`), stands in the place of its result.
 
     Raises
     ------
@@ -116,14 +142,50 @@ def map(
     --------
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
+    >>> import itertools
+    >>> list(itertools.islice(map(abs, itertools.count(-2), buffersize=8), 4))
+    [2, 1, 0, 1]
+    >>> list(map(int, ["1", "one"], on_error="collect"))
+    [1, ValueError("invalid literal for int() with base 10: 'one'")]
     """
     if not iterables:
         raise TypeError("map needs at least one iterable: futures.map(f, data)")
+    collect = _collects(on_error, buffersize)
     runtime = _runtime()
     if runtime is None:
-        return serial.call_each(func, zip(*iterables, strict=False))
-    parts = _submit_many(runtime, func, iterables)
-    return _in_order(runtime, parts, _deadline(timeout))
+        calls = zip(*iterables, strict=False)
+        return serial.call_each(func, calls, collect=collect, buffersize=buffersize)
+    deadline = _deadline(timeout)
+    if buffersize is None:
+        return _in_order(runtime, _submit_many(runtime, func, iterables), deadline, collect)
+    buffer = _buffer(runtime, func, iterables, buffersize)
+    return buffered.in_order(buffer, lambda part: _in_order(runtime, [part], deadline, collect))
+
+
+def _collects(on_error: str, buffersize: int | None) -> bool:
+    """Check what maps can be asked; tell whether exceptions are collected."""
+    if on_error not in ("raise", "collect"):
+        raise ValueError(f"on_error is 'raise' or 'collect', not {on_error!r}")
+    if buffersize is not None:
+        buffered.check(buffersize)
+    return on_error == "collect"
+
+
+def _buffer(
+    runtime: Runtime, func: Callable[..., Any], iterables: Sequence[Iterable[Any]], size: int
+) -> buffered.Buffer[Part]:
+    function, scope = define(func), runtime.scope()
+    plain = all(type(items) in _PLAIN for items in iterables)
+
+    def submit(calls: Iterable[buffered.Call], longest: int) -> list[Part]:
+        if runtime is not current() or runtime.scope() is not scope:
+            raise RuntimeError("a map with a buffer can only be read by the task that has made it")
+        parts = runtime.submit_many(function, calls, plain)
+        runtime.flush()
+        return buffered.cut(parts, longest)
+
+    calls = zip(*iterables, strict=False)
+    return buffered.Buffer(calls, size, submit, lambda part: part[2])
 
 
 def _submit_many(
@@ -143,7 +205,9 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(deadline - time.monotonic(), 0.0)
 
 
-def _in_order(runtime: Runtime, parts: list[Part], deadline: float | None) -> Iterator[Any]:
+def _in_order(
+    runtime: Runtime, parts: list[Part], deadline: float | None, collect: bool = False
+) -> Iterator[Any]:
     parts.reverse()
     while parts:
         group, index, count = parts.pop()
@@ -157,21 +221,18 @@ def _in_order(runtime: Runtime, parts: list[Part], deadline: float | None) -> It
                     _left(deadline),
                 ):
                     raise TimeoutError(f"the result of item {index} was not there in time")
-            for value in _stretch(group, index, stop):
+            for value in _stretch(group, index, stop, collect):
                 yield value
                 index += 1
 
 
-def _stretch(group: Group, index: int, stop: int) -> Iterator[Any]:
+def _stretch(group: Group, index: int, stop: int, collect: bool) -> Iterator[Any]:
     """Yield the results that lie together, from one that is there on."""
     found = group.find(index)
     assert found is not None
     chunk, position = found
     if not isinstance(chunk, Chunk) or chunk.status or chunk.buffers:
-        value, error = outcome(chunk, position)
-        if error is not None:
-            raise error
-        yield value
+        yield _value(chunk, position, collect)
         return
     payload, ends, base = memoryview(chunk.payload), chunk.ends, chunk.base
     begin = (ends[position - 1] if position else base) - base
@@ -180,9 +241,41 @@ def _stretch(group: Group, index: int, stop: int) -> Iterator[Any]:
         begin = end - base
 
 
+def _value(chunk: Chunk | Single, position: int, collect: bool) -> Any:
+    value, error = outcome(chunk, position)
+    if error is None:
+        return value
+    if collect:
+        return error
+    try:
+        raise error
+    finally:
+        del error  # its traceback holds this frame
+
+
+@overload
 def map_as_completed(
-    func: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None
-) -> Iterator[T]:
+    func: Callable[..., T],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+    on_error: Literal["raise"] = "raise",
+) -> Iterator[T]: ...
+@overload
+def map_as_completed(
+    func: Callable[..., T],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+    on_error: Literal["collect"],
+) -> Iterator[T | BaseException]: ...
+def map_as_completed(
+    func: Callable[..., T],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+    on_error: Literal["raise", "collect"] = "raise",
+) -> Iterator[T] | Iterator[T | BaseException]:
     """Like `map`, but the results come in the order in which they are there.
 
     Examples
@@ -192,27 +285,48 @@ def map_as_completed(
     """
     if not iterables:
         raise TypeError("map_as_completed needs at least one iterable")
+    collect = _collects(on_error, buffersize)
     runtime = _runtime()
     if runtime is None:
-        return serial.call_each(func, zip(*iterables, strict=False))
+        calls = zip(*iterables, strict=False)
+        return serial.call_each(func, calls, collect=collect, buffersize=buffersize)
+    deadline = _deadline(timeout)
+    if buffersize is not None:
+        buffer = _buffer(runtime, func, iterables, buffersize)
+        runtime.scope().ordered = False
+        return buffered.as_they_come(
+            buffer,
+            lambda completions: _await_one(runtime, completions, deadline),
+            lambda group, index: _taken(group, index, collect),
+        )
     parts = _submit_many(runtime, func, iterables)
     runtime.scope().ordered = False
-    return _as_they_come(runtime, parts, _deadline(timeout))
+    return _as_they_come(runtime, parts, deadline, collect)
 
 
-def _as_they_come(runtime: Runtime, parts: list[Part], deadline: float | None) -> Iterator[Any]:
+def _as_they_come(
+    runtime: Runtime, parts: list[Part], deadline: float | None, collect: bool
+) -> Iterator[Any]:
     items = [
         ((group, index), group, index)
         for group, first, count in parts
         for index in range(first, first + count)
     ]
     for group, index in _completed(runtime, items, deadline):
-        found = group.find(index)
-        assert found is not None
-        value, error = outcome(*found)
-        if error is not None:
-            raise error
-        yield value
+        yield _taken(group, index, collect)
+
+
+def _taken(group: Group, index: int, collect: bool) -> Any:
+    found = group.find(index)
+    assert found is not None
+    return _value(*found, collect)
+
+
+def _await_one(runtime: Runtime, completions: Completions[Any], deadline: float | None) -> None:
+    if not completions.look() and not runtime.wait(
+        completions.look, completions.groups(), _left(deadline)
+    ):
+        raise TimeoutError("the next result was not there in time")
 
 
 def _completed(

@@ -50,6 +50,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     surroundings: Surroundings = Surroundings()
     scoop: AsScoop | None = None  # the script means us by ``scoop``
     machines: Machines | None = None  # other ones that work for it
+    max_tasks_per_worker: int = 0  # then another process takes its place; 0: never
+    max_memory_per_worker: int = 0  # bytes
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

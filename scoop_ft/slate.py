@@ -12,7 +12,8 @@ offset bytes  content
 24     8      tasks done
 32     8      1 while a task runs
 40     8      1 once the broker has welcomed the worker
-48     16     zero
+48     8      tasks done after which the worker retires; 0: never (the agent writes it)
+56     8      1 once the worker retires of itself
 ====== ====== ==========================================
 """
 
@@ -29,6 +30,8 @@ INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
 READY: Final = 5
+RETIRE_AT: Final = 6
+RETIRED: Final = 7
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -103,6 +106,14 @@ class Slate:
     def is_ready(self) -> bool:
         """Tell whether the worker has come up."""
         return bool(self.words[READY] or self.words[DONE] or self.words[RUNNING])
+
+    def retire_after(self, tasks: int) -> None:
+        """Let the worker make room for another once it has done so many tasks."""
+        self.words[RETIRE_AT] = tasks
+
+    def has_retired(self) -> bool:
+        """Tell whether the worker has gone since it was due."""
+        return bool(self.words[RETIRED])
 
     def close(self) -> None:
         """Unmap it; the file stays."""

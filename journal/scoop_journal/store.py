@@ -206,6 +206,18 @@ class Store:
         except lmdb.Error as error:
             raise StoreFailed(error) from error
 
+    def advance(self) -> bool:
+        """Commit what is there already; False when even that finds no room.
+
+        The engine uses the pages that a transaction has freed only in the one after the next.
+        """
+        try:
+            with self._env.begin(write=True, db=self._meta) as txn:
+                txn.put(NEXT_KEY, bytes(txn.get(NEXT_KEY) or b""))
+        except lmdb.Error:
+            return False
+        return True
+
     def grow(self, map_size: int) -> None:
         """Make the map larger; no transaction may be open."""
         try:

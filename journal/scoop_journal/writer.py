@@ -169,8 +169,17 @@ class Journal(BaseJournal):
         """Whether new work of this size may be taken in, so that its end can be stored too."""
         self._require_usable()
         self._reserve.restore()
-        left = self.free_bytes() - self._reserve.size - cost(self.staged_bytes)
-        return self._reserve.held and left >= cost(wanted)
+        needed = self._reserve.size + cost(self.staged_bytes) + cost(wanted)
+        left = self.free_bytes()
+        if self._reserve.held and left >= needed:
+            return True
+        # Free pages of the file serve as well, and for the reserve, too, once that is given up.
+        pages = self._free_pages_bytes()
+        return (self._reserve.held or pages >= self._reserve.size) and left + pages >= needed
+
+    def _free_pages_bytes(self) -> int:
+        """How much of the file can be counted on: what is large needs pages that lie together."""
+        return max(0, self.size_bytes - self.live_bytes) // 2
 
     def reap_readers(self) -> int:
         """Free the places of readers that died; return how many.  Call it now and then."""
@@ -194,7 +203,7 @@ class Journal(BaseJournal):
 
     def _store(self, staging: Staging) -> None:
         self._reserve.restore()
-        released = False
+        released = advanced = False
         while True:
             try:
                 return self._env.write(staging)
@@ -208,12 +217,15 @@ class Journal(BaseJournal):
                         f"the disk under {self.path} failed ({error}); stop, check the disk, "
                         "and open the journal again"
                     ) from error
+                if not advanced and self._env.advance():
+                    advanced = True  # the pages that the last commit has freed can be used now
+                    continue
                 if released or not self._reserve.release():
                     raise JournalFull(
                         f"no room for {staging.bytes} bytes at {self.path}, where "
                         f"{self.free_bytes()} are free; free some space, nothing is lost"
                     ) from error
-                released = True
+                released, advanced = True, False
 
     def _is_full(self, error: StoreFailed, staged: int) -> bool:
         """Whether a failed write means no room: the engine says EIO for both."""

@@ -27,13 +27,19 @@ class Completions(Generic[T]):
         self._waiting: dict[Group, dict[int, list[T]]] = {}
         self._seen: dict[Group, int] = {}
         self._changed: deque[Group] = deque()
-        self._watchers: list[tuple[Group, Callable[[], None]]] = []
+        self._watchers: dict[Group, Callable[[], None]] = {}
         self.ready: deque[T] = deque()
-        self.left = len(items)
+        self.add(items)
+
+    def add(self, items: list[tuple[T, Group, int]]) -> None:
+        """Wait for more."""
+        groups: dict[Group, None] = {}
         for item, group, index in items:
+            groups[group] = None
             self._waiting.setdefault(group, {}).setdefault(index, []).append(item)
-        for group in self._waiting:
-            self._watch(group)
+        for group in groups:
+            if group not in self._watchers:
+                self._watch(group)
             self._seen[group] = 0
             self._changed.append(group)
 
@@ -42,17 +48,24 @@ class Completions(Generic[T]):
             self._changed.append(group)
 
         group.watchers.append(changed)
-        self._watchers.append((group, changed))
+        self._watchers[group] = changed
+
+    def _drop(self, group: Group) -> None:
+        """Nothing of it is waited for any more: its results may go when they were taken."""
+        group.watchers.remove(self._watchers.pop(group))
+        del self._waiting[group], self._seen[group]
 
     def groups(self) -> list[Group]:
         """Return the groups whose arrivals matter still."""
-        return [group for group, waiting in self._waiting.items() if waiting]
+        return list(self._waiting)
 
     def look(self) -> bool:
         """Take in what has arrived; tell whether an item is ready."""
         while self._changed:
             group = self._changed.popleft()
-            waiting = self._waiting[group]
+            waiting = self._waiting.get(group)
+            if waiting is None:
+                continue  # all of it has come
             # Another thread may bring more meanwhile: what is looked at is what was there now.
             arrivals = group.arrivals[self._seen[group] :]
             self._seen[group] += len(arrivals)
@@ -63,10 +76,12 @@ class Completions(Generic[T]):
                     found = [index for index in range(start, stop) if index in waiting]
                 for index in found:
                     self.ready.extend(waiting.pop(index))
+            if not waiting:
+                self._drop(group)
         return bool(self.ready)
 
     def close(self) -> None:
         """Stop watching."""
-        for group, watcher in self._watchers:
+        for group, watcher in self._watchers.items():
             group.watchers.remove(watcher)
         self._watchers.clear()

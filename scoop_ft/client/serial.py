@@ -81,18 +81,46 @@ def call(
         return None, error
 
 
-def call_each(func: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+def call_each(
+    func: Callable[..., Any],
+    calls: Iterator[tuple[Any, ...]],
+    *,
+    collect: bool = False,
+    buffersize: int | None = None,
+) -> Iterator[Any]:
     """Call a function for each tuple of arguments, when its result is asked for.
 
-    The arguments are read now, and the calls have their places from now on, as in a run.
+    The arguments are read now, and the calls have their places from now on, as in a run; with a
+    buffer, as much as a run would read.
     """
     parent = place()
-    return starmap(_call_at, [(parent.child(), func, args) for args in calls])
+
+    def placed(some: Iterable[tuple[Any, ...]]) -> list[tuple[Place, Callable[..., Any], Any]]:
+        return [(parent.child(), func, args) for args in some]
+
+    call_at = _call_or_error if collect else _call_at
+    if buffersize is None:
+        return starmap(call_at, placed(calls))
+    from .buffered import Buffer, in_order
+
+    def pieces(some: Iterable[tuple[Any, ...]], longest: int) -> list[Any]:
+        read = placed(some)
+        return [read[k : k + longest] for k in range(0, len(read), longest)]
+
+    buffer: Buffer[Any] = Buffer(calls, buffersize, pieces, len)
+    return in_order(buffer, lambda piece: starmap(call_at, piece))
 
 
 def _call_at(here: Place, func: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     with _at(here):
         return func(*args)
+
+
+def _call_or_error(here: Place, func: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    try:
+        return _call_at(here, func, args)
+    except Exception as error:  # noqa: BLE001 - it stands in the place of the result
+        return error
 
 
 @contextmanager

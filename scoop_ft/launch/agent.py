@@ -27,6 +27,7 @@ from ..wire.messages import (
     Welcome,
     WorkerReport,
 )
+from .recycling import NO_LIMITS, SHORT_LIFE_S, SHORT_LIVES_SAID, Limits
 from .wording import obituary
 
 HEARTBEAT_S: Final = 0.5
@@ -49,6 +50,7 @@ class Sight:
     task: bytes = b""
     tasks_done: int = 0
     rss_bytes: int = 0
+    retired: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,13 @@ class Kill:
 
 
 @dataclass(frozen=True)
+class Retire:
+    """Let a worker make room for another as soon as it runs no task."""
+
+    session: bytes
+
+
+@dataclass(frozen=True)
 class Say:
     """Tell the user; ``grave`` when it needs somebody's attention."""
 
@@ -95,7 +104,7 @@ class Finished:
     refused: bool
 
 
-Effect = Send | Reconnect | Spawn | Kill | Say | Finished
+Effect = Send | Reconnect | Spawn | Kill | Retire | Say | Finished
 
 
 @dataclass
@@ -107,6 +116,7 @@ class _Worker:
     stopped: bool = False
     sight: Sight = Sight()
     task_since: float = 0.0
+    too_large: bool = False
 
     def report(self, now: float) -> WorkerReport:
         sight = self.sight
@@ -135,6 +145,8 @@ class _Slot:
     worker: _Worker | None = None
     bad_starts: int = 0  # in a row
     not_before: float = 0.0
+    short_lives: int = 0  # in a row, each ended by the memory limit
+    replacing: bool = False  # one has made room for another, which is not up yet
 
 
 # ---- the agent ----------------------------------------------------------------------------------
@@ -153,11 +165,16 @@ class Agent:
         Where the workers' sessions come from: never the same twice.
     host, pid
         Of this process, for the broker.
+    limits : Limits
+        What a worker may do before another takes its place.
     """
 
     def __init__(
-        self, session: bytes, workers: int, sessions: Iterator[bytes], host: str, pid: int
-    ) -> None:
+        self, session: bytes, workers: int, sessions: Iterator[bytes], host: str, pid: int,
+        limits: Limits = NO_LIMITS,
+    ) -> None:  # fmt: skip
+        self.limits = limits
+        self.recycled = 0
         self.session = session
         self.stats: dict[str, Any] = {}
         self.welcome: Welcome | None = None
@@ -217,6 +234,8 @@ class Agent:
         """Say why there is no worker, when each of them dies as it starts; else nothing."""
         if self._slots and all(s.bad_starts > 1 and not _is_up(s.worker) for s in self._slots):
             return "the workers die as they start"
+        if self._slots and all(slot.replacing for slot in self._slots):
+            return "all workers are just being replaced by new processes"
         return ""
 
     # ---- workers --------------------------------------------------------------------------------
@@ -259,6 +278,8 @@ class Agent:
         self._unacknowledged.append(gone)
         self._changed = True
         effects: list[Effect] = [Send(gone)] if self._connected else []
+        if sight.retired and not code and not by:
+            return effects + self._retired(slot, worker, now)
         if not self.leaving:
             self._plan_restart(slot, worker, sight, now)
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
@@ -266,6 +287,16 @@ class Agent:
                 text = obituary(worker.slot, gone, slot.bad_starts, delay)
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
+
+    def _retired(self, slot: _Slot, worker: _Worker, now: float) -> list[Effect]:
+        """One has made room for another: nothing is wrong, unless it happens all the time."""
+        self.recycled += 1
+        slot.not_before, slot.bad_starts, slot.replacing = now, 0, True
+        short = worker.too_large and now - worker.born < SHORT_LIFE_S
+        slot.short_lives = slot.short_lives + 1 if short else 0
+        if slot.short_lives != SHORT_LIVES_SAID:
+            return []
+        return [Say(self.limits.complaint(), grave=True)]
 
     def _plan_restart(self, slot: _Slot, worker: _Worker, sight: Sight, now: float) -> None:
         self.restarts += 1
@@ -291,7 +322,7 @@ class Agent:
             self._last_heard = now  # it was this process that slept, not the broker
         self._last_tick = now
         self._look(sights, now)
-        effects = self._fill_slots(now)
+        effects = [*self._too_large(), *self._fill_slots(now)]
         if self._connected and (self._changed or now >= self._next_heartbeat):
             effects.append(Send(self._heartbeat(now)))
         if now - self._last_heard > SILENCE_S:
@@ -317,7 +348,16 @@ class Agent:
             if sight.ready and not worker.sight.ready:
                 self._changed = True
                 self._by_session[session].bad_starts = 0
+                self._by_session[session].replacing = False
             worker.sight = sight
+            self._by_session[session].replacing |= sight.retired
+
+    def _too_large(self) -> Iterator[Effect]:
+        for slot in self._slots:
+            worker = slot.worker
+            if worker and not worker.too_large and self.limits.is_too_large(worker.sight):
+                worker.too_large = True
+                yield Retire(worker.session)
 
     def _fill_slots(self, now: float) -> list[Effect]:
         effects: list[Effect] = []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RunError
 from ..rundir import RunDir
 from ..slate import Slate
-from . import commands
+from . import commands, threads
 from .agent import (
     STDERR_LINES,
     Agent,
@@ -22,13 +22,15 @@ from .agent import (
     Finished,
     Kill,
     Reconnect,
+    Retire,
     Say,
     Send,
     Sight,
     Spawn,
 )
 from .output import Lines, Log, Screen, Tail
-from .processes import Child, Children, Exited, Meter
+from .processes import Child, Children, Exited, Meter, usable_cores
+from .recycling import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
     from ..client.connection import Connection
@@ -83,6 +85,8 @@ class Host:
         What the workers' logs are called; unique among the agents that share the run directory.
     around : Around, optional
         What the workers are started in.
+    limits : Limits
+        What a worker may do before another takes its place.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Host:
         *,
         log_prefix: str = "worker",
         around: Around | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._around = around
         self._log_prefix = log_prefix
@@ -105,11 +110,12 @@ class Host:
             iter(lambda: os.urandom(8), b""),
             socket.gethostname(),
             os.getpid(),
+            limits,
         )
         self.finished: Finished | None = None
         self.spawned = False  # since it was last set to False
         self._run = run
-        self._environment = environment
+        self._environment = threads.limited(environment, workers, usable_cores())
         self._cwd = cwd
         self._children = children
         self._screen = screen
@@ -200,7 +206,7 @@ class Host:
     def _sight(self, child: Child, slate: Slate) -> Sight:
         task, done = slate.read()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
-        return Sight(slate.is_ready(), task, done, rss)
+        return Sight(slate.is_ready(), task, done, rss, slate.has_retired())
 
     # ---- doing ----------------------------------------------------------------------------------
 
@@ -213,6 +219,8 @@ class Host:
                 self._spawn(effect)
             elif isinstance(effect, Kill):
                 self._by_session[effect.session][0].signal(effect.signal)
+            elif isinstance(effect, Retire):
+                self._by_session[effect.session][1].retire_after(1)
             elif isinstance(effect, Say):
                 (self._screen.say if effect.grave else self._screen.note)(effect.text)
             elif isinstance(effect, Finished):
@@ -236,6 +244,7 @@ class Host:
             command = self._around.command(command)
         try:
             slate = Slate.create(self._run.slate(session))
+            slate.retire_after(self.agent.limits.tasks)
             log = Log(self._run.log(f"{self._log_prefix}-{order.slot}"))
             child = self._children.start(
                 "worker", command, self._environment, cwd=self._cwd, key=session

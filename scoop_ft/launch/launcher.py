@@ -50,6 +50,8 @@ class Options:
     recorded_code: bool | None = None
     asked: Asked = NOTHING_ASKED
     machines: settle.Said = field(default_factory=settle.Said)
+    max_tasks_per_worker: int | None = None
+    max_memory_per_worker: int | None = None
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -71,6 +73,8 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         unsafe_filesystem=options.unsafe_filesystem,
         seeded=options.seed is not None,
         on_divergence=options.on_divergence or "recompute",
+        max_tasks_per_worker=options.max_tasks_per_worker or 0,
+        max_memory_per_worker=options.max_memory_per_worker or 0,
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
@@ -129,6 +133,8 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         if found["state"] == "done" and not _has_more(found, info, args, options):
             directory.drop_endpoint()  # its launcher may have been killed after that
             print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
+            if unused := _unused(options):
+                _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
             return 0
         changed = _changed(info, args, options)
         _check_code(directory, changed, found.get("sources", []))
@@ -161,6 +167,13 @@ def _has_more(
     return failed or options.edits == "redo" or (args is not None and args != info.args)
 
 
+def _unused(options: Options) -> list[str]:
+    """Return the options that would have changed what is computed."""
+    code = {True: "--recorded-code", False: "--code-on-disk"}
+    seed = [] if options.seed is None else ["--seed"]
+    return seed + ([] if options.recorded_code is None else [code[options.recorded_code]])
+
+
 def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:
     import msgspec
 
@@ -169,7 +182,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.args = args
     names = (
         "workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code",
-        "on_divergence",
+        "on_divergence", "max_tasks_per_worker", "max_memory_per_worker",
     )  # fmt: skip
     for name in names:
         value = getattr(options, name)

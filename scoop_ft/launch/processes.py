@@ -260,7 +260,7 @@ class Wakeup:
             os.set_blocking(end, False)
         self._former: dict[int, Any] = {}
         self._former_wakeup = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
-        for name in ("SIGCHLD", "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGWINCH"):
+        for name in ("SIGCHLD", "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGWINCH", "SIGTSTP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._former[number] = signal.signal(number, _only_wake)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,21 +21,40 @@ import msgspec
 from ..errors import RunError
 from ..rundir import Keys, RunDir, RunInfo, locate, read_keys, write_atomically
 from ..surroundings import AsScoop
-from . import commands
+from . import commands, suspending
 from .host import Host
 from .output import Screen
-from .processes import Children, Exited, Wakeup
+from .processes import Children, Exited, Wakeup, usable_cores
+from .recycling import NO_LIMITS, Limits
 from .stopping import asked_by
 from .versions import Check, is_the_runs_own
 
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
 WELCOME_S: Final = 10.0
+WORTH_SAYING_S: Final = 1.5  # so long nobody wonders
 LONELY_S: Final = 3.0
 ORPHAN_S: Final = 120.0  # without a broker: who was started by a launcher has lost it
 
 
-def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = False) -> int:
+def command(
+    where: str,
+    workers: int | None,
+    keys: str | None,
+    *,
+    any_versions: bool,
+    max_tasks_per_worker: int | None,
+    max_memory_per_worker: int | None,
+) -> int:
+    """Do what ``scoop-ft worker`` was asked; return the exit code."""
+    limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
+    return serve(where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits)
+
+
+def serve(
+    where: str, workers: int, keys: str | None, *, any_versions: bool = False,
+    limits: Limits = NO_LIMITS,
+) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
     ``any_versions``: also when Python or a package is another one than the run's.
@@ -42,13 +62,13 @@ def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = Fa
     if not where.startswith(("tcp://", "ipc://")):
         directory = locate(where)
         check = not any_versions and not is_the_runs_own(directory)
-        return _Service(directory, workers, check=check).main()
+        return _Service(directory, workers, check=check, limits=limits).main()
     if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
         raise RunError(f"an address is tcp://HOST:PORT, not {where}")
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)
-        return _Service(home, workers, check=not any_versions).main()
+        return _Service(home, workers, check=not any_versions, limits=limits).main()
     finally:
         shutil.rmtree(home.path, ignore_errors=True)
 
@@ -136,10 +156,14 @@ def _ask_welcome(home: RunDir) -> Any:
         Hello(PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(),
               b"", [], [])
     )  # fmt: skip
-    deadline = time.monotonic() + WELCOME_S
+    began, said = time.monotonic(), False
     try:
-        while (left := deadline - time.monotonic()) > 0:
-            connection.poll(left)
+        while (waited := time.monotonic() - began) < WELCOME_S:
+            if waited >= WORTH_SAYING_S and not said:
+                said = True
+                words = f"no broker answers yet at {home.endpoint()}; trying"
+                print(f"scoop-ft: {words}", file=sys.stderr, flush=True)
+            connection.poll((WELCOME_S if said else WORTH_SAYING_S) - waited)
             if connection.ended():
                 break
             message, _ = connection.receive() or (None, [])
@@ -168,7 +192,7 @@ class _Service:
     def __init__(
         self, directory: RunDir, workers: int, *, check: bool,
         up: Callable[[], None] = _nothing, otherwise: str = ", or start it with --any-versions",
-        orphan_s: float = float("inf"),
+        orphan_s: float = float("inf"), limits: Limits = NO_LIMITS,
     ) -> None:  # fmt: skip
         info = directory.info()
         directory.endpoint()  # or say that it has none
@@ -184,6 +208,7 @@ class _Service:
             self._children,
             self._screen,
             log_prefix=f"worker-{socket.gethostname()}-{os.getpid()}",
+            limits=limits,
         )
         self._kill_at = 0.0
         self._lonely = False
@@ -226,7 +251,9 @@ class _Service:
             if got is not None:
                 self._host.output(*got)
         for number in wakeup.take():
-            if asked_by(number) is not None:
+            if suspending.is_asked_by(number):
+                suspending.suspend(self._children.alive.values())
+            elif asked_by(number) is not None:
                 self._leave(number)
         for change in self._children.changes():
             if isinstance(change, Exited):

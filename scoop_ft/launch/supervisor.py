@@ -15,7 +15,7 @@ import time
 from typing import Any, Final
 
 from ..rundir import Live, LiveProcess, RunDir, RunInfo
-from . import commands
+from . import commands, suspending
 from .agent import STDERR_LINES, Finished
 from .growth import Watch
 from .host import Host
@@ -24,6 +24,7 @@ from .output import Lines, Log, Screen, Tail
 from .place import Place
 from .processes import Child, Children, Exited, Meter, Wakeup
 from .progress import Figures, Progress
+from .recycling import Limits
 from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
 from .surround import around
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
@@ -119,6 +120,7 @@ class Supervisor:
             self._children,
             self.screen,
             around=self._around,
+            limits=Limits(info.max_tasks_per_worker, info.max_memory_per_worker),
         )
         self._fleet = Fleet(run, info, self._children, self.screen)
         self._places: dict[str, Place] = {"worker": self.host, "ssh": self._fleet}
@@ -163,7 +165,9 @@ class Supervisor:
                 self._output(*got)
         for number in wakeup.take():
             stop = asked_by(number)
-            if stop is not None:
+            if suspending.is_asked_by(number):
+                suspending.suspend(self._children.alive.values())
+            elif stop is not None:
                 self._asked_to_end(stop)
         self._look_at_the_clock()
         for change in self._children.changes():

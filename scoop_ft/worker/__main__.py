@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import math
 import os
 import signal
 import socket
@@ -140,6 +141,7 @@ class _Exit:
 
         A signal handler: it only takes note, and no lock that the main thread may hold just now.
         """
+        self._crew.retiring = False
         self._crew.leaving = True
         self._link.wake()
 
@@ -147,6 +149,7 @@ class _Exit:
         """The run has another version of what this process has imported."""
         if not self._crew.leaving:
             print("scoop-ft: a worker is started anew: the code has changed", file=sys.stderr)
+        self._crew.retiring = False
         self._crew.leaving = True
         self._link.wake()
 
@@ -178,7 +181,12 @@ class _Exit:
         os._exit(0)
 
     def _limit(self) -> float:
-        """For so long it is worth waiting: a saved state may be hours of work."""
+        """For so long it is worth waiting: a saved state may be hours of work.
+
+        Who only makes room for another waits until all it has done is recorded.
+        """
+        if self._crew.retiring:
+            return math.inf
         with self._link.state:
             return SAVE_S if self._session.is_saving() else LEAVE_S
 

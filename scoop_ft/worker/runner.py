@@ -27,7 +27,7 @@ from ..client.link import TICK_S, Link
 from ..client.scopes import Scope
 from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
-from ..slate import DONE, INDEX, Slate
+from ..slate import DONE, INDEX, RETIRE_AT, RETIRED, Slate
 from ..wire.messages import SpanRef, Status
 from .session import WorkerSession
 from .spans import Piece, Span
@@ -94,6 +94,7 @@ class Crew:
         self._deadlines: list[tuple[float, int, Runner]] = []
         self._tickets = 0
         self.leaving = False
+        self.retiring = False  # it leaves since it has done its share: nothing presses
         self.active: Runner | None = None  # the one that has the thread
         self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
@@ -162,10 +163,22 @@ class Crew:
 
     def _something(self) -> bool:
         session = self.session
-        if self.ready or len(session.queue) or session.ended or self.leaving:
+        if self.ready or len(session.queue) or session.ended or self.leaving or self._retires():
             return True
         session.idle = True  # what had come was taken back before it began
         return False
+
+    def _retires(self) -> bool:
+        """Leave if it is time for another process to take this one's place, and nobody waits here.
+
+        Asked between two tasks.
+        """
+        words = self._words
+        if not 0 < words[RETIRE_AT] <= words[DONE] or self.session.running or self.leaving:
+            return self.leaving
+        words[RETIRED] = 1
+        self.retiring = self.leaving = True
+        return True
 
     def _expire(self) -> None:
         now = time.monotonic()
@@ -308,7 +321,7 @@ class Crew:
     def run_pieces(self) -> None:
         """What a runner does all its life."""
         runner = self.current()
-        session, link = self.session, self.link
+        session, link, words = self.session, self.link, self._words
         while True:
             with link.state:
                 piece = None if self.ready or self.leaving else session.queue.take()
@@ -322,6 +335,8 @@ class Crew:
                 continue
             runner.piece = piece
             self._run_piece(runner, piece)
+            if words[RETIRE_AT]:
+                self._retires()
             if time.monotonic() - link.last_pump > TICK_S:
                 link.pump(0.0)
 

@@ -33,10 +33,14 @@ PAGES = (  # with examples
     "docs/edited-code.md",
     "docs/replay.md",
     "docs/scoop.md",
+    "docs/mapping.md",
 )
 EXPECTED = {
     "native.py": ["792"],
     "edited.py": ["144"],
+    "endless.py": ["[1000003, 1000033, 1000037]"],
+    "forever.py": ["{'done': 2000, 'sum': 5995}"],
+    "collect.py": ["0 failed: division by zero", "1 is 1.0", "2 is 0.5"],
     "long.py": ["[1.0, 1.0]"],
     "generations.py": ["0"],
     "toolshop.py": ["1.5", "[22.5, 2475.0]"],

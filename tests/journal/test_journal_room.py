@@ -113,6 +113,30 @@ def test_a_full_disk_loses_nothing(small_disk: Path) -> None:
         assert journal.blob(b"name") == b"value"
 
 
+@pytest.mark.parametrize("reserve", [True, False], ids=["reserve held", "reserve given up"])
+def test_free_pages_of_the_file_are_room(small_disk: Path, reserve: bool) -> None:
+    path = small_disk / "journal"
+    with Journal.create(path, "a-run") as journal:
+        for _ in range(20):
+            journal.append(1, b"", bytes(100_000))
+        journal.commit()
+        if not reserve:
+            (path / "reserve").unlink()
+        fill(small_disk, leave=64 << 10)  # to note what is free takes some pages
+        assert not journal.has_room(1)
+        journal.delete(1, 20)
+        journal.commit()
+        size = journal.size_bytes
+        assert journal.has_room(500_000)
+        assert not journal.has_room(size)  # more than there is
+        for _ in range(5):
+            journal.append(2, b"", bytes(100_000))
+            journal.commit()
+        assert journal.size_bytes < size + 100_000
+        assert (path / "reserve").exists() == reserve
+    assert verify(path).ok
+
+
 def test_opening_on_a_full_disk(small_disk: Path) -> None:
     path = small_disk / "journal"
     with Journal.create(path, "a-run") as journal:

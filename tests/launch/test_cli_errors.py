@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -95,8 +97,8 @@ def test_a_run_directory_that_cannot_be_made(shell: Shell) -> None:
     ("words", "said"),
     [
         (["run"], "Missing argument 'SCRIPT'"),
-        (["run", "-n", "0", "script.py"], "0 is not in the range"),
-        (["run", "-n", "two", "script.py"], "'two' is not a valid integer"),
+        (["run", "-n", "0", "script.py"], "'0' is not a number of workers"),
+        (["run", "-n", "two", "script.py"], "'two' is not a number of workers"),
         (["run", "--nonsense", "script.py"], "--nonsense"),
         (["run", "--listen", "here", "script.py"], "--listen wants tcp://HOST:PORT"),
         (["worker", "tcp://127.0.0.1:1"], "needs --keys"),
@@ -194,3 +196,26 @@ def test_workers_do_not_import_the_command_line() -> None:
             text = file.read_text()
             assert "import click" not in text, file
             assert "import rich" not in text, file
+
+
+@pytest.mark.parametrize("words", ["two", "0", "1.5"])
+def test_no_number_of_workers(shell: Shell, words: str) -> None:
+    for command in (["run", "-n", words, "script.py"], ["worker", "-n", words, "somewhere"]):
+        assert "is not a number of workers (1 to 100,000)" in refused(shell, *command)
+
+
+def test_a_broker_that_does_not_answer_is_waited_for_with_a_word(shell: Shell) -> None:
+    keys = make_run(shell)
+    keys.make_keys()
+    with socket.socket() as nobody:  # bound, and nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        began = time.monotonic()
+        process = shell.start("worker", address, "--keys", str(keys.keys), "-n", "1")
+        while not shell.read("err"):
+            assert time.monotonic() - began < 4.0, "silent"
+            assert process.poll() is None
+            time.sleep(0.05)
+        assert shell.read("err") == f"scoop-ft: no broker answers yet at {address}; trying\n"
+        assert process.wait(30) == 2
+    assert "is the run alive" in shell.read("err")

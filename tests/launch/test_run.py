@@ -74,6 +74,18 @@ def test_resuming_what_is_done_removes_what_its_launcher_left(shell: Shell) -> N
     assert not folder.exists()
 
 
+def test_what_a_finished_run_cannot_use_is_said(shell: Shell) -> None:
+    shell.script("print('done')\n")
+    assert shell.type("run", "-q", "-n", "1", "script.py").returncode == 0
+    again = shell.type("resume", "--seed", "3", "--code-on-disk", "-n", "2")
+    assert again.returncode == 0
+    [line] = [line for line in again.stderr.splitlines() if "is finished" not in line]
+    assert line == "scoop-ft: nothing was left to do, so --seed and --code-on-disk changed nothing"
+    again = shell.type("resume", "--recorded-code")
+    assert "so --recorded-code changed nothing" in again.stderr
+    assert "changed nothing" not in shell.type("resume").stderr
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_the_exit_code_is_the_scripts(shell: Shell, code: int) -> None:
     shell.script(f"import sys\nprint(sys.argv[1:])\nsys.exit({code})\n")

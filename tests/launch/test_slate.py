@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoop_ft.ids import task_id
-from scoop_ft.slate import DONE, RUNNING, SIZE, Slate
+from scoop_ft.slate import DONE, RETIRE_AT, RETIRED, RUNNING, SIZE, Slate
 
 
 def test_a_new_slate_is_clean(tmp_path: Path) -> None:
@@ -34,6 +34,17 @@ def test_the_running_task_is_seen_through_the_other_mapping(
     worker.close()
     assert agent.read() == (b"", 1)
     agent.close()
+
+
+def test_a_worker_retires_when_its_agent_says_and_says_so(tmp_path: Path) -> None:
+    agent = Slate.create(tmp_path / "slate")
+    worker = Slate.open(tmp_path / "slate")
+    assert worker.words[RETIRE_AT] == 0
+    agent.retire_after(3)
+    assert worker.words[RETIRE_AT] == 3
+    assert not agent.has_retired()
+    worker.words[RETIRED] = 1
+    assert agent.has_retired()
 
 
 def test_a_task_that_waits_does_not_run(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from scoop_ft.worker.__main__ import _Exit
 
 class Crew:
     leaving = True
+    retiring = False
 
     def may_save(self):
         return False

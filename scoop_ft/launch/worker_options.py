@@ -1,0 +1,50 @@
+"""What the command line says of a host's workers: `run`, `resume` and `worker` share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Workers(click.IntRange):
+    name = "workers"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        """Read a number of workers."""
+        try:
+            return super().convert(value, parameter, context)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a number of workers (1 to {self.max:,}).")
+
+
+workers = click.option(
+    "-n", "--workers", type=_Workers(1, 100_000), metavar="N",
+    help="Number of workers (default: the cores this process may use; resume: as before).",
+)  # fmt: skip
+_max_tasks = click.option(
+    "--max-tasks-per-worker", type=click.IntRange(0, 2**62), metavar="N",
+    help="Replace a worker's process once it has done N tasks (default: never; resume: as before).",
+)  # fmt: skip
+_max_memory = click.option(
+    "--max-memory-per-worker", metavar="SIZE",
+    callback=lambda context, parameter, text: _size(text),
+    help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G "
+    "(default: never; resume: as before).",
+)  # fmt: skip
+
+
+def recycling(command: Command) -> Command:
+    """Give a command the options that say when workers are replaced."""
+    return _max_tasks(_max_memory(command))
+
+
+def _size(text: str | None) -> int | None:
+    from .growth import parse_size
+
+    return None if text is None else parse_size(text)
