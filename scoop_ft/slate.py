@@ -12,7 +12,8 @@ offset bytes  content
 24     8      tasks done
 32     8      1 while a task runs
 40     8      1 once the broker has welcomed the worker
-48     16     zero
+48     8      when the task's time limit is over: monotonic clock, ns; 0: none
+56     8      zero
 ====== ====== ==========================================
 """
 
@@ -29,6 +30,7 @@ INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
 READY: Final = 5
+DEADLINE: Final = 6
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -74,6 +76,7 @@ class Slate:
         """Say that a task begins."""
         words = self.words
         words[RUNNING] = 0  # nobody is to blame while the name changes
+        words[DEADLINE] = 0
         self._bytes[:BATCH_ID_BYTES] = batch
         words[INDEX] = index
         words[RUNNING] = 1
@@ -92,13 +95,19 @@ class Slate:
 
     def read(self) -> tuple[bytes, int]:
         """Return the id of the task that runs (empty for none), and how many were done."""
+        task, done, _ = self.look()
+        return task, done
+
+    def look(self) -> tuple[bytes, int, int]:
+        """Return what `read` does, and when the task's time limit is over (see above)."""
         for _ in range(_PATIENCE):
             once = bytes(self._bytes)
             if once == bytes(self._bytes):  # else the worker was writing meanwhile
                 break
         words = memoryview(once).cast("Q")
-        task = task_id(once[:BATCH_ID_BYTES], words[INDEX]) if words[RUNNING] else b""
-        return task, words[DONE]
+        if not words[RUNNING]:
+            return b"", words[DONE], 0
+        return task_id(once[:BATCH_ID_BYTES], words[INDEX]), words[DONE], words[DEADLINE]
 
     def is_ready(self) -> bool:
         """Tell whether the worker has come up."""

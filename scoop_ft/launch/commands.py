@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..rundir import RunDir
+from .resources import NOTHING
+from .resources import text as resources_text
 
 STDOUT_VARIABLE = "SCOOP_FT_STDOUT"  # "lines": somebody reads our stdout line by line
 
@@ -53,7 +56,9 @@ def root(run: RunDir, *, again: bool = False) -> list[str]:
     return [sys.executable, "-m", "scoop_ft.root", str(run.path), *more]
 
 
-def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
+def worker(
+    run: RunDir, session: bytes, agent: bytes, resources: Mapping[str, int] = NOTHING
+) -> list[str]:
     """Return the command of a worker."""
     return [
         sys.executable,
@@ -66,6 +71,7 @@ def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
         agent.hex(),
         "--slate",
         str(run.slate(session)),
+        *(["--resources", resources_text(resources)] if resources else []),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
@@ -29,6 +29,7 @@ from .agent import (
 )
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter
+from .resources import NOTHING
 
 if TYPE_CHECKING:
     from ..client.connection import Connection
@@ -80,6 +81,8 @@ class Host:
         Shared with whoever else starts processes and writes here.
     log_prefix : str
         What the workers' logs are called; unique among the agents that share the run directory.
+    resources : mapping
+        What each worker has for tasks that ask for it.
     """
 
     def __init__(
@@ -92,7 +95,9 @@ class Host:
         screen: Screen,
         *,
         log_prefix: str = "worker",
+        resources: Mapping[str, int] = NOTHING,
     ) -> None:
+        self._resources = resources
         self._log_prefix = log_prefix
         self.agent = Agent(
             os.urandom(8),
@@ -193,9 +198,9 @@ class Host:
         return [child for child, _, _ in self._by_session.values()]
 
     def _sight(self, child: Child, slate: Slate) -> Sight:
-        task, done = slate.read()
+        task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
-        return Sight(slate.is_ready(), task, done, rss)
+        return Sight(slate.is_ready(), task, done, rss, deadline_ns * 1e-9)
 
     # ---- doing ----------------------------------------------------------------------------------
 
@@ -226,7 +231,7 @@ class Host:
 
     def _spawn(self, order: Spawn) -> None:
         session = order.session
-        command = commands.worker(self._run, session, self.agent.session)
+        command = commands.worker(self._run, session, self.agent.session, self._resources)
         try:
             slate = Slate.create(self._run.slate(session))
             log = Log(self._run.log(f"{self._log_prefix}-{order.slot}"))

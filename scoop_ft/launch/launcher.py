@@ -46,6 +46,7 @@ class Options:
     journal_limit: int | None = None
     keep_failed: bool = False
     recorded_code: bool | None = None
+    resources: dict[str, int] | None = None
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -67,6 +68,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         unsafe_filesystem=options.unsafe_filesystem,
         seeded=options.seed is not None,
         on_divergence=options.on_divergence or "recompute",
+        resources=options.resources or {},
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
@@ -151,7 +153,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.args = args
     names = (
         "workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code",
-        "on_divergence",
+        "on_divergence", "resources",
     )  # fmt: skip
     for name in names:
         value = getattr(options, name)

@@ -11,6 +11,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,21 +30,25 @@ WELCOME_S: Final = 10.0
 LONELY_S: Final = 3.0
 
 
-def serve(where: str, workers: int, keys: str | None, *, any_versions: bool = False) -> int:
+def serve(
+    where: str, workers: int, keys: str | None, *, any_versions: bool = False,
+    resources: Mapping[str, int] | None = None,
+) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
-    ``any_versions``: also when Python or a package is another one than the run's.
+    ``any_versions``: also when Python or a package is another one than the run's.  ``resources``:
+    what each worker has for tasks that ask for it.
     """
     if not where.startswith(("tcp://", "ipc://")):
         directory = locate(where)
         check = not any_versions and not is_the_runs_own(directory)
-        return _Service(directory, workers, check=check).main()
+        return _Service(directory, workers, check=check, resources=resources or {}).main()
     if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
         raise RunError(f"an address is tcp://HOST:PORT, not {where}")
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)
-        return _Service(home, workers, check=not any_versions).main()
+        return _Service(home, workers, check=not any_versions, resources=resources or {}).main()
     finally:
         shutil.rmtree(home.path, ignore_errors=True)
 
@@ -111,7 +116,9 @@ def _ask_welcome(home: RunDir) -> Any:
 class _Service:
     """The loop of an agent that is alone."""
 
-    def __init__(self, directory: RunDir, workers: int, *, check: bool) -> None:
+    def __init__(
+        self, directory: RunDir, workers: int, *, check: bool, resources: Mapping[str, int]
+    ) -> None:
         info = directory.info()
         directory.endpoint()  # or say that it has none
         self._screen = Screen()
@@ -126,6 +133,7 @@ class _Service:
             self._children,
             self._screen,
             log_prefix=f"worker-{socket.gethostname()}-{os.getpid()}",
+            resources=resources,
         )
         self._kill_at = 0.0
         self._lonely = False

@@ -114,6 +114,7 @@ class Supervisor:
             info.cwd,
             self._children,
             self.screen,
+            resources=info.resources,
         )
         self._ending: _Ending | None = None
         self._over_since: float | None = None  # when the broker said that the run is over

@@ -29,6 +29,7 @@ from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
 from ..slate import DONE, INDEX, Slate
 from ..wire.messages import SpanRef, Status
+from .limits import Limits, Overdue
 from .session import WorkerSession
 from .spans import Piece, Span
 
@@ -66,6 +67,7 @@ class Runner(greenlet.greenlet):
         self.waited = False
         self.abandoned = False
         self.dropped_on = 0  # the connection on which that was said
+        self.until = 0.0  # when the task's time limit is over; 0: it has none
         self.callbacks: deque[Callable[[], None]] = deque()
 
 
@@ -98,6 +100,7 @@ class Crew:
         self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
         self._seeding: Seeding | None = None  # in a run whose seed was given
+        self._limits = Limits(slate, session)
         self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
         session.on_abandon = self._abandon
         session.on_event = self.wake_waiters
@@ -131,6 +134,8 @@ class Crew:
         span = runner.span
         if span is not None:
             self._slate.start(span.batch, runner.index)
+            if runner.until:
+                self._limits.go_on(runner)
         self._give_thread(runner)
 
     def _give_thread(self, runner: Runner) -> None:
@@ -247,6 +252,8 @@ class Crew:
         runner.parked = True
         runner.waited = True
         self._parked.add(runner)
+        if runner.until:
+            deadline = runner.until if deadline is None else min(deadline, runner.until)
         if deadline is not None:
             self._tickets += 1
             heapq.heappush(self._deadlines, (deadline, self._tickets, runner))
@@ -258,6 +265,8 @@ class Crew:
             self._seeding.take(runner)
         if runner.abandoned:
             raise Abandoned
+        if runner.until:
+            self._limits.check(runner)
 
     def _abandon(self, spans: list[SpanRef]) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
@@ -339,6 +348,8 @@ class Crew:
             piece.next = index + 1
             words[INDEX] = index
             self._run_task(runner, span, index)
+            if runner.until:
+                self._limits.end(runner)
             words[DONE] += 1
             tasks += 1
             late = time.perf_counter_ns() - began > PIECE_NS
@@ -359,6 +370,8 @@ class Crew:
         try:
             if not self._imported:
                 self._import_script()
+            if span.time_limit_s:
+                self._limits.begin(runner, span.time_limit_s)
             view, buffers = span.arguments(index)
             args = load(view, buffers)
             function = session.callable(digest)
@@ -370,6 +383,8 @@ class Crew:
             status = 0
         except Abandoned:
             payload, frames, status = b"", [], -1
+        except Overdue:
+            payload, frames, status = self._limits.story(span, index), [], int(Status.LOST)
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
             if self.forked:
                 end_child(error)
@@ -381,7 +396,7 @@ class Crew:
             self._end_callbacks(runner)
         with self.link.state:
             if runner.scope is not None:
-                if status == Status.RAISED:
+                if status > 0:
                     session.flush()  # tried again, it finds what its children have found
                 session.end(runner.scope, abandoned=status < 0)
                 if self._parents.get(task) is runner:

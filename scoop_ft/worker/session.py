@@ -16,12 +16,13 @@ from typing import Any
 import msgspec
 
 from ..client.groups import Single
-from ..client.scopes import Scope
+from ..client.scopes import Closed, Scope
 from ..client.session import HANDLERS, Session
 from ..ids import split_task_id
 from ..payload import load_function
 from ..wire import messages as wire
 from ..wire.frames import Buffer
+from ..wire.messages import PLAIN
 from .spans import Done, Queue, Span
 
 CALLABLES = 1_024  # loaded functions kept
@@ -39,6 +40,8 @@ class WorkerSession(Session):
         Spans and indices of the tasks that have begun and not ended, by task id.
     idle : bool
         Nothing could be run; said once to the broker.
+    resources : dict
+        What it has for tasks that ask for it.
     on_abandon : callable
         Told the ids of running tasks that nobody wants from this worker any more.
     """
@@ -48,6 +51,7 @@ class WorkerSession(Session):
         self.queue = Queue()
         self.running: dict[bytes, tuple[Span, int]] = {}
         self.idle = False
+        self.resources: dict[str, int] = {}
         self.on_abandon: Callable[[list[wire.SpanRef]], None] = lambda spans: None
         self._idle_said = False
         self._runs = 0
@@ -90,15 +94,21 @@ class WorkerSession(Session):
         if closed is None:
             return
         batch = self.new_batch()
-        if scope.replayed or not scope.alive:
+        if scope.replayed or not scope.alive or closed.options is not PLAIN:
             if scope.alive:
-                self.submit(closed, batch)
+                self._submit(closed, batch)
             return
         for function in closed.functions:
             self._blobs.setdefault(function.digest, (function.name, function.blob))
         span = Span.from_closed(closed, batch)
         self._unflushed.append(span)
         self.queue.push_children(span)
+
+    def _submit(self, closed: Closed, batch: bytes) -> None:
+        """Have the broker give out a batch: who runs it must be known, or all is told there."""
+        if not closed.scope.replayed:
+            self.flush()  # it must know the parent first, and the children before these
+        self.submit(closed, batch)
 
     def finish(self, span: Span, done: Done) -> None:
         """A task has ended."""
@@ -230,7 +240,7 @@ class WorkerSession(Session):
         """Return who we are, and what we hold when it is written; it may be read much later."""
         hello = super().hello()
         self._told = hello.holding
-        return hello
+        return msgspec.structs.replace(hello, resources=self.resources)
 
     def _on_welcome(self, m: wire.Welcome, frames: Sequence[Buffer]) -> None:
         if not self.welcomed:

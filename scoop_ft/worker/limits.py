@@ -1,0 +1,79 @@
+"""The time limit of the task that runs: when it is over is written on the slate.
+
+The agent reads it there and kills this process (`launch.agent`): that ends a task whatever it is
+doing.  A task that waits for children does not have the thread; it is ended here when it next
+would, so that nobody else loses anything.  What has no limit costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ..ids import short
+from ..slate import DEADLINE, Slate
+from .session import WorkerSession
+from .spans import Span
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+LAST_S: Final = 1.0  # a task that is ended while it waits has this long to clean up
+
+
+class Overdue(BaseException):
+    """Thrown into a task whose time limit was over while it waited."""
+
+
+class Limits:
+    """Puts time limits on the slate.
+
+    Parameters
+    ----------
+    slate : Slate
+    session : WorkerSession
+    """
+
+    def __init__(self, slate: Slate, session: WorkerSession) -> None:
+        self._words = slate.words
+        self._session = session
+
+    def begin(self, runner: Runner, limit_s: float) -> None:
+        """The runner's task begins, and may take so long."""
+        runner.until = time.monotonic() + limit_s
+        self._words[DEADLINE] = int(runner.until * 1e9)
+
+    def end(self, runner: Runner) -> None:
+        """The runner's task has ended."""
+        self._words[DEADLINE] = 0
+        runner.until = 0.0
+
+    def go_on(self, runner: Runner) -> None:
+        """The runner's task has waited, and gets the thread again."""
+        now = time.monotonic()
+        until = runner.until if runner.until > now else now + LAST_S
+        self._words[DEADLINE] = int(until * 1e9)
+
+    def check(self, runner: Runner) -> None:
+        """Raise `Overdue` in a task that has waited too long."""
+        if time.monotonic() >= runner.until:
+            raise Overdue
+
+    def story(self, span: Span, index: int) -> bytes:
+        """Return the result of a task that was ended here."""
+        return msgspec.msgpack.encode(
+            {
+                "task": f"{short(span.batch)}:{index}",
+                "function": self._session.function_name(span.function(index)),
+                "attempts": 1,
+                "signal": 0,
+                "how": "its time limit was over",
+                "host": self._session.host,
+                "memory": 0,
+                "stderr": "",
+                "limit": span.time_limit_s,
+                "waited": True,
+            }
+        )
