@@ -116,13 +116,15 @@ class Scope:
         Its random numbers, once it has asked for some (`scoop_ft.randomness`).
     options : Options
         Those of all calls in the open batch.
+    time_limit_s : float
+        Its own, which its children have too, unless theirs is shorter; 0: it has none.
     """
 
     __slots__ = (
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_keys", "_packer",
         "_thread", "_which", "abandoned", "alive", "generators", "keeper", "lineage", "lock",
         "next", "options", "ordered", "replayed",
-        "skipped", "task",
+        "skipped", "task", "time_limit_s",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -147,6 +149,7 @@ class Scope:
         self._indices: dict[bytes, int] = {}
         self._which = array("H")
         self.options = PLAIN
+        self.time_limit_s = 0.0
         self._keys = bytearray()
 
     # ---- submitting (the caller holds the lock) ------------------------------------------------
@@ -280,12 +283,15 @@ class Scope:
 
     def _closed_options(self, group: Group) -> Options:
         """Return the options of the batch that ends, and its keys."""
+        options, limit_s = self.options, self.time_limit_s
+        if limit_s and not 0 < options.time_limit_s <= limit_s:
+            options = structs.replace(options, time_limit_s=limit_s)
         if not self._keys:
-            return self.options
+            return options
         keys, self._keys = bytes(self._keys), bytearray()
         # User code that is run while a call is packed may have mixed others among them.
         whole = len(keys) == DIGEST_BYTES * group.count
-        return structs.replace(self.options, keys=keys if whole else b"")
+        return structs.replace(options, keys=keys if whole else b"")
 
     def go_on_at(self, ordinal: int) -> None:
         """Number children from here on: an earlier run had submitted those before.

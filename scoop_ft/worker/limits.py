@@ -1,8 +1,9 @@
 """The time limit of the task that runs: when it is over is written on the slate.
 
 The agent reads it there and kills this process (`launch.agent`): that ends a task whatever it is
-doing.  A task that waits for children does not have the thread; it is ended here when it next
-would, so that nobody else loses anything.  What has no limit costs nothing.
+doing.  A task that waits for children does not have the thread: it is ended here, so that nobody
+else loses anything; by the link's helper thread when another task has the thread for long.  What
+has no limit costs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from ..ids import short
 from ..slate import DEADLINE, Slate
+from ..wire.messages import Status
 from .session import WorkerSession
 from .spans import Span
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .runner import Runner
 
 LAST_S: Final = 1.0  # a task that is ended while it waits has this long to clean up
+LATE_S: Final = 0.1  # the thread has not come back to it so long after: its result goes without it
 
 
 class Overdue(BaseException):
@@ -39,6 +42,7 @@ class Limits:
     def __init__(self, slate: Slate, session: WorkerSession) -> None:
         self._words = slate.words
         self._session = session
+        self._waiting: dict[Runner, None] = {}
 
     def begin(self, runner: Runner, limit_s: float) -> None:
         """The runner's task begins, and may take so long."""
@@ -56,10 +60,28 @@ class Limits:
         until = runner.until if runner.until > now else now + LAST_S
         self._words[DEADLINE] = int(until * 1e9)
 
+    def park(self, runner: Runner) -> None:
+        """The runner's task begins to wait (link's lock held)."""
+        self._waiting[runner] = None
+        self._session.on_flush = self._end_late
+
     def check(self, runner: Runner) -> None:
         """Raise `Overdue` in a task that has waited too long."""
+        self._waiting.pop(runner, None)
         if time.monotonic() >= runner.until:
             raise Overdue
+
+    def _end_late(self) -> None:
+        """Report what should have been ended since (link's lock held, in any thread)."""
+        now = time.monotonic()
+        for runner in list(self._waiting):
+            if runner.parked and runner.span is not None and now > runner.until + LATE_S:
+                del self._waiting[runner]
+                runner.told = True
+                story = self.story(runner.span, runner.index)
+                self._session.finish(runner.span, (runner.index, int(Status.LOST), story, []))
+        if not self._waiting:
+            self._session.on_flush = None
 
     def story(self, span: Span, index: int) -> bytes:
         """Return the result of a task that was ended here."""

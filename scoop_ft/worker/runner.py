@@ -68,6 +68,7 @@ class Runner(greenlet.greenlet):
         self.abandoned = False
         self.dropped_on = 0  # the connection on which that was said
         self.until = 0.0  # when the task's time limit is over; 0: it has none
+        self.told = False  # that it was over while the task waited
         self.callbacks: deque[Callable[[], None]] = deque()
 
 
@@ -254,6 +255,7 @@ class Crew:
         self._parked.add(runner)
         if runner.until:
             deadline = runner.until if deadline is None else min(deadline, runner.until)
+            self._limits.park(runner)
         if deadline is not None:
             self._tickets += 1
             heapq.heappush(self._deadlines, (deadline, self._tickets, runner))
@@ -306,6 +308,7 @@ class Crew:
             task = task_id(span.batch, runner.index)
             replayed = runner.index in span.replayed
             scope = Scope(task, _lineage(span, runner.index), replayed=replayed)
+            scope.time_limit_s = span.time_limit_s
             with self.link.state:
                 self.session.scopes[task] = scope
                 self._parents[task] = runner
@@ -404,7 +407,9 @@ class Crew:
                 runner.scope = None
             if session.running.get(task) == (span, index):  # else it has begun here once more
                 del session.running[task]
-            if status >= 0:
+            if runner.told:
+                runner.told = False
+            elif status >= 0:
                 session.finish(span, (index, status, payload, frames))
             else:
                 session.give_up(span, index, runner.dropped_on)

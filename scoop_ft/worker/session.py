@@ -42,6 +42,8 @@ class WorkerSession(Session):
         Nothing could be run; said once to the broker.
     resources : dict
         What it has for tasks that ask for it.
+    on_flush : callable or None
+        Called before what has ended is reported.
     on_abandon : callable
         Told the ids of running tasks that nobody wants from this worker any more.
     """
@@ -52,6 +54,7 @@ class WorkerSession(Session):
         self.running: dict[bytes, tuple[Span, int]] = {}
         self.idle = False
         self.resources: dict[str, int] = {}
+        self.on_flush: Callable[[], None] | None = None
         self.on_abandon: Callable[[list[wire.SpanRef]], None] = lambda spans: None
         self._idle_said = False
         self._runs = 0
@@ -160,6 +163,8 @@ class WorkerSession(Session):
         unflushed, self._unflushed = self._unflushed, []
         for span in unflushed:
             self._tell(span)
+        if self.on_flush is not None:
+            self.on_flush()
         finished, self._finished = self._finished, {}
         for span in finished.values():
             if span.done and span.is_reported():

@@ -156,9 +156,10 @@ class Rig:
         """Start an agent."""
         return self._join(FakeAgent(self, self.new_session()))
 
-    def worker(self, agent: FakeAgent | None = None) -> FakeWorker:
+    def worker(self, agent: FakeAgent | None = None, **resources: int) -> FakeWorker:
         """Start a worker."""
         worker = FakeWorker(self, self.new_session())
+        worker.resources = resources
         worker.agent = agent.session if agent is not None else b""
         return self._join(worker)
 
