@@ -237,11 +237,12 @@ class FakeRoot(FakePeer):
         self.asked: dict[int, wire.Cancel] = {}
         self.requests = 0
 
-    def submit(self, *arguments: bytes | str, options: wire.Options = wire.PLAIN) -> bytes:
+    def submit(self, *arguments: bytes | str, options: wire.Options | None = None) -> bytes:
         """Submit calls as one batch."""
         calls = [a.encode() if isinstance(a, str) else a for a in arguments]
         first = len(self.arguments)
         self.arguments += calls
+        options = self.rig.options_of(first) if options is None else options
         return self.submit_batch(ROOT_ID, ROOT_LINEAGE, first, calls, options=options)
 
     def cancel(self, *ordinals: int, subtree: bool = False) -> None:
@@ -371,6 +372,7 @@ class FakeWorker(FakePeer):
         """Run the next task, up to its end or until it waits."""
         item = self.queue.popleft()
         self.rig.ran.append(item.argument)
+        self.rig.begun.append(item.id)
         if not children(item.argument):
             self.finish(item, expected(item.argument))
             return

@@ -7,7 +7,7 @@ broker after each message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scoop_journal import MemoryJournal
@@ -18,7 +18,7 @@ from scoop_ft.broker.ports import Ref
 from scoop_ft.broker.records import Edit
 from scoop_ft.ids import digest
 from scoop_ft.wire.codec import Buffer, decode_from_broker, decode_from_peer, encode
-from scoop_ft.wire.messages import Idle, Message
+from scoop_ft.wire.messages import PLAIN, Idle, Message, Options
 
 from .peers import FakeAgent, FakePeer, FakeRoot, FakeWorker
 
@@ -37,6 +37,8 @@ class Rig:
         self.peers: dict[bytes, FakePeer] = {}
         self.sessions = 0
         self.ran: list[bytes] = []  # the arguments of tasks, as they were run
+        self.begun: list[bytes] = []  # their ids
+        self.options_of: Callable[[int], Options] = lambda first: PLAIN  # of the root's batches
         self.start()
 
     # ---- the broker's life -----------------------------------------------------------------
