@@ -46,6 +46,7 @@ class Limits:
 
     def begin(self, runner: Runner, limit_s: float) -> None:
         """The runner's task begins, and may take so long."""
+        runner.told = False
         runner.until = time.monotonic() + limit_s
         self._words[DEADLINE] = int(runner.until * 1e9)
 
@@ -53,6 +54,7 @@ class Limits:
         """The runner's task has ended."""
         self._words[DEADLINE] = 0
         runner.until = 0.0
+        runner.told = False
 
     def go_on(self, runner: Runner) -> None:
         """The runner's task has waited, and gets the thread again."""

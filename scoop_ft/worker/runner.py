@@ -343,6 +343,7 @@ class Crew:
         runner.waited = False
         runner.span = span
         words = self._words
+        run = self._run_limited if span.time_limit_s else self._run_task
         if self.session.seeded:
             self._take_globals(runner)
         self._slate.start(span.batch, piece.next)
@@ -350,9 +351,7 @@ class Crew:
             index = piece.next
             piece.next = index + 1
             words[INDEX] = index
-            self._run_task(runner, span, index)
-            if runner.until:
-                self._limits.end(runner)
+            run(runner, span, index)
             words[DONE] += 1
             tasks += 1
             late = time.perf_counter_ns() - began > PIECE_NS
@@ -364,6 +363,13 @@ class Crew:
                 self.session.queue.timed(span, tasks, time.perf_counter_ns() - began)
         self._slate.pause()
 
+    def _run_limited(self, runner: Runner, span: Span, index: int) -> None:
+        """Run a task that has a time limit; what the script's import takes does not count."""
+        if self._imported:
+            self._limits.begin(runner, span.time_limit_s)
+        self._run_task(runner, span, index)
+        self._limits.end(runner)
+
     def _run_task(self, runner: Runner, span: Span, index: int) -> None:
         session = self.session
         runner.index = index
@@ -373,8 +379,8 @@ class Crew:
         try:
             if not self._imported:
                 self._import_script()
-            if span.time_limit_s:
-                self._limits.begin(runner, span.time_limit_s)
+                if span.time_limit_s:
+                    self._limits.begin(runner, span.time_limit_s)
             view, buffers = span.arguments(index)
             args = load(view, buffers)
             function = session.callable(digest)
@@ -407,10 +413,9 @@ class Crew:
                 runner.scope = None
             if session.running.get(task) == (span, index):  # else it has begun here once more
                 del session.running[task]
-            if runner.told:
-                runner.told = False
-            elif status >= 0:
-                session.finish(span, (index, status, payload, frames))
+            if status >= 0:
+                if not (status and runner.told):
+                    session.finish(span, (index, status, payload, frames))
             else:
                 session.give_up(span, index, runner.dropped_on)
             runner.abandoned = False
