@@ -142,7 +142,11 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
         crash = Crash(batch.id, index, how)
         seq = b.append(Kind.CRASH, records.encode(crash))
         attempts = b.book.apply_crash(seq, crash)
-        if attempts < (options.attempts or b.max_attempts) and options.repeatable:
+        own = options.attempts if options.repeatable else 1
+        if own:
+            if attempts < own:
+                return
+        elif attempts < b.max_attempts:
             return
         more = {} if options.repeatable else {"once": True}
     if worker is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..client.groups import Single
-from ..client.scopes import Closed, Scope
+from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
 from ..ids import split_task_id
 from ..payload import load_function
@@ -97,21 +97,19 @@ class WorkerSession(Session):
         if closed is None:
             return
         batch = self.new_batch()
-        if scope.replayed or not scope.alive or closed.options is not PLAIN:
+        if closed.options is not PLAIN and scope.alive:
+            self.flush()  # the broker gives these out: it must know all that was before them
+            self.submit(closed, batch)
+            return
+        if scope.replayed or not scope.alive:
             if scope.alive:
-                self._submit(closed, batch)
+                self.submit(closed, batch)
             return
         for function in closed.functions:
             self._blobs.setdefault(function.digest, (function.name, function.blob))
         span = Span.from_closed(closed, batch)
         self._unflushed.append(span)
         self.queue.push_children(span)
-
-    def _submit(self, closed: Closed, batch: bytes) -> None:
-        """Have the broker give out a batch: who runs it must be known, or all is told there."""
-        if not closed.scope.replayed:
-            self.flush()  # it must know the parent first, and the children before these
-        self.submit(closed, batch)
 
     def finish(self, span: Span, done: Done) -> None:
         """A task has ended."""

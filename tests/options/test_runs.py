@@ -127,7 +127,8 @@ def test_workers_of_a_run_have_resources(run: OwnRun) -> None:
 
 def test_a_subtree_is_given_up_while_it_runs(run: OwnRun) -> None:
     run.own("given_up", options=("-n", 2))
-    run.ledger.wait_for(3)
+    # Both workers are in tasks that never end: nothing is on its way to them.
+    run.ledger.wait(lambda starts: [len(start.name) for start in starts].count(3) == 2)
     run.touch("begun")
     run.ledger.wait_for_names(["cancelled"])
     begun = {start.pid for start in run.ledger.starts() if start.name != "cancelled"}
