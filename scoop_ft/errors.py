@@ -90,7 +90,7 @@ class TaskTimeout(TaskLost, TimeoutError):
 
 def _overdue(details: Mapping[str, Any]) -> str:
     host = f" on {details['host']}" if details.get("host") else ""
-    waited = " (it waited for its children)" if details.get("waited") else ""
+    waited = ", while it waited" if details.get("waited") else ""
     text = (
         f"{details.get('function') or 'a task'} had not ended{host} after its time limit of "
         f"{float(details['limit']):g} s{waited}"

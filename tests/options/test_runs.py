@@ -138,3 +138,14 @@ def test_a_subtree_is_given_up_while_it_runs(run: OwnRun) -> None:
     run.touch("go")
     assert run.finish() == f"{sum(range(100))}\n"
     assert run.ledger.times() == before, "nothing of it was begun again"
+
+
+def test_who_waits_too_long_is_ended_without_harm_to_who_computes(run: OwnRun) -> None:
+    run.own("innocent", options=("-n", 1))
+    starts = run.ledger.wait_for_names(["computes", "told"])
+    assert len({start.pid for start in starts if start.name in ("waits", "computes")}) == 1
+    run.touch("go")
+    told, innocent = run.finish().splitlines()
+    assert "after its time limit of 1 s, while it waited" in told
+    assert innocent == "innocent"
+    assert run.ledger.times() == {"waits": 1, "computes": 1, "told": 1}
