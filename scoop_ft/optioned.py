@@ -8,20 +8,15 @@ submits nothing.
 from __future__ import annotations
 
 import functools
-import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, overload
+from typing import Any, TypeVar, overload
 
+from .option_values import check, check_together
 from .wire.messages import PLAIN, Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 Key = str | Callable[..., str]
-
-MOST_ATTEMPTS: Final = 1_000
-MOST_PRIORITY: Final = 1_000_000
-MOST_OF_A_RESOURCE: Final = 1_000_000
-LONGEST_S: Final = 1e9
 
 
 class Optioned:
@@ -46,7 +41,7 @@ class Optioned:
         self.func: Callable[..., Any] = inner.func if inner is not None else wrapped
         self.wrapped = wrapped
         self.given: dict[str, Any] = {**(inner.given if inner is not None else {}), **given}
-        _check_together(self.given)
+        check_together(self.given)
         self.key: Key | None = self.given.get("key")
         self.how = _travelling(
             float(self.given.get("time_limit", 0.0)),
@@ -226,8 +221,7 @@ def options(
         )
         if value is not None
     }  # fmt: skip
-    for name, value in given.items():
-        _CHECKS[name](value)
+    check(given)
     if resources is not None:
         given["resources"] = dict(resources)  # what the user does to it later is not seen
     if func is None:
@@ -239,77 +233,3 @@ def _wrap(func: Callable[..., Any], given: Mapping[str, Any]) -> Optioned:
     if not callable(func):
         raise TypeError(f"options: a function is wanted, not {type(func).__name__}")
     return Optioned(func, given)
-
-
-# ---- what options can be -------------------------------------------------------------------------
-
-
-def _check_time_limit(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"options: time_limit is seconds, not {type(value).__name__}")
-    if not (math.isfinite(value) and 0 < value <= LONGEST_S):
-        raise ValueError(f"options: time_limit must be more than 0 seconds, not {value}")
-
-
-def _check_attempts(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"options: attempts is an int, not {type(value).__name__}")
-    if not 1 <= value <= MOST_ATTEMPTS:
-        raise ValueError(f"options: attempts must be 1 to {MOST_ATTEMPTS:,}, not {value}")
-
-
-def _check_priority(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"options: priority is an int, not {type(value).__name__}")
-    if abs(value) > MOST_PRIORITY:
-        raise ValueError(f"options: priority must be within ±{MOST_PRIORITY:,}, not {value}")
-
-
-def _check_resources(value: Any) -> None:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"options: resources is a dict, not {type(value).__name__}")
-    check_resources(value, "options: resources")
-
-
-def check_resources(value: Mapping[Any, Any], what: str) -> None:
-    """Check names and numbers of resources.
-
-    Raises
-    ------
-    TypeError, ValueError
-        One of them cannot be; the message begins with ``what``.
-    """
-    for name, number in value.items():
-        if not isinstance(name, str):
-            raise TypeError(f"{what}: a name is a str, not {type(name).__name__}")
-        if not name or len(name) > 100 or any(c in name for c in "=, \n\t"):
-            raise ValueError(f"{what}: {name!r} is no name for a resource")
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise TypeError(f"{what}: {name} is an int, not {type(number).__name__}")
-        if not 1 <= number <= MOST_OF_A_RESOURCE:
-            raise ValueError(f"{what}: {name} must be at least 1, not {number}")
-
-
-def _check_key(value: Any) -> None:
-    if not isinstance(value, str) and not callable(value):
-        raise TypeError(f"options: key is a str or a callable, not {type(value).__name__}")
-
-
-def _check_repeatable(value: Any) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"options: repeatable is True or False, not {type(value).__name__}")
-
-
-def _check_together(given: Mapping[str, Any]) -> None:
-    if not given.get("repeatable", True) and given.get("attempts", 1) > 1:
-        raise ValueError("options: attempts must be 1 where repeatable is False")
-
-
-_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
-    "time_limit": _check_time_limit,
-    "attempts": _check_attempts,
-    "priority": _check_priority,
-    "resources": _check_resources,
-    "key": _check_key,
-    "repeatable": _check_repeatable,
-}

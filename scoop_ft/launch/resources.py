@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import RunError
-from ..optioned import check_resources
+from ..option_values import check_resources
 
 NOTHING: Final[Mapping[str, int]] = {}
 

@@ -53,6 +53,7 @@ class Limits:
     def end(self, runner: Runner) -> None:
         """The runner's task has ended."""
         self._words[DEADLINE] = 0
+        self._waiting.pop(runner, None)  # it was given up while it waited
         runner.until = 0.0
         runner.told = False
 
@@ -78,7 +79,7 @@ class Limits:
         now = time.monotonic()
         for runner in list(self._waiting):
             if runner.parked and runner.span is not None and now > runner.until + LATE_S:
-                del self._waiting[runner]
+                self._waiting.pop(runner, None)
                 runner.told = True
                 story = self.story(runner.span, runner.index)
                 self._session.finish(runner.span, (runner.index, int(Status.LOST), story, []))
