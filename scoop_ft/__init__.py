@@ -17,9 +17,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import checkpoint, errors, futures, shared
+    from .optioned import options
     from .randomness import numpy_rng, rng
 
-__all__ = ["__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
+__all__ = [
+    "__version__", "checkpoint", "errors", "futures", "numpy_rng", "options", "rng", "shared",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -27,6 +30,11 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")
+    if name == "options":
+        from .optioned import options
+
+        globals()[name] = options
+        return options
     if name in ("numpy_rng", "rng"):
         from . import randomness
 

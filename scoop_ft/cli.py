@@ -20,6 +20,7 @@ from .cli_scoop import scoop_options
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
 from .launch.hosts.options import TakesHosts, machine_options
+from .launch.resources import typed
 from .launch.worker_options import recycling
 from .launch.worker_options import workers as _workers
 
@@ -71,6 +72,8 @@ _stop_after = click.option(
     "--stop-after", type=Duration(), metavar="TIME",
     help="Stop in good order after 3h50m (or 90s, 1d, HH:MM:SS) with exit code 75: to be resumed.",
 )  # fmt: skip
+_resources = click.option("--resources", metavar="NAME=N,…", callback=typed,
+                          help="What each worker has for tasks that ask for it: gpu=1")  # fmt: skip
 _on_divergence = click.option(
     "--on-divergence", type=click.Choice(["recompute", "error"]),
     help="When a script that is run again asks for other calls than are recorded "
@@ -111,6 +114,7 @@ _verbose = click.option(
 @_unsafe
 @_journal_limit
 @_stop_after
+@_resources
 @_on_divergence
 @recycling
 @_quiet
@@ -135,6 +139,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_unsafe
 @_journal_limit
 @_stop_after
+@_resources
 @_on_divergence
 @recycling
 @_quiet
@@ -291,6 +296,7 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
 @click.option("--any-versions", is_flag=True,
               help="Join although Python or a package is another one than the run's.")  # fmt: skip
 @recycling
+@_resources
 @click.argument("where", metavar="RUN|ADDRESS")
 def worker(where: str, workers: int | None, keys: str | None, **options: Any) -> int:
     """Add workers to a run, by its directory or its broker's address."""

@@ -23,6 +23,7 @@ __all__ = [
     "ScoopError",
     "ScriptImportError",
     "TaskLost",
+    "TaskTimeout",
     "TimeoutError",
     "UnpicklableError",
 ]
@@ -63,6 +64,8 @@ class TaskLost(ScoopError):
     @classmethod
     def from_details(cls, details: Mapping[str, Any]) -> TaskLost:
         """Make the error from the broker's map; any key may be missing."""
+        if details.get("limit"):
+            return TaskTimeout(_overdue(details), details)
         function = details.get("function") or "a task"
         attempts = int(details.get("attempts") or 1)
         times = "once" if attempts == 1 else f"{attempts} times"
@@ -74,12 +77,39 @@ class TaskLost(ScoopError):
         if details.get("memory"):
             facts.append(f"using {_readable_size(details['memory'])} of memory")
         text = " ".join([message, *facts]) + "; its neighbours were not harmed"
-        if details.get("task"):
-            text += f" (task {_readable_id(details['task'])})"
-        last = str(details.get("stderr") or "").strip().splitlines()[-10:]
-        if last:
-            text = "\n".join([text, "last lines of its stderr:", *("  " + line for line in last)])
-        return cls(text, details)
+        if details.get("once"):
+            text = (
+                f"{' '.join([_lost_once(details), *facts])}; it is not repeated (repeatable=False)"
+            )
+        return cls(_with_the_rest(text, details), details)
+
+
+class TaskTimeout(TaskLost, TimeoutError):
+    """A task had not ended when its ``time_limit`` was over; its worker is free again."""
+
+
+def _overdue(details: Mapping[str, Any]) -> str:
+    host = f" on {details['host']}" if details.get("host") else ""
+    waited = ", while it waited" if details.get("waited") else ""
+    text = (
+        f"{details.get('function') or 'a task'} had not ended{host} after its time limit of "
+        f"{float(details['limit']):g} s{waited}"
+    )
+    return _with_the_rest(text, details)
+
+
+def _lost_once(details: Mapping[str, Any]) -> str:
+    begun = "was" if details.get("begun", True) else "may have been"
+    return f"{details.get('function') or 'a task'} {begun} begun, and its worker died"
+
+
+def _with_the_rest(text: str, details: Mapping[str, Any]) -> str:
+    """Say which task that was, and its worker's last words."""
+    if details.get("task"):
+        text += f" (task {_readable_id(details['task'])})"
+    last = str(details.get("stderr") or "").strip().splitlines()[-10:]
+    return "\n".join([text, *(["last lines of its stderr:"] if last else []),
+                      *("  " + line for line in last)])  # fmt: skip
 
 
 class RemoteError(ScoopError):

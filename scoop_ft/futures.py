@@ -28,6 +28,7 @@ from .client.groups import Chunk, Group, Single, outcome
 from .client.runtime import Runtime, current
 from .client.scopes import Part, define
 from .errors import CancelledError, TimeoutError
+from .optioned import like, plain
 from .payload import load
 
 __all__ = [
@@ -478,8 +479,9 @@ def map_reduce(
         raise TypeError("map_reduce of nothing has no value: give it at least one item")
     size = max(1, -(-len(items) // PARTS))
     stretches = [items[k : k + size] for k in range(0, len(items), size)]
-    partial = functools.partial(_reduce_stretch, map_func, reduction_op)
-    return functools.reduce(reduction_op, map(partial, stretches, timeout=timeout))
+    partial = functools.partial(_reduce_stretch, plain(map_func), reduction_op)
+    func = like(map_func, partial)  # its options are those of the stretches' calls
+    return functools.reduce(reduction_op, map(func, stretches, timeout=timeout))
 
 
 def _reduce_stretch(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from scoop_ft import references, script
 from scoop_ft.culprits import explain
 from scoop_ft.errors import RemoteError, RemoteTraceback, UnpicklableError
+from scoop_ft.optioned import plain
 from scoop_ft.pickling import (
     PlainPickler,
     dumps,
@@ -338,7 +339,7 @@ def identity(func: Callable[..., Any], blob: bytes) -> bytes:
 
 def load_function(blob: Buffer) -> Callable[..., Any]:
     """Return the function of a pickle made by `dump_function`."""
-    func: Callable[..., Any] = load(blob)
+    func: Callable[..., Any] = plain(load(blob))
     return func
 
 

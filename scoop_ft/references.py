@@ -11,9 +11,11 @@ from __future__ import annotations
 import copyreg
 import sys
 import types
+from importlib import import_module
 from typing import Any, Final
 
 from scoop_ft import script
+from scoop_ft.optioned import plain
 
 # What a pickler's reducer_override returns for something that travels by name.
 Reduced = Any
@@ -61,15 +63,23 @@ def _find(definition: Any) -> Reduced | None:
         module = sys.modules.get(module_name)
         if getattr(module, "__spec__", None) is None:
             return None  # made by hand: no worker could import it
-    if module is None or not _bound_to(module, name, definition):
+    bound = _bound(module, name)
+    if module is None or plain(bound) is not definition:
         return None
+    if bound is not definition and reduced is _PLAIN:
+        return _named, (module_name, name)  # decorated with options: pickle would not find itself
     if "." not in name:
         _known[id(definition)] = (definition, reduced, module.__dict__, name)
     return reduced
 
 
-def _bound_to(module: types.ModuleType, name: str, definition: Any) -> bool:
+def _bound(module: types.ModuleType | None, name: str) -> Any:
     value: Any = module
     for part in name.split("."):
         value = getattr(value, part, None)
-    return value is definition
+    return value
+
+
+def _named(module: str, name: str) -> Any:
+    """Return what stands under a name; pickles of functions that are decorated call this."""
+    return plain(_bound(import_module(module), name))

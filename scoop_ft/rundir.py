@@ -52,6 +52,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     machines: Machines | None = None  # other ones that work for it
     max_tasks_per_worker: int = 0  # then another process takes its place; 0: never
     max_memory_per_worker: int = 0  # bytes
+    resources: dict[str, int] = {}  # of each worker of the launcher
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

@@ -1,4 +1,4 @@
-"""The slate: 64 bytes of shared memory on which a worker says what it runs.
+"""The slate: 72 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -14,6 +14,7 @@ offset bytes  content
 40     8      1 once the broker has welcomed the worker
 48     8      tasks done after which the worker retires; 0: never (the agent writes it)
 56     8      1 once the worker retires of itself
+64     8      when the task's time limit is over: monotonic clock, ns; 0: none
 ====== ====== ==========================================
 """
 
@@ -25,13 +26,14 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 64
+SIZE: Final = 72
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
 READY: Final = 5
 RETIRE_AT: Final = 6
 RETIRED: Final = 7
+DEADLINE: Final = 8
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -42,7 +44,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as eight unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as nine unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -77,6 +79,7 @@ class Slate:
         """Say that a task begins."""
         words = self.words
         words[RUNNING] = 0  # nobody is to blame while the name changes
+        words[DEADLINE] = 0
         self._bytes[:BATCH_ID_BYTES] = batch
         words[INDEX] = index
         words[RUNNING] = 1
@@ -95,13 +98,19 @@ class Slate:
 
     def read(self) -> tuple[bytes, int]:
         """Return the id of the task that runs (empty for none), and how many were done."""
+        task, done, _ = self.look()
+        return task, done
+
+    def look(self) -> tuple[bytes, int, int]:
+        """Return what `read` does, and when the task's time limit is over (see above)."""
         for _ in range(_PATIENCE):
             once = bytes(self._bytes)
             if once == bytes(self._bytes):  # else the worker was writing meanwhile
                 break
         words = memoryview(once).cast("Q")
-        task = task_id(once[:BATCH_ID_BYTES], words[INDEX]) if words[RUNNING] else b""
-        return task, words[DONE]
+        if not words[RUNNING]:
+            return b"", words[DONE], 0
+        return task_id(once[:BATCH_ID_BYTES], words[INDEX]), words[DONE], words[DEADLINE]
 
     def is_ready(self) -> bool:
         """Tell whether the worker has come up."""

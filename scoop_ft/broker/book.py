@@ -28,8 +28,9 @@ from . import departures, records
 from .code import LAUNCH, Code
 from .families import Family, Segment
 from .kept import Kept
+from .lanes import without_keys
 from .leaving import Records
-from .records import Bind, Crash, Departed, Edit, Kind, Member
+from .records import Bind, Change, Crash, Departed, Edit, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
 
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
@@ -127,6 +128,7 @@ class Book:
             functions=m.functions,
             payload_bytes=payload_bytes,
             which=m.which,
+            options=without_keys(m.options),
         )
         self.batches[m.batch] = batch
         self.submitted += m.count
@@ -299,6 +301,16 @@ class Book:
         batch.attempts[m.index] = batch.attempts.get(m.index, 0) + 1
         return batch.attempts[m.index]
 
+    def apply_change(self, seq: int, m: Change) -> None:
+        """Tasks are to be run in another way."""
+        batch = self.batches.get(m.batch)
+        if batch is None:
+            self._dropped.append((seq, 1))
+            return
+        for start, stop in m.ranges:
+            batch.change(start, stop, m.options)
+        self._dropped.extend(self._records.changed(m.batch, seq, wholly=not batch.changed))
+
     def apply_retry(self, seq: int, *, keep_failed: bool = False) -> None:
         """What failed is to be tried again (unless it is kept), and no attempt counts any more."""
         undone: set[int] = set()  # records of failures that hold other results too
@@ -445,6 +457,7 @@ _APPLY: dict[Kind, Any] = {
     Kind.BIND: lambda book, seq, h, _: book.apply_bind(seq, records.decode_bind(h)),
     Kind.RETRY: lambda book, seq, h, _: book.apply_retry(seq),
     Kind.DEPARTED: lambda book, seq, h, _: book.apply_departed(seq, records.decode_departed(h)),
+    Kind.CHANGE: lambda book, seq, h, _: book.apply_change(seq, records.decode_change(h)),
     Kind.END: lambda book, seq, h, _: book.apply_end(seq, decode_header(h, End)),
     Kind.MEMBER: lambda book, seq, h, _: book.apply_member(seq, records.decode_member(h)),
     Kind.FUNCTION: lambda book, seq, h, _: book.apply_function(seq, decode_header(h, Define)),

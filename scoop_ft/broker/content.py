@@ -1,14 +1,15 @@
-"""What a task is made of, compared: function and argument bytes, never looked into.
+"""What a task is made of, compared: function and argument bytes, never looked into; or a key.
 
 Resume rests on this: a replayed submission gets a recorded result only when the bytes agree.
-Pure functions over buffers; no I/O.
+Where both calls have a key of the user's own, that is compared in place of their arguments.  Pure
+functions over buffers; no I/O.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..ids import digest
+from ..ids import DIGEST_BYTES, digest
 from ..wire.frames import Buffer
 from ..wire.messages import Submit
 
@@ -23,12 +24,13 @@ class Content:
     buffers : sequence of bytes or memoryview
     """
 
-    __slots__ = ("buffers", "ends", "functions", "payload", "which")
+    __slots__ = ("buffers", "ends", "functions", "keys", "payload", "which")
 
     def __init__(self, header: Submit, payload: Buffer, buffers: Sequence[Buffer]) -> None:
         self.functions = header.functions
         self.which = memoryview(header.which).cast("H") if header.which else None
         self.ends = memoryview(header.ends).cast("I")
+        self.keys = header.options.keys
         self.payload = memoryview(payload)
         self.buffers: dict[int, list[Buffer]] = {}
         for (index, _), frame in zip(header.buffers, buffers, strict=True):
@@ -46,8 +48,25 @@ class Content:
         """Return a task's pickled arguments."""
         return self.payload[self.start(index) : self.ends[index]]
 
+    def key(self, index: int) -> bytes:
+        """Return the digest of a task's key; empty: it has none."""
+        return self.keys[DIGEST_BYTES * index : DIGEST_BYTES * (index + 1)]
+
+    def names(self, index: int) -> list[bytes]:
+        """Return what a recorded task is found under: see `wanted`."""
+        by_call = self.name(index)
+        return [self._by_key(index), digest(b"keyed" + by_call)] if self.keys else [by_call]
+
+    def wanted(self, index: int) -> list[bytes]:
+        """Return what a call looks for: its key, or else its arguments."""
+        by_call = self.name(index)
+        return [self._by_key(index) if self.keys else digest(b"keyed" + by_call), by_call]
+
+    def _by_key(self, index: int) -> bytes:
+        return digest(b"key" + self.function(index) + self.key(index))
+
     def name(self, index: int) -> bytes:
-        """Return a digest of all that makes up a task."""
+        """Return a digest of all that makes up a call."""
         parts = [self.function(index), bytes(self.arguments(index))]
         parts += [bytes(frame) for frame in self.buffers.get(index, ())]
         return digest(b"".join(parts))
@@ -55,6 +74,8 @@ class Content:
 
 def same_task(a: Content, i: int, b: Content, j: int) -> bool:
     """Are these two tasks the same call?"""
+    if a.keys and b.keys:
+        return a.function(i) == b.function(j) and a.key(i) == b.key(j)
     return (
         a.function(i) == b.function(j)
         and a.arguments(i) == b.arguments(j)
@@ -71,6 +92,8 @@ def _same_buffers(a: Sequence[Buffer], b: Sequence[Buffer]) -> bool:
 def _all_same(a: Content, i: int, b: Content, j: int, count: int) -> bool:
     """Are these stretches the same calls?  Compared as a whole: False may be too pessimistic."""
     if a.which is not None or b.which is not None or a.buffers or b.buffers:
+        return False
+    if a.keys and b.keys:
         return False
     lo, other = a.start(i), b.start(j)
     if a.function(i) != b.function(j) or lo != other:

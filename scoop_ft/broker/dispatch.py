@@ -6,11 +6,14 @@ beyond reading the journal through its port.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..ids import task_id
 from ..wire.codec import decode_header
 from ..wire.messages import Drop, Function, Recall, Run, SpanRef, Submit
+from . import once
+from .lanes import Needs, has
 from .peers import Peer
 from .policy import PREFETCH_S
 from .ports import Ref
@@ -63,6 +66,8 @@ class Dispatcher:
     def take_back(self, peer: Peer, batch: Batch, index: int) -> None:
         """A task cannot go on where it runs: it is queued again, at the front."""
         broker = self._broker
+        if once.fail_taken_back(broker, peer, batch, index):
+            return
         self.release(peer, batch, index, index + 1)
         broker.resubmitted += broker.requeue(batch, index, index + 1, first=True)
         broker.orphan_family(task_id(batch.id, index))
@@ -82,6 +87,13 @@ class Dispatcher:
                 batch.move_all(0, batch.count, LEASED, HELD)
                 parents += [task_id(batch.id, index) for index in batch.families]
 
+    def abandon(self, batch: Batch, start: int, stop: int) -> None:
+        """Nobody wants these tasks, nor their descendants, from the workers that have them."""
+        for session in sorted(batch.holders):
+            self.take_away(self._broker.peers[session], batch, start, stop)
+        for index in [i for i in batch.families if start <= i < stop]:
+            self.take_family(task_id(batch.id, index))
+
     def take_all(self, peer: Peer, *, but: bytes = b"") -> None:
         """The worker is gone or silent: all it held (but one task) is queued again, at the front.
 
@@ -94,7 +106,7 @@ class Dispatcher:
             if batch is None:
                 continue
             kept = int.from_bytes(but[16:], "big") if but[:16] == name else -1
-            for a, b in _around(start, stop, kept):
+            for a, b in once.repeatable(batch, _around(start, stop, kept)):
                 spans.append((name, a, b))
                 peer.release(batch, a, b)
                 moved = broker.requeue(batch, a, b, first=True)
@@ -140,16 +152,41 @@ class Dispatcher:
             self._run(peer, *span)
         # While one waits to be tried alone nobody is kept busy: the next to be through tries it.
         prefetching = ready.next_alone() is None
+        reserved = self._give_lanes(prefetching, urgent=True) if ready.lanes else []
         while (span := ready.next()) is not None:
-            peer = self._next_idle() or (self._next_busy() if prefetching else None)
+            peer = self._next_idle() or (self._next_busy(reserved) if prefetching else None)
             if peer is None:
                 return
             batch, start, stop = span
             stop = self._cut(batch, start, stop)
             ready.take(stop)
             self._run(peer, batch, start, stop)
+        if ready.lanes:
+            self._give_lanes(prefetching, urgent=False)
         if self._idle and ready.next_alone() is None:
             self._recall()
+
+    def _give_lanes(self, prefetching: bool, *, urgent: bool) -> list[Needs]:
+        """Hand out what asks for something; ``urgent``: what goes before all that does not.
+
+        Returns what is to be kept free: workers that have it get nothing else before they are idle,
+        or what waits for them would wait until nothing else is left.
+        """
+        lanes, reserved = self._broker.ready.lanes, list[Needs]()
+        for lane in lanes.in_order(urgent=urgent):
+            while (span := lanes.next(lane)) is not None:
+                peer = self._next_idle(lane.needs)
+                if peer is None and prefetching and not lane.single:
+                    peer = self._next_busy(reserved, lane.needs)
+                if peer is None:
+                    reserved.append(lane.needs)
+                    break
+                batch, start, stop = span
+                peer.isolated = start in batch.attempts
+                stop = start + 1 if lane.single else self._cut(batch, start, stop)
+                lanes.take(lane, stop)
+                self._run(peer, batch, start, stop)
+        return reserved
 
     def _cut(self, batch: Batch, start: int, stop: int) -> int:
         broker = self._broker
@@ -159,21 +196,25 @@ class Dispatcher:
         view = memoryview(which).cast("H") if which else None
         return broker.costs.span(batch, view, start, stop, share)[0]
 
-    def _next_idle(self) -> Peer | None:
+    def _next_idle(self, needs: Needs = ()) -> Peer | None:
         for session in list(self._idle):
             peer = self._idle[session]
             if peer.connected and not peer.suspended:
-                return peer
+                if not needs or has(peer.resources, needs):
+                    return peer
+                continue
             del self._idle[session]
         return None
 
-    def _next_busy(self) -> Peer | None:
+    def _next_busy(self, reserved: Sequence[Needs] = (), needs: Needs = ()) -> Peer | None:
         """A worker that will soon have nothing left."""
         best: Peer | None = None
         for session, peer in list(self._busy.items())[:BUSY_LOOKS]:
             usable = peer.connected and not peer.suspended and not peer.isolated
             if not usable or peer.backlog_s >= PREFETCH_S or not peer.load:
                 del self._busy[session]  # its next report brings it back
+            elif not has(peer.resources, needs) or any(has(peer.resources, r) for r in reserved):
+                continue
             elif best is None or peer.backlog_s < best.backlog_s:
                 best = peer
         return best
@@ -212,6 +253,7 @@ class Dispatcher:
                 base=base,
                 buffers=[item for _, item in chosen],
                 replayed=sorted(i for i in batch.families if start <= i < stop),
+                time_limit_s=batch.options_of(start).time_limit_s,
             ),
             frames,
         )

@@ -9,7 +9,7 @@ from ..ids import short, task_id
 from ..wire import messages as wire
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
-from . import records
+from . import once, records
 from .peers import Peer
 from .records import Crash, Kind
 from .tasks import LEASED, Batch
@@ -95,6 +95,7 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
     else:
         record_end(b, worker, peer, m, crashed=crashed)
     if worker is not None:
+        once.give_up(b, worker, peer, m)
         b.dispatcher.take_all(worker)
         del b.peers[m.session]
         b.refused.discard(m.session)
@@ -130,26 +131,38 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
     if state > LEASED:
         return
     held = worker is not None and worker.holds(batch, index)
-    if m.stopped and state == LEASED and not held:
+    if (m.stopped or m.overdue) and state == LEASED and not held:
         return  # it was given to somebody else before: this process no longer answers for it
-    how = _how(m)
-    crash = Crash(batch.id, index, how)
-    seq = b.append(Kind.CRASH, records.encode(crash))
-    attempts = b.book.apply_crash(seq, crash)
-    if attempts < b.max_attempts:
-        return
+    how = how_it_ended(m)
+    options = batch.options_of(index)
+    if m.overdue:
+        attempts = batch.attempts.get(index, 0) + 1
+        more: dict[str, Any] = {"limit": options.time_limit_s}
+    else:
+        crash = Crash(batch.id, index, how)
+        seq = b.append(Kind.CRASH, records.encode(crash))
+        attempts = b.book.apply_crash(seq, crash)
+        own = options.attempts if options.repeatable else 1
+        if own:
+            if attempts < own:
+                return
+        elif attempts < b.max_attempts:
+            return
+        more = {} if options.repeatable else {"once": True}
     if worker is not None:
         b.dispatcher.release(worker, batch, index, index + 1)
-    b.fail(batch, index, _story(b, batch, index, attempts, agent, m, how))
+    b.fail(batch, index, {**story(b, batch, index, attempts, agent, m, how), **more})
 
 
-def _how(m: wire.Gone) -> str:
+def how_it_ended(m: wire.Gone) -> str:
+    """Say how a process ended, as it is recorded."""
     return f"signal {m.signal}" if m.signal else f"exit code {m.code}"
 
 
-def _story(
+def story(
     b: Broker, batch: Batch, index: int, attempts: int, agent: Peer, m: wire.Gone, how: str
 ) -> dict[str, Any]:
+    """Return what is known of the end of a task that is given up."""
     with b.journal.reading() as view:
         header = decode_header(view.header(batch.seq), wire.Submit)
     which = memoryview(header.which).cast("H")[index] if header.which else 0

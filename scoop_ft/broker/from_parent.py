@@ -412,7 +412,7 @@ def on_cancel(b: Broker, peer: Peer, m: wire.Cancel, header: bytes, f: Sequence[
     if family is not None and family.host == peer.session:
         for start, stop in m.ranges:
             for segment in family.overlapping(start, stop):
-                _cancel_segment(b, segment, request, asked)
+                _cancel_segment(b, segment, request, asked, subtree=m.subtree)
     if not asked:
         b.send(peer.session, wire.Cancelled(m.request, done))
         return
@@ -424,13 +424,18 @@ def on_cancel(b: Broker, peer: Peer, m: wire.Cancel, header: bytes, f: Sequence[
 
 
 def _cancel_segment(
-    b: Broker, segment: Any, request: CancelRequest, asked: dict[bytes, list[wire.SpanRef]]
-) -> None:
+    b: Broker, segment: Any, request: CancelRequest, asked: dict[bytes, list[wire.SpanRef]],
+    *, subtree: bool,
+) -> None:  # fmt: skip
     batch, shift = segment.batch, segment.first - segment.index
     for a, z, state in list(batch.runs(segment.index, segment.index + segment.count)):
         if state in (QUEUED, HELD, CANCELLED):
             if state != CANCELLED:  # else the answer was lost with its connection
                 batch.move(a, z, CANCELLED)
+            request.done.append((a + shift, z + shift))
+        elif state == LEASED and subtree:
+            b.dispatcher.abandon(batch, a, z)
+            batch.move(a, z, CANCELLED)
             request.done.append((a + shift, z + shift))
         elif state == LEASED:
             for index in range(a, z):

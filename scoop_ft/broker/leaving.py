@@ -62,6 +62,7 @@ class Records:
         self._joined: dict[bytes, int] = {}
         self._crashes: dict[bytes, dict[int, list[int]]] = {}  # by batch and index
         self._binds: dict[bytes, list[int]] = {}  # by parent
+        self._changes: dict[bytes, list[int]] = {}  # by batch
         self._end = 0
         self._retries: dict[int, set[int]] = {}  # to the results whose failures they undo
 
@@ -92,6 +93,12 @@ class Records:
             self._crashes.pop(batch, None)
         return _single(gone)
 
+    def changed(self, batch: bytes, seq: int, *, wholly: bool) -> list[Leave]:
+        """Tasks of this batch have other options; ``wholly``: all of them."""
+        older = self._changes.pop(batch, []) if wholly else []
+        self._changes.setdefault(batch, []).append(seq)
+        return _single(older)
+
     def bound(self, parent: bytes, seq: int) -> None:
         """Where a parent's children are found: needed until it completes."""
         self._binds.setdefault(parent, []).append(seq)
@@ -111,6 +118,7 @@ class Records:
         """A batch and these records of its results are no more."""
         crashes = self._crashes.pop(batch, {})
         gone = [seq for seqs in crashes.values() for seq in seqs]
+        gone += self._changes.pop(batch, [])
         return [*_single(gone), *self.results_left(results)]
 
     def results_left(self, results: Iterable[int]) -> list[Leave]:

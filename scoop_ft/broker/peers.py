@@ -40,8 +40,8 @@ class Peer:
     __slots__ = (
         "acked", "agent", "backlog_s", "connected", "delivered", "functions", "heard_at", "host",
         "idle", "isolated", "leases", "leaving", "load", "lost_at", "pid", "recall", "recall_at",
-        "recall_sent", "recall_wait", "report", "role", "runs", "seen", "session", "suspended",
-        "tasks_done", "unsettled",
+        "recall_sent", "recall_wait", "report", "resources", "role", "runs", "seen", "session",
+        "suspended", "tasks_done", "unsettled",
     )  # fmt: skip
 
     def __init__(self, hello: Hello, now: float) -> None:
@@ -50,6 +50,7 @@ class Peer:
         self.host = hello.host
         self.pid = hello.pid
         self.agent = hello.agent
+        self.resources = hello.resources
         self.connected = True
         self.heard_at = now
         self.lost_at = 0.0

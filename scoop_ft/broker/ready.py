@@ -4,6 +4,8 @@ Entries are hints: whoever takes one checks what of it is still `QUEUED`.  Child
 before children of the root (parents that wait hold memory), and what a lost worker held stands
 before everything.  A task that was running when a worker died is kept apart: it is tried alone.
 
+Tasks that ask for something (an order, resources, to be begun once) wait in `lanes`.
+
 No I/O, no clock.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..ids import ROOT_ID
+from .lanes import Lanes, is_special
 from .tasks import QUEUED, Batch
 
 Span = tuple[Batch, int, int]
@@ -23,9 +26,20 @@ class Ready:
     def __init__(self) -> None:
         self._spans: deque[Span] = deque()
         self._alone: deque[Span] = deque()
+        self.lanes = Lanes()
 
     def add(self, batch: Batch, start: int, stop: int, *, first: bool = False) -> None:
         """Queue a span whose tasks have just become `QUEUED`."""
+        if batch.special:
+            for a, b, options in batch.alike(start, stop):
+                if is_special(options):
+                    self.lanes.add(batch, a, b, options, first=first)
+                else:
+                    self._add(batch, a, b, first=first)
+        else:
+            self._add(batch, start, stop, first=first)
+
+    def _add(self, batch: Batch, start: int, stop: int, *, first: bool) -> None:
         if batch.attempts:
             start = self._split_suspects(batch, start, stop)
             if start == stop:
@@ -47,7 +61,7 @@ class Ready:
 
     def spans(self) -> list[Span]:
         """Return all entries, in no promised order."""
-        return [*self._alone, *self._spans]
+        return [*self._alone, *self._spans, *self.lanes.spans()]
 
     def next(self) -> Span | None:
         """Return the first queued stretch without taking it.
@@ -87,5 +101,11 @@ def _first_queued(spans: deque[Span]) -> Span | None:
             continue
         first_run = next(batch.runs(at, stop))
         spans[0] = (batch, at, stop)
-        return batch, at, first_run[1]
+        end = first_run[1]
+        if batch.special:
+            end, options = next((b, options) for _, b, options in batch.alike(at, end))
+            if is_special(options):  # since it was queued: it is in its lane
+                spans[0] = (batch, end, stop)
+                continue
+        return batch, at, end
     return None

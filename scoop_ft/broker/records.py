@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..wire.messages import Range
+from ..wire.messages import Options, Range
 
 
 class Kind(IntEnum):
@@ -32,6 +32,7 @@ class Kind(IntEnum):
     SOURCE = 13  # header: the Source message; its bytes are a named value, see `code`
     ENVIRONMENT = 14  # header: the Environment
     DEPARTED = 15  # header: Departed; payload and buffers: the two calls
+    CHANGE = 16  # header: Change: tasks were submitted again, with other options
 
 
 class Departed(msgspec.Struct, array_like=True, frozen=True):
@@ -73,6 +74,14 @@ class Bind(msgspec.Struct, array_like=True, frozen=True):
     slots: list[tuple[int, int, bytes, int]]  # ordinal, count, batch, index
 
 
+class Change(msgspec.Struct, array_like=True, frozen=True):
+    """Tasks of a batch are to be run in another way than they were submitted with."""
+
+    batch: bytes
+    ranges: list[Range]
+    options: Options
+
+
 class Member(msgspec.Struct, array_like=True, frozen=True):
     """A worker has joined (``alive``) or is gone for good."""
 
@@ -102,5 +111,6 @@ encode = _encoder.encode
 decode_crash = msgspec.msgpack.Decoder(Crash).decode
 decode_bind = msgspec.msgpack.Decoder(Bind).decode
 decode_departed = msgspec.msgpack.Decoder(Departed).decode
+decode_change = msgspec.msgpack.Decoder(Change).decode
 decode_member = msgspec.msgpack.Decoder(Member).decode
 decode_edit = msgspec.msgpack.Decoder(Edit).decode

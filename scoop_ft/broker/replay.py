@@ -16,8 +16,9 @@ from ..wire.messages import Range, Submit
 from . import departed, records
 from .content import Content, compare
 from .families import Family
-from .records import Bind, Kind
-from .tasks import VOID, Batch
+from .lanes import without_keys
+from .records import Bind, Change, Kind
+from .tasks import DONE, VOID, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -48,6 +49,7 @@ def record(
     batch = _record_all(b, m, header, frames) if fresh else None
     if moved or (batch is not None and (same or again)):
         _bind(b, family, m, batch, same + again, moved)
+    _change(b, m, [*again, *same, *((i, i + 1, older, at) for i, older, at in moved)])
     for start, stop, older, index in again:
         b.serve(older, index, index + stop - start)
     for start, stop, older, index in same:
@@ -104,7 +106,7 @@ def _match_by_content(
     pool = _unclaimed_by_content(b, family)
     for start, stop in rest:
         for index in range(start, stop):
-            found = _take_unclaimed(pool, content.name(index)) if pool else None
+            found = _take_wanted(pool, content, index) if pool else None
             if found is None:
                 fresh.append(index)
                 continue
@@ -112,6 +114,13 @@ def _match_by_content(
             family.claim(older, place, place + 1)
             moved.append((index, older, place))
     return moved, fresh
+
+
+def _take_wanted(
+    pool: dict[bytes, list[tuple[Batch, int]]], content: Content, index: int
+) -> tuple[Batch, int] | None:
+    names = content.wanted(index)
+    return _take_unclaimed(pool, names[0]) or _take_unclaimed(pool, names[1])
 
 
 def _take_unclaimed(
@@ -142,7 +151,8 @@ def _unclaimed_by_content(b: Broker, family: Family) -> dict[bytes, list[tuple[B
             for start, stop in free:
                 for index in range(start, stop):
                     if batch.state[index] != VOID:
-                        pool.setdefault(content.name(index), []).append((batch, index))
+                        for name in content.names(index):
+                            pool.setdefault(name, []).append((batch, index))
     for candidates in pool.values():
         candidates.reverse()  # the lowest ordinal is taken first
     return pool
@@ -179,6 +189,19 @@ def _bind(
     message = Bind(m.parent, m.batch if batch is not None else bytes(16), void, slots)
     seq = b.append(Kind.BIND, records.encode(message))
     b.book.apply_bind(seq, message)
+
+
+def _change(b: Broker, m: Submit, found: list[Stretch]) -> None:
+    """Record with which options these tasks are to be run from now on, where they are others."""
+    options = without_keys(m.options)
+    ranges: dict[bytes, list[Range]] = {}
+    for start, stop, older, index in found:
+        for a, z, known in older.alike(index, index + stop - start):
+            if known != options and any(state != DONE for _, _, state in older.runs(a, z)):
+                ranges.setdefault(older.id, []).append((a, z))
+    for name, changed in ranges.items():
+        message = Change(name, sorted(changed), options)
+        b.book.apply_change(b.append(Kind.CHANGE, records.encode(message)), message)
 
 
 def _gaps(ranges: list[Range], count: int) -> list[Range]:

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 
 from ..errors import InvalidTransition
 from ..ids import short
+from ..wire.messages import PLAIN, Options
+from .lanes import is_special
 
 HELD, QUEUED, LEASED, DONE, FAILED, CANCELLED, VOID = range(7)
 NAMES = ("held", "queued", "leased", "done", "failed", "cancelled", "void")
@@ -80,12 +82,18 @@ class Batch:
         The tasks that have children, and those that have checkpoints or durable steps.
     holders : set of bytes
         Sessions that hold leases on it.
+    options : Options
+        How its tasks are to be run (without their keys).
+    changed : dict
+        The options of those tasks that have others now, by index.
+    special : bool
+        Some of its tasks do not go into the queue that has no order (see `lanes`).
     """
 
     __slots__ = (
-        "attempts", "claimed", "count", "families", "first", "functions", "holders", "id",
-        "kept", "lineage", "lost", "parent", "payload_bytes", "places", "records", "results", "seq",
-        "state", "tally", "which",
+        "attempts", "changed", "claimed", "count", "families", "first", "functions", "holders",
+        "id", "kept", "lineage", "lost", "options", "parent", "payload_bytes", "places", "records",
+        "results", "seq", "special", "state", "tally", "which",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +110,7 @@ class Batch:
         functions: list[bytes],
         payload_bytes: int,
         which: bytes = b"",
+        options: Options = PLAIN,
     ) -> None:
         self.tally = tally
         self.id = id
@@ -123,6 +132,9 @@ class Batch:
         self.places: array[int] | None = None
         self.lost = 0
         self.holders: set[bytes] = set()
+        self.options = options
+        self.changed: dict[int, Options] = {}
+        self.special = is_special(options)
         tally.counts[HELD] += count
 
     def __repr__(self) -> str:
@@ -206,6 +218,29 @@ class Batch:
                 self.move(a, b, to)
                 moved += b - a
         return moved
+
+    def options_of(self, index: int) -> Options:
+        """Return how a task is to be run."""
+        return self.changed.get(index, self.options) if self.changed else self.options
+
+    def alike(self, start: int, stop: int) -> Iterator[tuple[int, int, Options]]:
+        """Yield the stretches of tasks that have the same options."""
+        if not self.changed:
+            yield start, stop, self.options
+            return
+        while start < stop:
+            begin, options = start, self.options_of(start)
+            while start < stop and self.options_of(start) == options:
+                start += 1
+            yield begin, start, options
+
+    def change(self, start: int, stop: int, options: Options) -> None:
+        """These tasks are to be run in another way from now on."""
+        if stop - start == self.count:
+            self.options, self.changed = options, {}
+        else:
+            self.changed.update(dict.fromkeys(range(start, stop), options))
+        self.special = bool(self.changed) or is_special(self.options)
 
     def forget(self) -> None:
         """Take this batch's tasks out of the tally: it leaves the book."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..ids import short
 from ..wire.codec import decode_header
 from ..wire.messages import Submit, Unknown
+from . import lanes, once
 from .from_parent import drop_orphans, finish_cancel
 from .peers import Peer
 from .tasks import LEASED, QUEUED
@@ -135,7 +136,7 @@ def waiting(b: Broker) -> str:
             return "all workers are stopped or silent"
         if not usable:
             return "no worker can be reached"
-    return ""
+    return lanes.unmet(b.ready.lanes, workers) or once.waits_for(b)
 
 
 def _turned_away(b: Broker) -> str:

@@ -62,16 +62,23 @@ class Future:
             self._cancelled = isinstance(self._load()[1], CancelledError)
         return self._cancelled
 
-    def cancel(self) -> bool:
+    def cancel(self, *, subtree: bool = False) -> bool:
         """Try to cancel the call; False when it runs or has ended.
 
         Waits for the answer of the worker that has it.
+
+        Parameters
+        ----------
+        subtree : bool
+            A call that runs is given up too, with all that it has submitted: what has not begun
+            does not run, and nobody waits for what has.  Then False means that it has ended.
         """
         if self._cancelled:
             return True
         if self.done() or self._runtime is None or self._scope is None:
             return False
-        if not self._runtime.cancel(self._scope, self._group.first + self._index):
+        ordinal = self._group.first + self._index
+        if not self._runtime.cancel(self._scope, ordinal, subtree=subtree):
             return False
         self._cancelled = True
         self._outcome = (None, CancelledError())

@@ -19,6 +19,7 @@ from ..errors import TimeoutError  # the built-in one only since Python 3.11
 from ..ids import ROOT_ID, ROOT_LINEAGE
 from ..payload import Packer, load
 from ..wire import messages as wire
+from ..wire.messages import Options
 from .groups import Group
 from .link import TICK_S, Link
 from .scopes import Definition, Part, Scope
@@ -95,9 +96,14 @@ class Runtime(ABC):
         self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Scope, Group, int]:
         """Submit one call."""
+        key = None if function.key_of is None else function.key_of(args, kwargs)
         scope = self.scope()
         with scope.lock:
+            if scope.options is not function.options:
+                self._fit(scope, function.options)
             group, index = scope.add(function, args, kwargs)
+            if key is not None:
+                scope.add_key(key)
             if group.count == 1:
                 self.opened(scope)
             if scope.is_full():
@@ -112,19 +118,33 @@ class Runtime(ABC):
 
         ``plain`` says that reading them runs no user code: then many are packed at once.
         """
+        if function.key_of is not None:
+            return [(*self.submit(function, args, {})[1:], 1) for args in calls]
         scope = self.scope()
         parts: list[Part] = []
         iterator = iter(calls)
+        options = function.options
         for first in iterator:
             with scope.lock:
-                self.opened(scope)
+                self._fit(scope, options)
                 room = scope.room()
-                rest = islice(iterator, room - 1) if plain else scope.reading(iterator, self.opened)
+                rest = (
+                    islice(iterator, room - 1)
+                    if plain
+                    else scope.reading(iterator, options, self._fit)
+                )
                 parts += scope.add_many(function, chain((first,), rest), room)
                 if scope.is_full():
                     self.close(scope)
             self.throttle()
         return parts
+
+    def _fit(self, scope: Scope, options: Options) -> None:
+        """The next call has these options: the open batch is of such calls, or a new one."""
+        if scope.options is not options:
+            self.close(scope)
+            scope.options = options
+        self.opened(scope)
 
     def opened(self, scope: Scope) -> None:
         """A parent's batch has its first call."""
@@ -147,13 +167,14 @@ class Runtime(ABC):
 
     # ---- asking ----------------------------------------------------------------------------
 
-    def cancel(self, scope: Scope, ordinal: int) -> bool:
-        """Give a child up; True when it will not run."""
+    def cancel(self, scope: Scope, ordinal: int, *, subtree: bool = False) -> bool:
+        """Give a child up; True when it will not run, or with its ``subtree`` is not wanted."""
         with scope.lock:
             self.close(scope)
         session = self.session
         with self.link.state:
-            request = session.ask(lambda r: wire.Cancel(r, scope.task, [(ordinal, ordinal + 1)]))
+            ranges = [(ordinal, ordinal + 1)]
+            request = session.ask(lambda r: wire.Cancel(r, scope.task, ranges, subtree))
         # Without a limit: a child said to run that is cancelled after all would be a wrong answer.
         return bool(self._answer(request, None))
 

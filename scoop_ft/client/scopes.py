@@ -10,12 +10,16 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import get_ident
 from typing import Any, Final, NamedTuple
 
-from ..ids import digest
+from msgspec import structs
+
+from ..ids import DIGEST_BYTES, digest
+from ..optioned import Optioned
 from ..payload import Packed, Packer, dump_function, identity
+from ..wire.messages import PLAIN, Options
 from .groups import Chunk, Group
 
 BATCH_TASKS: Final = 2_048
@@ -26,7 +30,7 @@ Part = tuple[Group, int, int]  # group, first index, count
 
 
 class Definition(NamedTuple):
-    """A function as it travels."""
+    """A function as it travels; ``options`` and ``key_of`` are not part of what it is."""
 
     digest: bytes
     name: str
@@ -34,13 +38,23 @@ class Definition(NamedTuple):
     code: bytes = b""
     python: str = ""
     sources: Sequence[tuple[str, int, int]] = ()
+    options: Options = PLAIN
+    key_of: Callable[[tuple[Any, ...], Mapping[str, Any]], str] | None = None
 
 
 _known: dict[bytes, Definition] = {}
 
 
 def define(func: Callable[..., Any]) -> Definition:
-    """Return a function as it travels; it is pickled once where that is enough."""
+    """Return a function as it travels, and apart from it the options of its calls."""
+    if type(func) is Optioned:
+        key_of = None if func.key is None else func.key_of
+        return _define(func.travelling())._replace(options=func.how, key_of=key_of)
+    return _define(func)
+
+
+def _define(func: Callable[..., Any]) -> Definition:
+    """Pickle a function, once where that is enough."""
     blob, name = dump_function(func)
     found = _known.get(blob)
     if found is None:
@@ -72,6 +86,7 @@ class Closed(NamedTuple):
     functions: list[Definition]
     which: bytes
     packed: Packed
+    options: Options = PLAIN
 
 
 class Scope:
@@ -99,13 +114,17 @@ class Scope:
         What `client.kept` knows of it, once it has kept something.
     generators : Generators or None
         Its random numbers, once it has asked for some (`scoop_ft.randomness`).
+    options : Options
+        Those of all calls in the open batch.
+    time_limit_s : float
+        Its own, which its children have too, unless theirs is shorter; 0: it has none.
     """
 
     __slots__ = (
-        "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_packer", "_thread",
-        "_which", "abandoned", "alive", "generators", "keeper", "lineage", "lock", "next",
-        "ordered", "replayed",
-        "skipped", "task",
+        "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_keys", "_packer",
+        "_thread", "_which", "abandoned", "alive", "generators", "keeper", "lineage", "lock",
+        "next", "options", "ordered", "replayed",
+        "skipped", "task", "time_limit_s",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -129,6 +148,9 @@ class Scope:
         self._functions: list[Definition] = []
         self._indices: dict[bytes, int] = {}
         self._which = array("H")
+        self.options = PLAIN
+        self.time_limit_s = 0.0
+        self._keys = bytearray()
 
     # ---- submitting (the caller holds the lock) ------------------------------------------------
 
@@ -166,13 +188,20 @@ class Scope:
             self._bulk = outer
         return parts
 
+    def add_key(self, key: str) -> None:
+        """The call just added has a key."""
+        self._keys += digest(key.encode("utf-8", "surrogatepass"))
+
     def _meet(self) -> None:
         """A thread submits for the first time: the order among several is nobody's."""
         self.ordered = self.ordered and not self._thread
         self._thread = get_ident()
 
     def reading(
-        self, calls: Iterator[tuple[Any, ...]], opened: Callable[[Scope], None]
+        self,
+        calls: Iterator[tuple[Any, ...]],
+        options: Options,
+        opened: Callable[[Scope, Options], None],
     ) -> Iterator[tuple[Any, ...]]:
         """Yield calls to `add_many`, with the lock free while one is read.
 
@@ -193,8 +222,9 @@ class Scope:
                 self._bulk = bulk
             if ends is not self._packer.ends:
                 ends = self._packer.ends
-            if not ends:
-                opened(self)
+            if not ends or self.options is not options:
+                opened(self, options)
+                ends = self._packer.ends
             yield call
             if len(ends) >= BATCH_TASKS:
                 return
@@ -242,7 +272,7 @@ class Scope:
         self._settle()
         group, packed = self._group, self._packer.take()
         which = self._which.tobytes() if len(self._functions) > 1 else b""
-        closed = Closed(self, group, self._functions, which, packed)
+        closed = Closed(self, group, self._functions, which, packed, self._closed_options(group))
         self._groups.append(group)
         self._firsts.append(group.first)
         self._group = Group(self.next, 0)
@@ -250,6 +280,18 @@ class Scope:
         self._indices = {}
         self._which = array("H")
         return closed
+
+    def _closed_options(self, group: Group) -> Options:
+        """Return the options of the batch that ends, and its keys."""
+        options, limit_s = self.options, self.time_limit_s
+        if limit_s and not 0 < options.time_limit_s <= limit_s:
+            options = structs.replace(options, time_limit_s=limit_s)
+        if not self._keys:
+            return options
+        keys, self._keys = bytes(self._keys), bytearray()
+        # User code that is run while a call is packed may have mixed others among them.
+        whole = len(keys) == DIGEST_BYTES * group.count
+        return structs.replace(options, keys=keys if whole else b"")
 
     def go_on_at(self, ordinal: int) -> None:
         """Number children from here on: an earlier run had submitted those before.

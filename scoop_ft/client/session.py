@@ -170,6 +170,7 @@ class Session:
             buffers=packed.buffers,
             claimed=claimed or [],
             ordered=closed.scope.ordered,
+            options=closed.options,
         )
         self.keep(message, (packed.payload, *packed.frames))
 

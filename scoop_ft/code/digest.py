@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from .. import references, script
 from ..ids import DIGEST_BYTES, digest
+from ..optioned import plain
 from . import source
 from .form import constant, form
 from .own import is_own
@@ -118,6 +119,7 @@ class _Walk:
 
         Of what is neither simple nor code only its type counts.
         """
+        value = plain(value)
         if is_simple(value):
             return constant(value)
         if isinstance(value, types.ModuleType):
@@ -227,7 +229,7 @@ class _Walk:
 
     def _code_in(self, value: Any) -> Any:
         """What a function that goes by value finds goes with it, unless it goes by name."""
-        if isinstance(value, (types.FunctionType, type)):
+        if isinstance(plain(value), (types.FunctionType, type)):
             return self.token(value)
         return "goes with it"
 
@@ -258,7 +260,7 @@ class _Walk:
         if name in source.rebound(module):
             return "rebound"
         found = self.token(value)
-        if is_simple(value) or isinstance(value, (types.FunctionType, type)):
+        if is_simple(value) or isinstance(plain(value), (types.FunctionType, type)):
             return found
         return found, self._statements(module, name)
 
@@ -326,7 +328,7 @@ def is_simple(value: Any) -> bool:
 
 
 def _is_method(value: Any) -> bool:
-    return isinstance(value, (types.FunctionType, staticmethod, classmethod, property))
+    return isinstance(plain(value), (types.FunctionType, staticmethod, classmethod, property))
 
 
 def _module_of(func: types.FunctionType) -> str:

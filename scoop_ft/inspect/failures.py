@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..errors import TaskLost
+from ..errors import TaskLost, TaskTimeout
 from ..wire.messages import Status
 from .calls import Answer
 
@@ -31,8 +31,10 @@ def failure(answer: Answer) -> Failure:
     """Return what a failed task left behind."""
     if answer.status == Status.LOST:
         details = msgspec.msgpack.decode(answer.payload)
-        text = f"scoop_ft.errors.TaskLost: {TaskLost.from_details(details)}"
-        return Failure(text.splitlines()[0], text, int(details.get("attempts") or 0))
+        error = TaskLost.from_details(details)
+        text = f"scoop_ft.errors.{type(error).__name__}: {error}"
+        died = 0 if isinstance(error, TaskTimeout) else int(details.get("attempts") or 0)
+        return Failure(text.splitlines()[0], text, died)
     text = traceback_text(answer.payload).rstrip()
     return Failure(exception_line(text), text)
 

@@ -18,7 +18,7 @@ from ..wire.messages import Results, Status, Submit
 WORDS = {
     Status.OK: "done",
     Status.RAISED: "ended in an exception",
-    Status.LOST: "given up: it had ended too many workers",
+    Status.LOST: "given up: its workers had died, or its time limit was over",
     Status.CANCELLED: "cancelled",
 }
 
@@ -39,6 +39,10 @@ def of(reader: Reader, batch: Batch, index: int) -> list[Event]:
             if (crash.batch, crash.index) == (batch.id, index):
                 crashes += 1
                 found.append({"what": f"its worker died, attempt {crashes}", "detail": crash.what})
+        elif record.kind == Kind.CHANGE:
+            change = records.decode_change(record.header)
+            if change.batch == batch.id and any(a <= index < z for a, z in change.ranges):
+                found.append({"what": "asked for with other options", "detail": ""})
         elif record.kind == Kind.BIND:
             bind = records.decode_bind(record.header)
             found += [

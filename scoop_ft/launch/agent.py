@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from ..wire.messages import (
     PROTOCOL_VERSION,
     Ack,
@@ -51,6 +53,7 @@ class Sight:
     tasks_done: int = 0
     rss_bytes: int = 0
     retired: bool = False
+    deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class _Worker:
     sight: Sight = Sight()
     task_since: float = 0.0
     too_large: bool = False
+    overdue: bytes = b""  # the task that it is killed for
 
     def report(self, now: float) -> WorkerReport:
         sight = self.sight
@@ -274,7 +278,11 @@ class Agent:
             task=sight.task,
             stderr="\n".join(stderr[-STDERR_LINES:]),
             stopped=worker.stopped,
+            # It may just have ended: then what runs now is not to blame, and begins again.
+            overdue=bool(worker.overdue) and worker.overdue == sight.task,
         )
+        if worker.overdue and not gone.overdue:
+            gone = msgspec.structs.replace(gone, task=b"")
         self._unacknowledged.append(gone)
         self._changed = True
         effects: list[Effect] = [Send(gone)] if self._connected else []
@@ -322,7 +330,7 @@ class Agent:
             self._last_heard = now  # it was this process that slept, not the broker
         self._last_tick = now
         self._look(sights, now)
-        effects = [*self._too_large(), *self._fill_slots(now)]
+        effects = [*self._too_large(), *self._end_overdue(now), *self._fill_slots(now)]
         if self._connected and (self._changed or now >= self._next_heartbeat):
             effects.append(Send(self._heartbeat(now)))
         if now - self._last_heard > SILENCE_S:
@@ -334,6 +342,7 @@ class Agent:
     def next_tick(self, now: float) -> float:
         """Return when `tick` has something to do at the latest."""
         times = [self._next_heartbeat if self._connected else now + HEARTBEAT_S]
+        times += [worker.sight.deadline for worker in self._limited()]
         if not self.leaving:
             times += [slot.not_before for slot in self._slots if slot.worker is None]
         return min(times)
@@ -358,6 +367,20 @@ class Agent:
             if worker and not worker.too_large and self.limits.is_too_large(worker.sight):
                 worker.too_large = True
                 yield Retire(worker.session)
+
+    def _limited(self) -> list[_Worker]:
+        """Return the workers whose task has a time limit, and that were not killed for it."""
+        workers = (slot.worker for slot in self._slots)
+        return [w for w in workers if w and w.sight.deadline and not w.overdue and not w.stopped]
+
+    def _end_overdue(self, now: float) -> list[Effect]:
+        """Kill the workers whose task's time limit is over: nothing else ends every task."""
+        effects: list[Effect] = []
+        for worker in self._limited():
+            if now >= worker.sight.deadline:
+                worker.overdue = worker.sight.task
+                effects.append(Kill(worker.session, signal.SIGKILL))
+        return effects
 
     def _fill_slots(self, now: float) -> list[Effect]:
         effects: list[Effect] = []

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..rundir import RunDir, RunInfo
 from ..surroundings import put_scoop
+from .resources import NOTHING
+from .resources import text as resources_text
 
 STDOUT_VARIABLE = "SCOOP_FT_STDOUT"  # "lines": somebody reads our stdout line by line
 
@@ -58,7 +61,9 @@ def root(run: RunDir, *, again: bool = False) -> list[str]:
     return [sys.executable, "-m", "scoop_ft.root", str(run.path), *more]
 
 
-def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
+def worker(
+    run: RunDir, session: bytes, agent: bytes, resources: Mapping[str, int] = NOTHING
+) -> list[str]:
     """Return the command of a worker."""
     return [
         sys.executable,
@@ -71,6 +76,7 @@ def worker(run: RunDir, session: bytes, agent: bytes) -> list[str]:
         agent.hex(),
         "--slate",
         str(run.slate(session)),
+        *(["--resources", resources_text(resources)] if resources else []),
     ]
 
 

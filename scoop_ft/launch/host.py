@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
@@ -31,6 +31,7 @@ from .agent import (
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, usable_cores
 from .recycling import NO_LIMITS, Limits
+from .resources import NOTHING
 
 if TYPE_CHECKING:
     from ..client.connection import Connection
@@ -87,6 +88,8 @@ class Host:
         What the workers are started in.
     limits : Limits
         What a worker may do before another takes its place.
+    resources : mapping
+        What each worker has for tasks that ask for it.
     """
 
     def __init__(
@@ -101,8 +104,10 @@ class Host:
         log_prefix: str = "worker",
         around: Around | None = None,
         limits: Limits = NO_LIMITS,
+        resources: Mapping[str, int] = NOTHING,
     ) -> None:
         self._around = around
+        self._resources = resources
         self._log_prefix = log_prefix
         self.agent = Agent(
             os.urandom(8),
@@ -204,9 +209,10 @@ class Host:
         return [child for child, _, _ in self._by_session.values()]
 
     def _sight(self, child: Child, slate: Slate) -> Sight:
-        task, done = slate.read()
+        task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
-        return Sight(slate.is_ready(), task, done, rss, slate.has_retired())
+        retired = slate.has_retired()
+        return Sight(slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9)
 
     # ---- doing ----------------------------------------------------------------------------------
 
@@ -239,7 +245,7 @@ class Host:
 
     def _spawn(self, order: Spawn) -> None:
         session = order.session
-        command = commands.worker(self._run, session, self.agent.session)
+        command = commands.worker(self._run, session, self.agent.session, self._resources)
         if self._around is not None:
             command = self._around.command(command)
         try:

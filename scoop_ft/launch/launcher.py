@@ -52,6 +52,7 @@ class Options:
     machines: settle.Said = field(default_factory=settle.Said)
     max_tasks_per_worker: int | None = None
     max_memory_per_worker: int | None = None
+    resources: dict[str, int] | None = None
 
 
 def run(script: str, args: list[str], run_dir: str | None, options: Options) -> int:
@@ -75,6 +76,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         on_divergence=options.on_divergence or "recompute",
         max_tasks_per_worker=options.max_tasks_per_worker or 0,
         max_memory_per_worker=options.max_memory_per_worker or 0,
+        resources=options.resources or {},
     )
     if options.journal_limit is not None:
         info.journal_limit = options.journal_limit
@@ -182,7 +184,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.args = args
     names = (
         "workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code",
-        "on_divergence", "max_tasks_per_worker", "max_memory_per_worker",
+        "on_divergence", "max_tasks_per_worker", "max_memory_per_worker", "resources",
     )  # fmt: skip
     for name in names:
         value = getattr(options, name)

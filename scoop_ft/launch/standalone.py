@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup, usable_cores
 from .recycling import NO_LIMITS, Limits
+from .resources import NOTHING
 from .stopping import asked_by
 from .versions import Check, is_the_runs_own
 
@@ -45,30 +46,39 @@ def command(
     any_versions: bool,
     max_tasks_per_worker: int | None,
     max_memory_per_worker: int | None,
+    resources: Mapping[str, int] | None,
 ) -> int:
     """Do what ``scoop-ft worker`` was asked; return the exit code."""
     limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
-    return serve(where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits)
+    return serve(
+        where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits,
+        resources=resources,
+    )  # fmt: skip
 
 
 def serve(
     where: str, workers: int, keys: str | None, *, any_versions: bool = False,
-    limits: Limits = NO_LIMITS,
+    limits: Limits = NO_LIMITS, resources: Mapping[str, int] | None = None,
 ) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
-    ``any_versions``: also when Python or a package is another one than the run's.
+    ``any_versions``: also when Python or a package is another one than the run's.  ``resources``:
+    what each worker has for tasks that ask for it.
     """
     if not where.startswith(("tcp://", "ipc://")):
         directory = locate(where)
         check = not any_versions and not is_the_runs_own(directory)
-        return _Service(directory, workers, check=check, limits=limits).main()
+        return _Service(
+            directory, workers, check=check, limits=limits, resources=resources or {}
+        ).main()
     if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
         raise RunError(f"an address is tcp://HOST:PORT, not {where}")
     home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
     try:
         _furnish(home, where, keys)
-        return _Service(home, workers, check=not any_versions, limits=limits).main()
+        return _Service(
+            home, workers, check=not any_versions, limits=limits, resources=resources or {}
+        ).main()
     finally:
         shutil.rmtree(home.path, ignore_errors=True)
 
@@ -193,6 +203,7 @@ class _Service:
         self, directory: RunDir, workers: int, *, check: bool,
         up: Callable[[], None] = _nothing, otherwise: str = ", or start it with --any-versions",
         orphan_s: float = float("inf"), limits: Limits = NO_LIMITS,
+        resources: Mapping[str, int] = NOTHING,
     ) -> None:  # fmt: skip
         info = directory.info()
         directory.endpoint()  # or say that it has none
@@ -209,6 +220,7 @@ class _Service:
             self._screen,
             log_prefix=f"worker-{socket.gethostname()}-{os.getpid()}",
             limits=limits,
+            resources=resources,
         )
         self._kill_at = 0.0
         self._lonely = False

@@ -121,6 +121,7 @@ class Supervisor:
             self.screen,
             around=self._around,
             limits=Limits(info.max_tasks_per_worker, info.max_memory_per_worker),
+            resources=info.resources,
         )
         self._fleet = Fleet(run, info, self._children, self.screen)
         self._places: dict[str, Place] = {"worker": self.host, "ssh": self._fleet}

@@ -38,6 +38,7 @@ def obituary(slot: int, gone: Gone, bad_starts: int, delay: float) -> str:
     name = f"worker {slot} (pid {gone.pid}) {how_it_ended(gone.code, gone.signal)}"
     if bad_starts < 2:
         what = " while it ran a task" if gone.task else " as it started" * bad_starts
+        what = ": the time limit of its task was over" if gone.overdue else what
         return f"{name}{what}; started again"
     then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
     words = ":\n" + textwrap.indent(gone.stderr.strip(), "  ") if gone.stderr.strip() else ""

@@ -7,7 +7,7 @@ module meets a malformed message.  Nothing here unpickles, sends or decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ from .messages import (
     Heartbeat,
     Hello,
     Message,
+    Options,
     Query,
     Range,
     Results,
@@ -50,6 +51,8 @@ MAX_COUNT = 1 << 24  # tasks in one batch
 MAX_ORDINAL = 1 << 62
 MAX_SOURCE = 10_000_000  # bytes of one file of the user's code
 MAX_NAME = 1_000  # characters of a module's name
+MAX_SECONDS = 1e9
+MAX_RESOURCES = 100
 SOURCE_KINDS = frozenset({"script", "module", "package", "namespace", "environment"})
 
 _encoder = msgspec.msgpack.Encoder()
@@ -163,6 +166,7 @@ def _hello(m: Hello, frames: Sequence[Buffer]) -> None:
         _check_ranges(hosting.ranges, hosting.next)
         _check_ranges(hosting.skipped, hosting.next)
     _check_spans(m.holding)
+    _check_resources(m.resources)
 
 
 def _define(m: Define, frames: Sequence[Buffer]) -> None:
@@ -185,6 +189,21 @@ def _submit(m: Submit, frames: Sequence[Buffer]) -> None:
     _check_frames(m.count, m.ends, 0, m.buffers, frames, m.count)
     _check_growth(m.ends)
     _check_ranges(m.claimed, m.count)
+    _check_options(m.options, m.count)
+
+
+def _check_options(options: Options, count: int) -> None:
+    _need(0 <= options.time_limit_s <= MAX_SECONDS, "wrong time limit")
+    _need(0 <= options.attempts <= MAX_COUNT, "wrong attempts")
+    _need(abs(options.priority) <= MAX_COUNT, "wrong priority")
+    _check_resources(options.resources)
+    _need(len(options.keys) in (0, DIGEST_BYTES * count), "keys do not fit the tasks")
+
+
+def _check_resources(resources: Mapping[str, int]) -> None:
+    _need(len(resources) <= MAX_RESOURCES, "too many resources")
+    _need(all(0 < len(name) <= MAX_NAME for name in resources), "wrong resource")
+    _need(all(0 < number <= MAX_COUNT for number in resources.values()), "wrong resource")
 
 
 def _results(m: Results, frames: Sequence[Buffer]) -> None:
@@ -319,6 +338,7 @@ def _run(m: Run, frames: Sequence[Buffer]) -> None:
     _need(len(m.batch) == BATCH_ID_BYTES and 0 <= m.start < m.stop, "wrong span")
     count = m.stop - m.start
     _need(not m.which or len(m.which) == 2 * count, "functions do not fit the tasks")
+    _need(0 <= m.time_limit_s <= MAX_SECONDS, "wrong time limit")
     _check_frames(count, m.ends, m.base, m.buffers, frames, m.stop)
 
 

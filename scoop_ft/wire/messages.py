@@ -36,6 +36,25 @@ class Message(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
     """Base of all messages."""
 
 
+class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the tasks of a batch are to be run; a map, of those options that were given.
+
+    ``time_limit_s`` counts for one attempt, ``attempts`` are the workers that may die of a task (0:
+    as many as of any other), ``repeatable`` is false for a task that is not begun twice.  ``keys``
+    is a digest a task, which stands for its arguments when it is compared (empty: none does).
+    """
+
+    time_limit_s: float = 0.0
+    attempts: int = 0
+    priority: int = 0
+    resources: dict[str, int] = {}
+    repeatable: bool = True
+    keys: bytes = b""
+
+
+PLAIN = Options()  # of tasks without options
+
+
 # ---- from a peer to the broker ------------------------------------------------------------------
 
 
@@ -57,6 +76,7 @@ class Hello(Message, frozen=True, tag=1):
     ``holding`` are the tasks this session has and has not finished; ``agent`` is the session of the
     agent that answers for it (empty for none).  ``connection`` grows with each connection of a
     session (0: it has only one), so that what is left of an older one is known as such.
+    ``resources`` are what a worker has for tasks that ask for it.
     """
 
     version: int
@@ -68,6 +88,7 @@ class Hello(Message, frozen=True, tag=1):
     hosting: list[Hosting]
     holding: list[SpanRef]
     connection: int = 0
+    resources: dict[str, int] = {}
 
 
 class Define(Message, frozen=True, tag=2):
@@ -104,6 +125,7 @@ class Submit(Message, frozen=True, tag=3):
     buffers: list[tuple[int, int]]
     claimed: list[Range]
     ordered: bool = False
+    options: Options = PLAIN
 
 
 class Results(Message, frozen=True, tag=4):
@@ -147,11 +169,15 @@ class SetConst(Message, frozen=True, tag=7):
 
 
 class Cancel(Message, frozen=True, tag=8):
-    """A parent does not want these children any more.  Reply: `Cancelled`."""
+    """A parent does not want these children any more.  Reply: `Cancelled`.
+
+    ``subtree``: nor those that run, nor what they have submitted.
+    """
 
     request: int
     parent: bytes
     ranges: list[Range]
+    subtree: bool = False
 
 
 class Query(Message, frozen=True, tag=9):
@@ -195,6 +221,7 @@ class Gone(Message, frozen=True, tag=13):
     """A worker's process has ended.  ``signal`` is 0 when it exited with ``code``.
 
     ``stopped`` says that it was stopped when it ended: what it ran may have been given to others.
+    ``overdue``: it was killed because the time limit of its task was over.
     """
 
     n: int
@@ -205,6 +232,7 @@ class Gone(Message, frozen=True, tag=13):
     task: bytes
     stderr: str
     stopped: bool = False
+    overdue: bool = False
 
 
 class AskStatus(Message, frozen=True, tag=14):
@@ -321,7 +349,8 @@ class Run(Message, frozen=True, tag=36):
 
     ``ends`` still counts from the batch's payload; this payload frame begins at ``base``.
     ``ordinal`` is the first task's place among its siblings.  ``replayed`` are indices of tasks
-    that have recorded children: these parents submit everything to the broker.
+    that have recorded children: these parents submit everything to the broker.  Each task may take
+    ``time_limit_s`` (0: as long as it likes).
     """
 
     batch: bytes
@@ -335,6 +364,7 @@ class Run(Message, frozen=True, tag=36):
     base: int
     buffers: list[tuple[int, int]]
     replayed: list[int]
+    time_limit_s: float = 0.0
 
 
 class Function(Message, frozen=True, tag=37):

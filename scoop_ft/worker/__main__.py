@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.link import Link
     from ..client.runtime import install
     from ..client.sources import Sources
+    from ..launch import resources
     from ..rundir import RunDir, read_keys
     from ..slate import Slate
     from .runtime import WorkerRuntime
@@ -52,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     session = WorkerSession(
         bytes.fromhex(options.session), socket.gethostname(), bytes.fromhex(options.agent)
     )
+    session.resources = resources.parse(options.resources)
     connection = Connection(
         (lambda: options.endpoint) if options.endpoint else run.endpoint,
         (lambda: read_keys(options.key)) if options.key else run.client_keys,
@@ -95,6 +97,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--slate", required=True)
     parser.add_argument("--endpoint", default="")
     parser.add_argument("--key", default="")
+    parser.add_argument("--resources", default="")
     return parser.parse_args(argv)
 
 

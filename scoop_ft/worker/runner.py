@@ -29,6 +29,7 @@ from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
 from ..slate import DONE, INDEX, RETIRE_AT, RETIRED, Slate
 from ..wire.messages import SpanRef, Status
+from .limits import Limits, Overdue
 from .session import WorkerSession
 from .spans import Piece, Span
 
@@ -66,6 +67,8 @@ class Runner(greenlet.greenlet):
         self.waited = False
         self.abandoned = False
         self.dropped_on = 0  # the connection on which that was said
+        self.until = 0.0  # when the task's time limit is over; 0: it has none
+        self.told = False  # that it was over while the task waited
         self.callbacks: deque[Callable[[], None]] = deque()
 
 
@@ -99,6 +102,7 @@ class Crew:
         self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
         self._seeding: Seeding | None = None  # in a run whose seed was given
+        self._limits = Limits(slate, session)
         self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
         session.on_abandon = self._abandon
         session.on_event = self.wake_waiters
@@ -132,6 +136,8 @@ class Crew:
         span = runner.span
         if span is not None:
             self._slate.start(span.batch, runner.index)
+            if runner.until:
+                self._limits.go_on(runner)
         self._give_thread(runner)
 
     def _give_thread(self, runner: Runner) -> None:
@@ -260,6 +266,9 @@ class Crew:
         runner.parked = True
         runner.waited = True
         self._parked.add(runner)
+        if runner.until:
+            deadline = runner.until if deadline is None else min(deadline, runner.until)
+            self._limits.park(runner)
         if deadline is not None:
             self._tickets += 1
             heapq.heappush(self._deadlines, (deadline, self._tickets, runner))
@@ -271,6 +280,8 @@ class Crew:
             self._seeding.take(runner)
         if runner.abandoned:
             raise Abandoned
+        if runner.until:
+            self._limits.check(runner)
 
     def _abandon(self, spans: list[SpanRef]) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
@@ -310,6 +321,7 @@ class Crew:
             task = task_id(span.batch, runner.index)
             replayed = runner.index in span.replayed
             scope = Scope(task, _lineage(span, runner.index), replayed=replayed)
+            scope.time_limit_s = span.time_limit_s
             with self.link.state:
                 self.session.scopes[task] = scope
                 self._parents[task] = runner
@@ -346,6 +358,7 @@ class Crew:
         runner.waited = False
         runner.span = span
         words = self._words
+        run = self._run_limited if span.time_limit_s else self._run_task
         if self.session.seeded:
             self._take_globals(runner)
         self._slate.start(span.batch, piece.next)
@@ -353,7 +366,7 @@ class Crew:
             index = piece.next
             piece.next = index + 1
             words[INDEX] = index
-            self._run_task(runner, span, index)
+            run(runner, span, index)
             words[DONE] += 1
             tasks += 1
             late = time.perf_counter_ns() - began > PIECE_NS
@@ -365,6 +378,13 @@ class Crew:
                 self.session.queue.timed(span, tasks, time.perf_counter_ns() - began)
         self._slate.pause()
 
+    def _run_limited(self, runner: Runner, span: Span, index: int) -> None:
+        """Run a task that has a time limit; what the script's import takes does not count."""
+        if self._imported:
+            self._limits.begin(runner, span.time_limit_s)
+        self._run_task(runner, span, index)
+        self._limits.end(runner)
+
     def _run_task(self, runner: Runner, span: Span, index: int) -> None:
         session = self.session
         runner.index = index
@@ -374,6 +394,8 @@ class Crew:
         try:
             if not self._imported:
                 self._import_script()
+                if span.time_limit_s:
+                    self._limits.begin(runner, span.time_limit_s)
             view, buffers = span.arguments(index)
             args = load(view, buffers)
             function = session.callable(digest)
@@ -385,6 +407,8 @@ class Crew:
             status = 0
         except Abandoned:
             payload, frames, status = b"", [], -1
+        except Overdue:
+            payload, frames, status = self._limits.story(span, index), [], int(Status.LOST)
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
             if self.forked:
                 end_child(error)
@@ -396,7 +420,7 @@ class Crew:
             self._end_callbacks(runner)
         with self.link.state:
             if runner.scope is not None:
-                if status == Status.RAISED:
+                if status > 0:
                     session.flush()  # tried again, it finds what its children have found
                 session.end(runner.scope, abandoned=status < 0)
                 if self._parents.get(task) is runner:
@@ -405,7 +429,8 @@ class Crew:
             if session.running.get(task) == (span, index):  # else it has begun here once more
                 del session.running[task]
             if status >= 0:
-                session.finish(span, (index, status, payload, frames))
+                if not (status and runner.told):
+                    session.finish(span, (index, status, payload, frames))
             else:
                 session.give_up(span, index, runner.dropped_on)
             runner.abandoned = False

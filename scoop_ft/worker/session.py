@@ -22,6 +22,7 @@ from ..ids import split_task_id
 from ..payload import load_function
 from ..wire import messages as wire
 from ..wire.frames import Buffer
+from ..wire.messages import PLAIN
 from .spans import Done, Queue, Span
 
 CALLABLES = 1_024  # loaded functions kept
@@ -39,6 +40,10 @@ class WorkerSession(Session):
         Spans and indices of the tasks that have begun and not ended, by task id.
     idle : bool
         Nothing could be run; said once to the broker.
+    resources : dict
+        What it has for tasks that ask for it.
+    on_flush : callable or None
+        Called before what has ended is reported.
     on_abandon : callable
         Told the ids of running tasks that nobody wants from this worker any more.
     """
@@ -48,6 +53,8 @@ class WorkerSession(Session):
         self.queue = Queue()
         self.running: dict[bytes, tuple[Span, int]] = {}
         self.idle = False
+        self.resources: dict[str, int] = {}
+        self.on_flush: Callable[[], None] | None = None
         self.on_abandon: Callable[[list[wire.SpanRef]], None] = lambda spans: None
         self._idle_said = False
         self._runs = 0
@@ -90,6 +97,10 @@ class WorkerSession(Session):
         if closed is None:
             return
         batch = self.new_batch()
+        if closed.options is not PLAIN and scope.alive:
+            self.flush()  # the broker gives these out: it must know all that was before them
+            self.submit(closed, batch)
+            return
         if scope.replayed or not scope.alive:
             if scope.alive:
                 self.submit(closed, batch)
@@ -150,6 +161,8 @@ class WorkerSession(Session):
         unflushed, self._unflushed = self._unflushed, []
         for span in unflushed:
             self._tell(span)
+        if self.on_flush is not None:
+            self.on_flush()
         finished, self._finished = self._finished, {}
         for span in finished.values():
             if span.done and span.is_reported():
@@ -230,7 +243,7 @@ class WorkerSession(Session):
         """Return who we are, and what we hold when it is written; it may be read much later."""
         hello = super().hello()
         self._told = hello.holding
-        return hello
+        return msgspec.structs.replace(hello, resources=self.resources)
 
     def _on_welcome(self, m: wire.Welcome, frames: Sequence[Buffer]) -> None:
         if not self.welcomed:

@@ -31,13 +31,16 @@ class Span:
         The batch as it will be told to the broker, until that has happened.
     done : deque of (index, status, pickle, buffers)
         Results that were not sent yet.
+    time_limit_s : float
+        What each task may take; 0: as long as it likes.
     timed, elapsed_ns : int
         How many tasks were timed since the last report, and what they took.
     """
 
     __slots__ = (
         "batch", "buffers", "closed", "done", "elapsed_ns", "functions", "group", "lineage",
-        "ordinal", "payload", "replayed", "scope", "start", "starts", "stop", "timed", "which",
+        "ordinal", "payload", "replayed", "scope", "start", "starts", "stop", "time_limit_s",
+        "timed", "which",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +58,7 @@ class Span:
         lineage: bytes,
         ordinal: int,
         replayed: Sequence[int] = (),
+        time_limit_s: float = 0.0,
     ) -> None:
         self.batch = batch
         self.start = start
@@ -72,6 +76,7 @@ class Span:
         self.group: Group | None = None
         self.closed: Closed | None = None
         self.done: deque[Done] = deque()
+        self.time_limit_s = time_limit_s
         self.timed = 0
         self.elapsed_ns = 0
 
@@ -94,6 +99,7 @@ class Span:
             lineage=m.lineage,
             ordinal=m.ordinal,
             replayed=m.replayed,
+            time_limit_s=m.time_limit_s,
         )
 
     @classmethod

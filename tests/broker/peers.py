@@ -105,13 +105,17 @@ class FakePeer:
         self.rig.say(
             self.session,
             wire.Hello(wire.PROTOCOL_VERSION, self.session, self.role, "host", 1, self.agent,
-                       self.hosting(), self.holding()),
+                       self.hosting(), self.holding(), 0, self.has()),
         )  # fmt: skip
 
     def disconnected(self) -> None:
         """The connection is no more."""
         self.connected = self.welcomed = False
         self.inbox.clear()
+
+    def has(self) -> dict[str, int]:
+        """Return its resources."""
+        return {}
 
     def hosting(self) -> list[wire.Hosting]:
         """Return the parents that run here."""
@@ -153,7 +157,7 @@ class FakePeer:
 
     def submit_batch(
         self, parent: bytes, place: bytes, first: int, arguments: Sequence[bytes],
-        claimed: Sequence[tuple[int, int]] = (),
+        claimed: Sequence[tuple[int, int]] = (), options: wire.Options = wire.PLAIN,
     ) -> bytes:  # fmt: skip
         """Submit a batch; return its name."""
         self.define()
@@ -161,7 +165,7 @@ class FakePeer:
         name = batch_id(self.session, self.batches)
         message = wire.Submit(
             self.number(), name, parent, place, first, len(arguments), [FUNCTION], b"",
-            packed_ends(arguments), [], list(claimed), self.ordered,
+            packed_ends(arguments), [], list(claimed), self.ordered, options,
         )  # fmt: skip
         self.keep(message, [b"".join(arguments)])
         return name
@@ -233,18 +237,19 @@ class FakeRoot(FakePeer):
         self.asked: dict[int, wire.Cancel] = {}
         self.requests = 0
 
-    def submit(self, *arguments: bytes | str) -> bytes:
+    def submit(self, *arguments: bytes | str, options: wire.Options | None = None) -> bytes:
         """Submit calls as one batch."""
         calls = [a.encode() if isinstance(a, str) else a for a in arguments]
         first = len(self.arguments)
         self.arguments += calls
-        return self.submit_batch(ROOT_ID, ROOT_LINEAGE, first, calls)
+        options = self.rig.options_of(first) if options is None else options
+        return self.submit_batch(ROOT_ID, ROOT_LINEAGE, first, calls, options=options)
 
-    def cancel(self, *ordinals: int) -> None:
+    def cancel(self, *ordinals: int, subtree: bool = False) -> None:
         """Give children up."""
         ranges = [(ordinal, ordinal + 1) for ordinal in ordinals]
         self.requests += 1
-        message = self.asked[self.requests] = wire.Cancel(self.requests, ROOT_ID, ranges)
+        message = self.asked[self.requests] = wire.Cancel(self.requests, ROOT_ID, ranges, subtree)
         self.say(message)
 
     def end(self, code: int = 0) -> None:
@@ -331,7 +336,11 @@ class FakeWorker(FakePeer):
         self.scopes: dict[bytes, Scope] = {}
         self.runs = 0
         self.idle_said = False
+        self.resources: dict[str, int] = {}
         self.claims = True  # runs its tasks' children itself, where it may
+
+    def has(self) -> dict[str, int]:
+        return self.resources
 
     def connect(self) -> None:
         self.runs, self.idle_said = 0, False
@@ -363,6 +372,7 @@ class FakeWorker(FakePeer):
         """Run the next task, up to its end or until it waits."""
         item = self.queue.popleft()
         self.rig.ran.append(item.argument)
+        self.rig.begun.append(item.id)
         if not children(item.argument):
             self.finish(item, expected(item.argument))
             return
@@ -492,7 +502,9 @@ class FakeAgent(FakePeer):
 
     def gone(
         self, worker: FakePeer, *, task: bytes = b"", signal: int = 9, stderr: str = "",
-        stopped: bool = False,
+        stopped: bool = False, overdue: bool = False,
     ) -> None:  # fmt: skip
         """Report that a worker's process has ended."""
-        self.keep(wire.Gone(self.number(), worker.session, 1, 0, signal, task, stderr, stopped))
+        self.keep(
+            wire.Gone(self.number(), worker.session, 1, 0, signal, task, stderr, stopped, overdue)
+        )

@@ -7,7 +7,7 @@ broker after each message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scoop_journal import MemoryJournal
@@ -18,7 +18,7 @@ from scoop_ft.broker.ports import Ref
 from scoop_ft.broker.records import Edit
 from scoop_ft.ids import digest
 from scoop_ft.wire.codec import Buffer, decode_from_broker, decode_from_peer, encode
-from scoop_ft.wire.messages import Idle, Message
+from scoop_ft.wire.messages import PLAIN, Idle, Message, Options
 
 from .peers import FakeAgent, FakePeer, FakeRoot, FakeWorker
 
@@ -37,6 +37,8 @@ class Rig:
         self.peers: dict[bytes, FakePeer] = {}
         self.sessions = 0
         self.ran: list[bytes] = []  # the arguments of tasks, as they were run
+        self.begun: list[bytes] = []  # their ids
+        self.options_of: Callable[[int], Options] = lambda first: PLAIN  # of the root's batches
         self.start()
 
     # ---- the broker's life -----------------------------------------------------------------
@@ -156,9 +158,10 @@ class Rig:
         """Start an agent."""
         return self._join(FakeAgent(self, self.new_session()))
 
-    def worker(self, agent: FakeAgent | None = None) -> FakeWorker:
+    def worker(self, agent: FakeAgent | None = None, **resources: int) -> FakeWorker:
         """Start a worker."""
         worker = FakeWorker(self, self.new_session())
+        worker.resources = resources
         worker.agent = agent.session if agent is not None else b""
         return self._join(worker)
 

@@ -32,9 +32,13 @@ flows = st.tuples(st.integers(0, 5), st.integers(1, 15), st.booleans())
 class Fate(RuleBasedStateMachine):
     """What the rules do is what can happen; which of it happens when is Hypothesis's choice."""
 
+    ends = frozenset({wire.Status.OK, wire.Status.CANCELLED})
+    subtree = False  # what is cancelled is given up when it runs, too
+
     @initialize(script=st.lists(st.sampled_from(CALLS), min_size=6, max_size=20))
     def begin(self, script: list[str]) -> None:
         self.rig = Rig(max_attempts=1_000)
+        self.rig.options_of = self.options_of
         self.root: FakeRoot = self.rig.root()
         self.agent: FakeAgent = self.rig.agent()
         self.unreported: list[tuple[FakeWorker, bytes]] = []
@@ -42,6 +46,10 @@ class Fate(RuleBasedStateMachine):
         self.rig.worker(self.agent)
         self.rig.worker(self.agent)
         self.submit([])
+
+    def options_of(self, first: int) -> wire.Options:
+        """Return the options of the root's batch that begins with this ordinal."""
+        return wire.PLAIN
 
     # ---- who there is ----------------------------------------------------------------------
 
@@ -87,7 +95,7 @@ class Fate(RuleBasedStateMachine):
     @rule(ordinal=st.integers(0, 24))
     def cancel(self, ordinal: int) -> None:
         if ordinal < len(self.root.arguments) and ordinal not in self.root.results:
-            self.root.cancel(ordinal)
+            self.root.cancel(ordinal, subtree=self.subtree)
 
     @rule(limit=st.integers(1, 5))
     def root_hears(self, limit: int) -> None:
@@ -281,7 +289,7 @@ class Fate(RuleBasedStateMachine):
         self.check_results()
         assert not self.root.missing(), self.why()
         assert not self.root.kept
-        assert {status for status, _ in self.root.results.values()} <= {0, wire.Status.CANCELLED}
+        assert {status for status, _ in self.root.results.values()} <= self.ends
         self.check_leftovers()
 
     def check_leftovers(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft import checkpoint, futures, randomness, shared
+from scoop_ft import checkpoint, futures, optioned, randomness, shared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -34,6 +34,7 @@ PAGES = (  # with examples
     "docs/replay.md",
     "docs/scoop.md",
     "docs/mapping.md",
+    "docs/options.md",
 )
 EXPECTED = {
     "native.py": ["792"],
@@ -45,6 +46,7 @@ EXPECTED = {
     "generations.py": ["0"],
     "toolshop.py": ["1.5", "[22.5, 2475.0]"],
     "walks.py": ["True True"],
+    "options.py": ["[1, 4, 16]", "2 3"],
     "order.py": ["4"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
@@ -118,7 +120,7 @@ def test_links_lead_somewhere(page: str) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("module", [checkpoint, futures, randomness, shared])
+@pytest.mark.parametrize("module", [checkpoint, futures, optioned, randomness, shared])
 def test_doctests(module: object) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # that it runs serially
