@@ -17,9 +17,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import checkpoint, errors, futures, shared
+    from .executor import Executor
     from .randomness import numpy_rng, rng
 
-__all__ = ["__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
+__all__ = ["Executor", "__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,4 +33,9 @@ def __getattr__(name: str) -> Any:
 
         found = globals()[name] = getattr(randomness, name)
         return found
+    if name == "Executor":
+        from .executor import Executor
+
+        globals()[name] = Executor
+        return Executor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

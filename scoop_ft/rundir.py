@@ -45,6 +45,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     journal_limit: int = 20_000_000_000  # bytes that are worth a warning; 0: none are
     recorded_code: bool = False
     on_divergence: str = "recompute"  # or "error"
+    import_path: list[str] = []  # where the root finds modules, if that is not the script's matter
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

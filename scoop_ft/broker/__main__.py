@@ -137,6 +137,7 @@ def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
         "seed": info.seed,
         "seeded": info.seeded,
         "called": run.called,
+        "import_path": info.import_path,
     }
 
 

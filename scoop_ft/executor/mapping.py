@@ -1,0 +1,118 @@
+"""One `Executor.map` under way: what is submitted ahead, what is yielded, what is given up.
+
+Results are not futures here: calls go out and come back in batches, as with `futures.map`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ..client.groups import Group, outcome
+from ..client.runtime import Runtime
+from ..client.scopes import Definition, Part
+from ..errors import TimeoutError  # the built-in one only since Python 3.11
+from ..wire import messages as wire
+
+if TYPE_CHECKING:
+    from .serving import Server
+
+_PLAIN = (list, tuple, range, str, bytes, dict, set, frozenset)  # to read them runs no user code
+
+
+class Mapping:
+    """Calls of one function for many items.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    function : Definition
+    iterables : sequence of iterables
+    timeout : float or None
+        Seconds for all of it, from now on.
+    buffersize : int or None
+        How many calls may be submitted whose results were not taken.
+    server : Server or None
+        Of the executor, which does not end before the calls have.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        function: Definition,
+        iterables: Sequence[Iterable[Any]],
+        timeout: float | None,
+        buffersize: int | None,
+        *,
+        server: Server | None,
+    ) -> None:
+        self._runtime = runtime
+        self._function = function
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._ahead = buffersize
+        self._plain = all(type(items) in _PLAIN for items in iterables)
+        self._calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
+        self._parts: deque[Part] = deque()
+        self._server = server
+
+    def begin(self) -> None:
+        """Submit what may be submitted before a result is taken."""
+        self._submit(self._ahead)
+
+    def _submit(self, most: int | None) -> None:
+        calls = self._calls if most is None else islice(self._calls, most)
+        parts = self._runtime.submit_many(self._function, calls, self._plain)
+        self._runtime.flush()
+        self._parts.extend(parts)
+        if self._server is not None and parts:
+            self._server.expect_all(lambda: all(map(_is_done, parts)))
+
+    def results(self) -> Iterator[Any]:
+        """Yield the results in order."""
+        taken = 0
+        half = 0 if self._ahead is None else max(1, self._ahead // 2)
+        while self._parts:
+            group, index, count = self._parts[0]
+            if count == 0:
+                self._parts.popleft()
+                continue
+            value = self._take(group, index)
+            self._parts[0] = (group, index + 1, count - 1)
+            taken += 1
+            if self._ahead is not None and taken >= half:
+                self._submit(taken)
+                taken = 0
+            yield value
+
+    def _take(self, group: Group, index: int) -> Any:
+        if not group.done(index):
+            left = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
+            if not self._runtime.wait(lambda: group.done(index), (group,), left):
+                raise TimeoutError(f"the result of call {group.first + index} was not there in time")
+        found = group.find(index)
+        assert found is not None
+        value, error = outcome(*found)
+        if error is not None:
+            raise error
+        return value
+
+    def close(self) -> None:
+        """Nobody takes more: what has not begun will not be computed."""
+        ranges = [(g.first + i, g.first + i + n) for g, i, n in self._parts if n]
+        self._parts.clear()
+        if not ranges or self._runtime.session.ended:
+            return
+        scope = self._runtime.scope()
+        with self._runtime.link.state:
+            self._runtime.session.ask(lambda r: wire.Cancel(r, scope.task, ranges))
+        self._runtime.link.wake()
+
+
+def _is_done(part: Part) -> bool:
+    group, index, count = part
+    return group.missing == 0 or all(map(group.done, range(index, index + count)))
+
+
