@@ -114,10 +114,19 @@ def run_root(path: str, args: Sequence[str] = (), read: Reader | None = None) ->
     _script.fill(module)
 
 
-def adopt_root(path: str, args: Sequence[str] = ()) -> None:
-    """The script runs already, as ``__main__`` of this process: know it, and change nothing else."""
+def adopt_root(path: str, args: Sequence[str], began_ns: int) -> None:
+    """The script runs already, as ``__main__`` of this process: know it, and change nothing else.
+
+    Parameters
+    ----------
+    path, args
+        How it was started.
+    began_ns : int
+        When this process began: files that were changed since may not be what it has loaded.
+    """
     global _script
     _script = script = _Script(path, args, None)
+    script.began_ns = began_ns
     module = script.module = sys.modules[ROOT_NAME]
     sys.modules[WORKER_NAME] = module
 

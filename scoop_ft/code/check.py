@@ -50,7 +50,8 @@ def main() -> None:
     from ..rundir import RunDir
 
     script.find_modules_in(RunDir(sys.argv[1]).info().import_path)
-    script.prepare_worker(question.script, question.args)
+    if question.script:
+        script.prepare_worker(question.script, question.args)
     try:
         answer = Answer([_code(blob) for blob in question.blobs])
     except _Failed as error:

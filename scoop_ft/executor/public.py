@@ -126,6 +126,7 @@ class Executor(concurrent.futures.Executor):
         if self._run is None:
             return  # in a task: its worker is what it is
         self._key = init.name(initializer, initargs)
+        self._run.server.translate = self._translate
         self._run.runtime.set_const(self._key, (initializer, tuple(initargs)))
 
     # ---- submitting --------------------------------------------------------------------------
@@ -150,10 +151,7 @@ class Executor(concurrent.futures.Executor):
             if run is None:
                 return call_now(fn, args, kwargs)
             _, group, index = run.runtime.submit(self._define(fn), args, kwargs)
-            future = run.server.expect(group, index)
-        if self._key:
-            future.add_done_callback(self._look_for_initializer)
-        return future
+            return run.server.expect(group, index)
 
     def _define(self, fn: Callable[..., Any]) -> Definition:
         """Return a function as it travels; the same one as before is not looked at again."""
@@ -230,22 +228,22 @@ class Executor(concurrent.futures.Executor):
         try:
             yield from mapping.results()
         except BaseException as error:
-            failed = init.error_of(error)
-            if failed is None:
+            told = self._translate(error)
+            if told is error:
                 raise
-            self._initializer_failed(failed)
-            raise failed from failed.__cause__
+            raise told from told.__cause__
         finally:
             mapping.close()
 
     # ---- the initializer ---------------------------------------------------------------------
 
-    def _look_for_initializer(self, future: concurrent.futures.Future[Any]) -> None:
-        if future.cancelled():
-            return
-        failed = init.error_of(future._exception)  # type: ignore[attr-defined]
-        if failed is not None:
-            self._initializer_failed(failed)
+    def _translate(self, error: BaseException) -> BaseException:
+        """Return what a call is said to have failed with."""
+        own = init.error_of(error)
+        if own is None:
+            return error
+        self._initializer_failed(own)
+        return own
 
     def _initializer_failed(self, error: BaseException) -> None:
         """Say it once; all that waits ends with it."""

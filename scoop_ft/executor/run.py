@@ -18,6 +18,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final
 
+import psutil
+
 from .. import references, script
 from ..client import runtime as runtimes
 from ..client.connection import Connection
@@ -36,6 +38,7 @@ from .serving import Server
 
 WELCOME_S: Final = 10.0  # for the broker of a run that is joined
 KEEPER_DEATHS: Final = 5  # in a row, each before the broker had answered
+CLOCKS_S: Final = 2.0  # so far the clocks of processes and of files may be apart
 PATIENCE_S: Final = 15.0  # for the keeper to end what it has started
 
 _alive: weakref.WeakSet[Root] = weakref.WeakSet()
@@ -253,7 +256,7 @@ def _adopt(path: str, args: Sequence[str]) -> None:
     global _users
     _users += 1
     if path and script.path() is None:
-        script.adopt_root(path, args)
+        script.adopt_root(path, args, int((psutil.Process().create_time() - CLOCKS_S) * 1e9))
 
 
 def _release() -> None:

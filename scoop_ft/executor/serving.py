@@ -43,6 +43,7 @@ class Server:
         self.arrivals = Arrivals(runtime.link.state)
         self.broken: BaseException | None = None
         self.thread = 0
+        self.translate: Callable[[BaseException], BaseException] = lambda error: error
         self._look = look
         self._at_end = at_end
         self._told_to_end = False
@@ -145,7 +146,19 @@ class Server:
 
     def _settle(self) -> None:
         for future, chunk, position in self.arrivals.take():
-            _put(future, chunk, position)
+            self._put(future, chunk, position)
+
+    def _put(self, future: Future, chunk: Chunk | Single, position: int) -> None:
+        """Give a future its result; one that cannot be loaded here is an error of the call."""
+        try:
+            value, error = outcome(chunk, position)
+        except Exception as why:  # noqa: BLE001 - unpickling runs user code
+            value, error = None, why
+        if isinstance(error, CancelledError):
+            future._server = None
+            future._was_cancelled()
+        else:
+            future._ends_with(value, None if error is None else self.translate(error))
 
     def serve_until(self, future: Future) -> None:
         """Go on serving inside a callback that waits for another future."""
@@ -167,15 +180,4 @@ class Server:
             future._was_cancelled()
 
 
-def _put(future: Future, chunk: Chunk | Single, position: int) -> None:
-    """Give a future its result; one that cannot be loaded here is an error of the call."""
-    try:
-        value, error = outcome(chunk, position)
-    except Exception as why:  # noqa: BLE001 - unpickling runs user code
-        value, error = None, why
-    if isinstance(error, CancelledError):
-        future._server = None
-        future._was_cancelled()
-    else:
-        future._ends_with(value, error)
 
