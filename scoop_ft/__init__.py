@@ -18,9 +18,17 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import checkpoint, errors, futures, shared
     from .executor import Executor
+    from .pool import Pool
     from .randomness import numpy_rng, rng
 
-__all__ = ["Executor", "__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
+__all__ = ["Executor", "Pool", "__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
+
+
+def register_joblib() -> None:
+    """Make ``joblib.parallel_config("scoop_ft")`` known; so does ``import scoop_ft.joblib``."""
+    from .joblib import register
+
+    register()
 
 
 def __getattr__(name: str) -> Any:
@@ -33,9 +41,10 @@ def __getattr__(name: str) -> Any:
 
         found = globals()[name] = getattr(randomness, name)
         return found
-    if name == "Executor":
-        from .executor import Executor
+    if name in ("Executor", "Pool"):
+        from importlib import import_module
 
-        globals()[name] = Executor
-        return Executor
+        home = import_module(f"{__name__}.{name.lower()}")
+        found = globals()[name] = getattr(home, name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,6 @@ has joined (`run`), the run whose script or task this is (`here`).  All of it st
 from __future__ import annotations
 
 from .future import Future
-from .public import Executor
+from .public import Executor, inside_a_run
 
-__all__ = ["Executor", "Future"]
+__all__ = ["Executor", "Future", "inside_a_run"]

@@ -39,6 +39,9 @@ class Mapping:
         Of the executor, which does not end before the calls have.
     """
 
+    class Late(Exception):
+        """A result is not there in time."""
+
     def __init__(
         self,
         runtime: Runtime,
@@ -57,6 +60,7 @@ class Mapping:
         self._calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
         self._parts: deque[Part] = deque()
         self._server = server
+        self._taken = 0  # since calls were last submitted
 
     def begin(self) -> None:
         """Submit what may be submitted before a result is taken."""
@@ -71,33 +75,53 @@ class Mapping:
             self._server.expect_all(lambda: all(map(_is_done, parts)))
 
     def results(self) -> Iterator[Any]:
-        """Yield the results in order."""
-        taken = 0
-        half = 0 if self._ahead is None else max(1, self._ahead // 2)
+        """Yield the results in order, while there is time."""
         while self._parts:
-            group, index, count = self._parts[0]
-            if count == 0:
-                self._parts.popleft()
-                continue
-            value = self._take(group, index)
-            self._parts[0] = (group, index + 1, count - 1)
-            taken += 1
-            if self._ahead is not None and taken >= half:
-                self._submit(taken)
-                taken = 0
+            left = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
+            try:
+                value = self.next(left)
+            except Mapping.Late as late:
+                raise TimeoutError(str(late)) from None
+            except StopIteration:
+                return
             yield value
 
-    def _take(self, group: Group, index: int) -> Any:
-        if not group.done(index):
-            left = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
-            if not self._runtime.wait(lambda: group.done(index), (group,), left):
-                raise TimeoutError(f"the result of call {group.first + index} was not there in time")
+    def next(self, timeout_s: float | None) -> Any:
+        """Return the next result, or raise what its call has raised.
+
+        Raises
+        ------
+        StopIteration
+            There is none.
+        Late
+            It is not there in time, and may be asked for again.
+        """
+        while self._parts and not self._parts[0][2]:
+            self._parts.popleft()
+        if not self._parts:
+            raise StopIteration
+        group, index, count = self._parts[0]
+        if not group.done(index) and not self._runtime.wait(
+            lambda: group.done(index), (group,), timeout_s
+        ):
+            raise Mapping.Late(f"the result of call {group.first + index} was not there in time")
+        self._parts[0] = (group, index + 1, count - 1)
         found = group.find(index)
         assert found is not None
         value, error = outcome(*found)
+        self._go_on()
         if error is not None:
             raise error
         return value
+
+    def _go_on(self) -> None:
+        """A result was taken: there is room for another call."""
+        if self._ahead is None:
+            return
+        self._taken += 1
+        if self._taken >= max(1, self._ahead // 2):
+            taken, self._taken = self._taken, 0
+            self._submit(taken)
 
     def close(self) -> None:
         """Nobody takes more: what has not begun will not be computed."""

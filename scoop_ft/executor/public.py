@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from ..errors import BrokenRun
 from . import initializer as init
 from .future import Future
 from .here import ScriptsRun, call_now
+from .link import ServedRuntime
 from .mapping import Mapping
 from .opening import is_same, open_run
 from .run import JoinedRun, OwnRun, Root
@@ -112,7 +113,7 @@ class Executor(concurrent.futures.Executor):
         if address is not None:
             return JoinedRun(address, keys)
         runtime = runtimes.current()
-        if runtime is not None and not _is_an_executors(runtime):
+        if runtime is not None and inside_a_run():
             called = runtime.session.settings.get("called")
             if run_dir is None or not isinstance(runtime, RootRuntime):
                 return ScriptsRun(runtime) if isinstance(runtime, RootRuntime) else None
@@ -212,17 +213,23 @@ class Executor(concurrent.futures.Executor):
             raise TypeError("buffersize must be an integer or None")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be None or > 0")
+        return self._results(self._begin_map(fn, iterables, timeout, buffersize))
+
+    def _begin_map(
+        self, fn: Callable[..., Any], iterables: Sequence[Iterable[Any]], timeout: float | None,
+        ahead: int | None,
+    ) -> Mapping:  # fmt: skip
         with self._lock:
             self._check()
             run = self._run
             runtime = runtimes.current() if run is None else run.runtime
             assert runtime is not None
             mapping = Mapping(
-                runtime, self._define(fn), iterables, timeout, buffersize,
+                runtime, self._define(fn), iterables, timeout, ahead,
                 server=None if run is None else run.server,
             )  # fmt: skip
             mapping.begin()
-        return self._results(mapping)
+        return mapping
 
     def _results(self, mapping: Mapping) -> Iterator[Any]:
         try:
@@ -285,14 +292,27 @@ class Executor(concurrent.futures.Executor):
         given_up = server.cancel(server.arrivals.ranges())
         del given_up  # their futures hear of it as of results
 
-    def _break_off(self) -> None:
+    def is_open(self) -> bool:
+        """May calls be submitted?"""
+        broken = self._run is not None and self._run.server.broken is not None
+        return not (self._shut or broken or self._failed is not None)
+
+    def _leave_now(self) -> None:
+        """End in good order if nothing is under way, else break off."""
+        idle = self._run is None or self._run.server.is_idle()
+        if idle or self._shut:
+            self.shutdown(wait=True, cancel_futures=not idle)
+        else:
+            self._break_off(quietly=True)
+
+    def _break_off(self, *, quietly: bool = False) -> None:
         """Ctrl-C: whoever wants to leave does not wait for what runs."""
         with self._lock:
             self._shut = True
         if self._run is not None:
             self._run.end(at_once=True)
             self._run.server.join()
-        if self._kept is not None:
+        if self._kept is not None and not quietly:
             print(
                 f"scoop-ft: stopped; what is done is kept in {self._kept}: open it again with "
                 "Executor(run_dir=…)",
@@ -319,10 +339,10 @@ class Executor(concurrent.futures.Executor):
         return f"<Executor {'shut down' if self._shut else 'open'} at {id(self):#x}>"
 
 
-def _is_an_executors(runtime: Any) -> bool:
-    from .link import ServedRuntime
-
-    return isinstance(runtime, ServedRuntime)
+def inside_a_run() -> bool:
+    """Is this a task, or the script of ``scoop-ft run``, rather than a program of its own?"""
+    runtime = runtimes.current()
+    return runtime is not None and not isinstance(runtime, ServedRuntime)
 
 
 def _at_exit() -> None:

@@ -131,8 +131,10 @@ class Server:
     def _is_over(self) -> bool:
         if not self._told_to_end:
             return False
-        if self._at_once:
-            return True
+        return self._at_once or self.is_idle()
+
+    def is_idle(self) -> bool:
+        """Is nothing waited for?"""
         return not self.arrivals and all(there() for there in self._others)
 
     def _round(self) -> None:

@@ -33,6 +33,12 @@ def fail(text: str) -> None:
     raise ValueError(text)
 
 
+def fail_on_odd(x: int) -> int:
+    if x % 2:
+        raise ValueError(str(x))
+    return x * x
+
+
 def wait_for(path: str) -> str:
     """Return when somebody has made the file."""
     while not os.path.exists(path):
