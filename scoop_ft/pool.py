@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
+from .errors import TimeoutError  # the built-in one only since Python 3.11
 from .executor import Executor
-from .executor.mapping import Mapping
 
 AHEAD: Final = 4_096  # `imap` reads its iterable so far ahead of what is taken
 
@@ -209,8 +209,6 @@ class AsyncResult:
             return
         for future in futures:
             future.add_done_callback(self._count)
-        if not futures:
-            self._call_back()
 
     def _count(self, future: Any) -> None:
         with self._lock:
@@ -280,14 +278,11 @@ class Results(Iterator[Any]):
         """
         try:
             return self._take(timeout)
-        except _Late:
+        except TimeoutError:
             raise multiprocessing.TimeoutError from None
 
     def __next__(self) -> Any:
         return self.next()
-
-
-_Late = Mapping.Late
 
 
 class _AsTheyCome:
@@ -315,7 +310,7 @@ class _AsTheyCome:
         try:
             future = self._ready.get(timeout=timeout)
         except queue.Empty:
-            raise _Late from None
+            raise TimeoutError from None
         self._under_way -= 1
         if not self._executor._shut:
             self._submit(1)

@@ -86,17 +86,10 @@ class Arrivals:
                     del self._waiting[group], self._seen[group]
             yield from found
 
-    def ranges(self) -> list[tuple[int, int]]:
-        """Return the ordinals that are waited for."""
+    def ordinals(self) -> list[int]:
+        """Return which calls are waited for."""
         with self._state:
-            ordinals = sorted(g.first + i for g, waiting in self._waiting.items() for i in waiting)
-        found: list[tuple[int, int]] = []
-        for ordinal in ordinals:
-            if found and found[-1][1] == ordinal:
-                found[-1] = (found[-1][0], ordinal + 1)
-            else:
-                found.append((ordinal, ordinal + 1))
-        return found
+            return [g.first + i for g, waiting in self._waiting.items() for i in waiting]
 
     def give_up(self) -> list[Future]:
         """Forget all that is waited for; return it."""

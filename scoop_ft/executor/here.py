@@ -22,7 +22,11 @@ class ScriptsRun:
     ----------
     runtime : Runtime
     server : Server
+    workers : int
+        How many calls can run at the same time, as far as it is known.
     """
+
+    workers = 1
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -39,9 +39,6 @@ class Mapping:
         Of the executor, which does not end before the calls have.
     """
 
-    class Late(Exception):
-        """A result is not there in time."""
-
     def __init__(
         self,
         runtime: Runtime,
@@ -72,19 +69,15 @@ class Mapping:
         self._runtime.flush()
         self._parts.extend(parts)
         if self._server is not None and parts:
-            self._server.expect_all(lambda: all(map(_is_done, parts)))
+            self._server.expect_all(parts)
 
     def results(self) -> Iterator[Any]:
         """Yield the results in order, while there is time."""
-        while self._parts:
-            left = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
-            try:
-                value = self.next(left)
-            except Mapping.Late as late:
-                raise TimeoutError(str(late)) from None
-            except StopIteration:
-                return
-            yield value
+        while self._is_there(self._left()):
+            yield self._pop()  # no name of ours holds on to it
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
 
     def next(self, timeout_s: float | None) -> Any:
         """Return the next result, or raise what its call has raised.
@@ -93,18 +86,28 @@ class Mapping:
         ------
         StopIteration
             There is none.
-        Late
+        TimeoutError
             It is not there in time, and may be asked for again.
         """
+        if not self._is_there(timeout_s):
+            raise StopIteration
+        return self._pop()
+
+    def _is_there(self, timeout_s: float | None) -> bool:
+        """Wait for the next result; False: there is none."""
         while self._parts and not self._parts[0][2]:
             self._parts.popleft()
         if not self._parts:
-            raise StopIteration
-        group, index, count = self._parts[0]
+            return False
+        group, index, _ = self._parts[0]
         if not group.done(index) and not self._runtime.wait(
             lambda: group.done(index), (group,), timeout_s
         ):
-            raise Mapping.Late(f"the result of call {group.first + index} was not there in time")
+            raise TimeoutError(f"the result of call {group.first + index} was not there in time")
+        return True
+
+    def _pop(self) -> Any:
+        group, index, count = self._parts[0]
         self._parts[0] = (group, index + 1, count - 1)
         found = group.find(index)
         assert found is not None
@@ -133,10 +136,3 @@ class Mapping:
         with self._runtime.link.state:
             self._runtime.session.ask(lambda r: wire.Cancel(r, scope.task, ranges))
         self._runtime.link.wake()
-
-
-def _is_done(part: Part) -> bool:
-    group, index, count = part
-    return group.missing == 0 or all(map(group.done, range(index, index + count)))
-
-

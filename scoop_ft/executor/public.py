@@ -288,9 +288,12 @@ class Executor(concurrent.futures.Executor):
         _open.discard(self)
 
     def _cancel_all(self, run: Root | ScriptsRun) -> None:
-        server = run.server
-        given_up = server.cancel(server.arrivals.ranges())
-        del given_up  # their futures hear of it as of results
+        """Give up all but as many calls as there are workers: these count as begun.
+
+        Their futures, and who iterates over results, hear of it as of results.
+        """
+        ordinals = list(run.server.unfinished())
+        run.server.cancel(_ranges(ordinals[run.workers :]))
 
     def is_open(self) -> bool:
         """May calls be submitted?"""
@@ -337,6 +340,16 @@ class Executor(concurrent.futures.Executor):
 
     def __repr__(self) -> str:
         return f"<Executor {'shut down' if self._shut else 'open'} at {id(self):#x}>"
+
+
+def _ranges(ordinals: Sequence[int]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for ordinal in ordinals:
+        if found and found[-1][1] == ordinal:
+            found[-1] = (found[-1][0], ordinal + 1)
+        else:
+            found.append((ordinal, ordinal + 1))
+    return found
 
 
 def inside_a_run() -> bool:

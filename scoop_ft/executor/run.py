@@ -45,7 +45,15 @@ _alive: weakref.WeakSet[Root] = weakref.WeakSet()
 
 
 class Root(ABC):
-    """This process as the root of a run."""
+    """This process as the root of a run.
+
+    Attributes
+    ----------
+    workers : int
+        How many calls can run at the same time, as far as it is known.
+    """
+
+    workers = 1
 
     def __init__(self, connection: Connection, seed: int) -> None:
         self.session = Session(os.urandom(8), "root", socket.gethostname())
@@ -109,6 +117,7 @@ class OwnRun(Root):
         directory = opened.directory
         super().__init__(Connection(directory.endpoint, directory.client_keys), opened.info.seed)
         self.opened = opened
+        self.workers = opened.info.workers
         self._children = Children()
         self._deaths = 0
         self._failure = ""

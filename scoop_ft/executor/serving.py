@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ..client.groups import Chunk, Single, outcome
 from ..client.runtime import Runtime
+from ..client.scopes import Part
 from ..errors import CancelledError
 from ..wire import messages as wire
 from .arrivals import Arrivals
@@ -49,7 +50,7 @@ class Server:
         self._told_to_end = False
         self._at_once = False
         self._opened = 0.0  # when the open batch got its first call
-        self._others: list[Callable[[], bool]] = []  # besides futures: is that there?
+        self._others: list[Part] = []  # what `map` has submitted, besides the futures
         self._thread = threading.Thread(target=self._serve, name="scoop-ft-executor", daemon=True)
 
     # ---- for other threads -------------------------------------------------------------------
@@ -67,10 +68,17 @@ class Server:
             self.runtime.link.wake()
         return future
 
-    def expect_all(self, there: Callable[[], bool]) -> None:
-        """Do not end before this is so."""
-        self._others = [other for other in self._others if not other()]
-        self._others.append(there)
+    def expect_all(self, parts: list[Part]) -> None:
+        """Do not end before these are done."""
+        self._others = [part for part in self._others if not _is_done(part)] + parts
+
+    def unfinished(self) -> list[int]:
+        """Return the ordinals of what is waited for."""
+        found = self.arrivals.ordinals()
+        for group, first, count in self._others:
+            missing = [i for i in range(first, first + count) if not group.done(i)]
+            found += [group.first + i for i in missing]
+        return sorted(found)
 
     def hurry(self) -> None:
         """What is submitted shall leave now."""
@@ -135,7 +143,7 @@ class Server:
 
     def is_idle(self) -> bool:
         """Is nothing waited for?"""
-        return not self.arrivals and all(there() for there in self._others)
+        return not self.arrivals and all(map(_is_done, self._others))
 
     def _round(self) -> None:
         patience_s = GATHER_S if self.runtime.scope().has_open() else LOOK_S
@@ -182,4 +190,6 @@ class Server:
             future._was_cancelled()
 
 
-
+def _is_done(part: Part) -> bool:
+    group, first, count = part
+    return group.missing == 0 or all(map(group.done, range(first, first + count)))
