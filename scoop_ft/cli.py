@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from .cli_journal import journal
+from .cli_serve import serve
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
 
@@ -29,7 +30,7 @@ class _Said:
 
 
 _COMMANDS = (
-    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "chaos", "version"
+    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "serve", "chaos", "version"
 )  # fmt: skip
 
 
@@ -258,6 +259,7 @@ def runs(as_json: bool) -> int:
 
 
 cli.add_command(journal)
+cli.add_command(serve)
 
 
 # ---- parts of a run, by hand --------------------------------------------------------------------

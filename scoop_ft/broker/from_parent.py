@@ -100,9 +100,14 @@ def _has_other_root(b: Broker, session: bytes) -> bool:
 
 
 def _other_root(b: Broker, m: wire.Hello) -> str:
-    """Name the root that is connected, for one that has come beside it."""
+    """Name the root that is connected, for one that has come beside it.
+
+    It may be gone without a word: whoever is sent something and is not there is found out, and who
+    is there has heard this already.
+    """
     if not _has_other_root(b, m.session):
         return ""
+    b.send(b.root, wire.Welcome(b.run, b.incarnation, b.settings))
     present = b.peers[b.root]
     return f"pid {present.pid} on {present.host}"
 

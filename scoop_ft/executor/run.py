@@ -37,6 +37,8 @@ from .opening import Opened
 from .serving import Server
 
 WELCOME_S: Final = 10.0  # for the broker of a run that is joined
+OTHER_ROOT_S: Final = 1.0  # for one that has left to be found out
+ASK_AGAIN_S: Final = 0.1
 KEEPER_DEATHS: Final = 5  # in a row, each before the broker had answered
 CLOCKS_S: Final = 2.0  # so far the clocks of processes and of files may be apart
 PATIENCE_S: Final = 15.0  # for the keeper to end what it has started
@@ -228,19 +230,32 @@ class JoinedRun(Root):
 
     def check(self) -> None:
         """Is there a broker, and no other root?"""
-        if not self.link.wait(lambda: self.session.welcomed, WELCOME_S):
-            raise RunError(f"no broker answers at {self._where}: is the run alive?")
-        other = self.session.settings.get("root")
-        if other:
-            raise RunError(
-                f"the run at {self._where} has a root already ({other}): one program at a time; "
-                "wait for its end"
-            )
+        deadline = time.monotonic() + OTHER_ROOT_S
+        while other := self._other_root():
+            if time.monotonic() > deadline:
+                raise RunError(
+                    f"the run at {self._where} has a root already ({other}): one program at a "
+                    "time; wait for its end"
+                )
+            self._ask_again()
         theirs = self.session.settings.get("script", "")
         if script.path() is not None and script.path() != theirs:
             raise RunError(
                 "this process has an Executor of its own: shut that down before joining a run"
             )
+
+    def _other_root(self) -> str:
+        """Return who else is the root; one that has just left may still seem to be there."""
+        if not self.link.wait(lambda: self.session.welcomed, WELCOME_S):
+            raise RunError(f"no broker answers at {self._where}: is the run alive?")
+        return str(self.session.settings.get("root", ""))
+
+    def _ask_again(self) -> None:
+        time.sleep(ASK_AGAIN_S)
+        with self.link.state:
+            self.session.welcomed = False
+            self.session.reconnect = True
+        self.link.wake()
 
     def look(self) -> None:
         """Nothing here is ours to look after."""

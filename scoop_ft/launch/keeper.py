@@ -7,12 +7,18 @@ ends when the program says that the run is over, or with the program, by its lif
 
 from __future__ import annotations
 
+import os
+import secrets
 import sys
+import time
 
+from ..rundir import RunDir, RunInfo, new_run_id
 from .agent import Finished
+from .launcher import DEFAULT_MAX_ATTEMPTS
+from .lock import RunLock
+from .processes import usable_cores
 from .supervisor import Supervisor
 from .upkeep import GiveUp
-from ..rundir import RunDir
 
 AGAIN = "--again"  # the run was there before: what failed is tried again
 
@@ -44,7 +50,10 @@ def main(argv: list[str] | None = None) -> int:
     hold()
     args = sys.argv[1:] if argv is None else argv
     directory = RunDir(args[0])
-    keeper = Keeper(directory, again=AGAIN in args)
+    return _keep(Keeper(directory, again=AGAIN in args), directory)
+
+
+def _keep(keeper: Keeper, directory: RunDir) -> int:
     try:
         keeper.main()
     finally:
@@ -54,6 +63,40 @@ def main(argv: list[str] | None = None) -> int:
         print(f"scoop-ft: error: {keeper.gave_up.text}", file=sys.stderr)
         return keeper.gave_up.exit_code or 1
     return keeper.exit_code
+
+
+def serve(run_dir: str, workers: int | None, listen: str | None) -> int:
+    """Keep a run without a program, for those that join it; return the exit code."""
+    directory = RunDir(run_dir)
+    again = directory.run_json.exists()
+    if again:
+        info = directory.info()
+        info.workers = workers or info.workers
+        info.listen = listen if listen is not None else info.listen
+    else:
+        info = _without_script(workers or usable_cores(), listen or "")
+        directory.create(info)
+    lock = RunLock(directory)
+    lock.acquire()
+    try:
+        directory.save_info(info)
+        if info.listen:
+            directory.make_keys()
+        directory.choose_endpoint()
+        print(f"scoop-ft: join it with Executor(address={str(directory.path)!r})", file=sys.stderr)
+        return _keep(Keeper(directory, again=again), directory)
+    finally:
+        directory.drop_endpoint()
+        lock.release()
+
+
+def _without_script(workers: int, listen: str) -> RunInfo:
+    now = time.time()
+    return RunInfo(
+        run=new_run_id(now), script="", args=[], cwd=os.getcwd(), seed=secrets.randbits(32),
+        workers=workers, python=sys.executable, created=now, max_attempts=DEFAULT_MAX_ATTEMPTS,
+        path="", listen=listen,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
