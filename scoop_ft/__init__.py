@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from .pool import Pool
     from .randomness import numpy_rng, rng
 
-__all__ = ["Executor", "Pool", "__version__", "checkpoint", "errors", "futures", "numpy_rng", "rng", "shared"]
+__all__ = [
+    "Executor",
+    "Pool",
+    "__version__",
+    "checkpoint",
+    "errors",
+    "futures",
+    "numpy_rng",
+    "rng",
+    "shared",
+]
 
 
 def register_joblib() -> None:

@@ -30,7 +30,8 @@ class _Said:
 
 
 _COMMANDS = (
-    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "serve", "chaos", "version"
+    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "serve",
+    "chaos", "version",
 )  # fmt: skip
 
 

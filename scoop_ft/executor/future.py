@@ -52,7 +52,7 @@ class Future(concurrent.futures.Future[Any]):
         return made
 
     @property
-    def _done_callbacks(self) -> list[Any]:  # type: ignore[override]
+    def _done_callbacks(self) -> list[Any]:
         made: list[Any] = self._made("_lazy_callbacks", list)
         return made
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..client.groups import Group, outcome
+from ..client.groups import outcome
 from ..client.runtime import Runtime
 from ..client.scopes import Definition, Part
 from ..errors import TimeoutError  # the built-in one only since Python 3.11

@@ -43,7 +43,8 @@ class Modules:
             spec = getattr(module, "__spec__", None)
             origin = getattr(spec, "origin", None)
             if (
-                type(getattr(spec, "loader", None)) is SourceFileLoader
+                spec is not None
+                and type(getattr(spec, "loader", None)) is SourceFileLoader
                 and isinstance(origin, str)
                 and spec.name == name
                 and is_own_place(name, os.path.dirname(origin))
@@ -68,6 +69,4 @@ class Modules:
     def say_python(self) -> None:
         """Say which Python this is: workers that have another one are turned away."""
         data = msgspec.msgpack.encode(environment.bare())
-        self._sources.say(
-            SourceRef(environment.NAME, environment.NAME, "", digest(data)), data
-        )
+        self._sources.say(SourceRef(environment.NAME, environment.NAME, "", digest(data)), data)

@@ -12,6 +12,7 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,9 @@ class Opened:
     again: bool
 
 
-def open_run(run_dir: str | os.PathLike[str] | None, workers: int | None, edits: str | None) -> Opened:
+def open_run(
+    run_dir: str | os.PathLike[str] | None, workers: int | None, edits: str | None
+) -> Opened:
     """Make a run directory, or open one again.
 
     Parameters
@@ -109,14 +112,14 @@ def _again(directory: RunDir, workers: int | None, edits: str | None) -> Opened:
 
 
 @contextlib.contextmanager
-def _in_our_words() -> "contextlib._GeneratorContextManager[None]":  # type: ignore[misc]
+def _in_our_words() -> Iterator[None]:
     try:
         yield
     except RunError as error:
         text = str(error)
         if "--redo-changed" in text:
             text = (
-                f"{text.partition(': resume with')[0]}: open it with edited=\"redo\" to compute "
+                f'{text.partition(": resume with")[0]}: open it with edited="redo" to compute '
                 'them again, or with edited="keep" to keep them'
             )
         raise RunError(text) from None

@@ -1,4 +1,4 @@
-"""`Executor`: what users call.  Checks arguments, submits; where calls go is `run`'s and `here`'s."""
+"""`Executor`: what users call.  Checks arguments and submits; `place` says where calls go."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from typing import Any, TypeVar
 
 from .. import script
 from ..client import runtime as runtimes
-from ..client.runtime import RootRuntime
 from ..client.scopes import Definition, define
 from ..errors import BrokenRun
 from . import initializer as init
 from .future import Future
 from .here import ScriptsRun, call_now
-from .link import ServedRuntime
 from .mapping import Mapping
-from .opening import is_same, open_run
-from .run import JoinedRun, OwnRun, Root
+from .place import find
+from .run import Root
+from .serving import ranges
 
 T = TypeVar("T")
 
@@ -98,30 +97,12 @@ class Executor(concurrent.futures.Executor):
         self._process = os.getpid()
         self._last: Definition | None = None
         self._kept = run_dir
-        self._run = self._open(max_workers, run_dir, address, keys, edited)
+        self._run = find(max_workers, run_dir, address, keys, edited)
         if self._run is not None:
             self._run.start()
         if initializer is not None:
             self._set_initializer(initializer, initargs)
         _open.add(self)
-
-    def _open(
-        self, workers: int | None, run_dir: Any, address: str | None, keys: str | None,
-        edited: str | None,
-    ) -> Root | ScriptsRun | None:  # fmt: skip
-        """Return where calls go; None: this is a task."""
-        if address is not None:
-            return JoinedRun(address, keys)
-        runtime = runtimes.current()
-        if runtime is not None and inside_a_run():
-            called = runtime.session.settings.get("called")
-            if run_dir is None or not isinstance(runtime, RootRuntime):
-                return ScriptsRun(runtime) if isinstance(runtime, RootRuntime) else None
-            from ..rundir import RunDir
-
-            if called and is_same(RunDir(called), run_dir):
-                return ScriptsRun(runtime)  # the script of this very run, resumed
-        return OwnRun(open_run(run_dir, workers, edited))
 
     def _set_initializer(self, initializer: Callable[..., Any], initargs: tuple[Any, ...]) -> None:
         if self._run is None:
@@ -132,7 +113,7 @@ class Executor(concurrent.futures.Executor):
 
     # ---- submitting --------------------------------------------------------------------------
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future:  # type: ignore[override]
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future:
         """Call ``fn(*args, **kwargs)`` in a worker; return a future of its result.
 
         Arguments are pickled now: what you change afterwards is not seen by the call.
@@ -175,7 +156,7 @@ class Executor(concurrent.futures.Executor):
         if self._run is not None and self._run.server.broken is not None:
             raise BrokenRun(str(self._run.server.broken))
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         /,
@@ -293,7 +274,7 @@ class Executor(concurrent.futures.Executor):
         Their futures, and who iterates over results, hear of it as of results.
         """
         ordinals = list(run.server.unfinished())
-        run.server.cancel(_ranges(ordinals[run.workers :]))
+        run.server.cancel(ranges(ordinals[run.workers :]))
 
     def is_open(self) -> bool:
         """May calls be submitted?"""
@@ -328,34 +309,17 @@ class Executor(concurrent.futures.Executor):
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool | None:
+    ) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             self._break_off()
         else:
             self.shutdown(wait=True)
-        return False
 
     def __reduce__(self) -> Any:
         raise TypeError("an Executor cannot be sent to another process")
 
     def __repr__(self) -> str:
         return f"<Executor {'shut down' if self._shut else 'open'} at {id(self):#x}>"
-
-
-def _ranges(ordinals: Sequence[int]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for ordinal in ordinals:
-        if found and found[-1][1] == ordinal:
-            found[-1] = (found[-1][0], ordinal + 1)
-        else:
-            found.append((ordinal, ordinal + 1))
-    return found
-
-
-def inside_a_run() -> bool:
-    """Is this a task, or the script of ``scoop-ft run``, rather than a program of its own?"""
-    runtime = runtimes.current()
-    return runtime is not None and not isinstance(runtime, ServedRuntime)
 
 
 def _at_exit() -> None:

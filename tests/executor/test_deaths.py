@@ -186,7 +186,7 @@ if __name__ == "__main__":
     wait_until(program.folder / "began-1")
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    out, err = process.communicate(timeout=LIMIT_S)
+    _out, err = process.communicate(timeout=LIMIT_S)
     assert time.monotonic() - began < 20
     assert process.returncode != 0
     assert "KeyboardInterrupt" in err
@@ -325,7 +325,7 @@ if __name__ == "__main__":
     except Exception as error:
         print(type(error).__name__, error)
 """)
-    out, err, code = program.run()
+    out, err, _code = program.run()
     assert out.startswith("MissingMainGuard program.py makes an Executor outside of"), (out, err)
     assert len(out.splitlines()) == 1
 

@@ -61,7 +61,7 @@ def test_one_root_at_a_time(served: Path) -> None:
     with Executor(address=str(served)) as first:
         assert first.submit(calls.square, 3).result(LIMIT_S) == 9
         began = time.monotonic()
-        with pytest.raises(RunError, match="has a root already .* one program at a time"):
+        with pytest.raises(RunError, match=r"has a root already .* one program at a time"):
             Executor(address=str(served))
         assert time.monotonic() - began < 10
         assert first.submit(calls.square, 4).result(LIMIT_S) == 16
@@ -80,7 +80,7 @@ def test_a_run_that_has_its_program(tmp_path: Path, nothing_left: None) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is no run"):
         Executor(address=str(tmp_path / "none"))
-    with pytest.raises(RunError, match="--keys|keys"):
+    with pytest.raises(RunError, match="keys folder"):
         Executor(address="tcp://127.0.0.1:9")
 
 

@@ -240,9 +240,7 @@ def score_and_kill(folder: str, estimator: Any, x: Any, y: Any) -> float:
     return 0.0
 
 
-def test_scikit_learn_with_a_worker_killed(
-    joblib: Any, tmp_path: Path, nothing_left: None
-) -> None:
+def test_scikit_learn_with_a_worker_killed(joblib: Any, tmp_path: Path, nothing_left: None) -> None:
     needs("sklearn")
     import functools
 
