@@ -129,19 +129,23 @@ def _close_quietly(child: Child) -> None:
 # ---- the script of this process -----------------------------------------------------------------
 
 _users = 0
+_adopted = False
 
 
 def _adopt(path: str, args: Sequence[str]) -> None:
     """Let functions of the script go by name, if workers may import it."""
-    global _users
+    global _users, _adopted
     _users += 1
     if path and script.path() is None:
-        script.adopt_root(path, args, int((psutil.Process().create_time() - CLOCKS_S) * 1e9))
+        began_s = psutil.Process().create_time() - CLOCKS_S
+        script.adopt_root(path, args, int(began_s * 1e9))
+        _adopted = True
 
 
 def _release() -> None:
-    global _users
+    global _users, _adopted
     _users -= 1
-    if _users == 0 and script.path() is not None:
+    if _users == 0 and _adopted:
+        _adopted = False
         script.release_root()
         references.forget_script()

@@ -32,8 +32,15 @@ PAGES = (  # with examples
     "docs/journal-tools.md",
     "docs/edited-code.md",
     "docs/replay.md",
+    "docs/executor.md",
+    "docs/adapters.md",
 )
 EXPECTED = {
+    "executor.py": ["49", "285", "[0, 1, 4, 9]"],
+    "again.py": ["200.0", "200.0"],
+    "loop.py": ["[0, 1, 4, 9, 16]"],
+    "pool.py": ["[1, 2, 3]", "[2, 12]", "[1, 2, 3]", "30"],
+    "bar.py": ["328350"],
     "edited.py": ["144"],
     "long.py": ["[1.0, 1.0]"],
     "generations.py": ["0"],
