@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import RunError
 from ..launch import edited
@@ -161,8 +160,3 @@ def main_script() -> str:
 def _import_path() -> list[str]:
     """Return where this process finds modules, so that workers find the same."""
     return list(dict.fromkeys(os.path.abspath(place) for place in sys.path))
-
-
-def is_same(directory: RunDir, run_dir: str | os.PathLike[str]) -> bool:
-    """Tell whether a path names this run directory."""
-    return directory.path == Path(os.path.abspath(run_dir))

@@ -10,7 +10,7 @@ from ..rundir import RunDir
 from .here import ScriptsRun
 from .joined import JoinedRun
 from .link import ServedRuntime
-from .opening import is_same, open_run
+from .opening import open_run
 from .own import OwnRun
 from .run import Root
 
@@ -37,8 +37,8 @@ def find(
 
 def _is_the_runs_own(runtime: RootRuntime, run_dir: str | os.PathLike[str]) -> bool:
     """Is this the script of that very run, resumed?"""
-    called = runtime.session.settings.get("called")
-    return bool(called) and is_same(RunDir(str(called)), run_dir)
+    directory = RunDir(run_dir)
+    return directory.run_json.exists() and directory.endpoint() == runtime.link.address()
 
 
 def inside_a_run() -> bool:

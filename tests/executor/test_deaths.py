@@ -422,3 +422,28 @@ def test_an_initializer_that_fails(
         with pytest.raises(RuntimeError, match="no such telescope") as caught:
             list(again.map(calls.square, range(5)))
         assert "in broken_initializer" in str(caught.value.__cause__)
+
+
+# ---- its run directory in the hands of `scoop-ft` ------------------------------------------------
+
+
+def test_scoop_ft_resume_goes_on_with_it(program: Program) -> None:
+    program.write(CAMPAIGN)
+    first = program.start()
+    wait_until(program.run_dir / "run.json")
+    deadline = time.monotonic() + LIMIT_S
+    while done(program.run_dir) < 10:
+        assert time.monotonic() < deadline
+    first.kill()
+    first.wait()
+    (program.folder / "go").touch()
+    resumed = subprocess.run(
+        [*COMMAND, "resume", "-q", str(program.run_dir)],
+        cwd=program.folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert resumed.stdout == f"{sum(x * x for x in range(30))}\n", resumed.stderr
+    assert [calls.noted(program.folder, x) for x in range(10)] == [1] * 10
+    assert done(program.run_dir) == 30
