@@ -44,14 +44,19 @@ class ScriptsRun:
         self.server.abandon()
 
 
-def call_now(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
+def call_now(
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    translate: Callable[[BaseException], BaseException],
+) -> Future:
     """Call a function here; return a future that is done."""
     future = Future()
     future.set_running_or_notify_cancel()
     try:
         value = func(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - raised where the result is asked for
-        future.set_exception(error)
+        future.set_exception(translate(error))
     else:
         future.set_result(value)
     return future

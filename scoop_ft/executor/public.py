@@ -14,14 +14,15 @@ from typing import Any, TypeVar
 
 from .. import script
 from ..client import runtime as runtimes
-from ..client.scopes import Definition, define
+from ..client.runtime import Runtime
+from ..client.scopes import define
 from ..errors import BrokenRun
 from . import initializer as init
 from .future import Future
 from .here import ScriptsRun, call_now
 from .mapping import Mapping
 from .place import find
-from .run import Root
+from .run import Root, living
 from .serving import ranges
 
 T = TypeVar("T")
@@ -95,7 +96,6 @@ class Executor(concurrent.futures.Executor):
         self._failed: BaseException | None = None  # the initializer's
         self._key = ""
         self._process = os.getpid()
-        self._last: Definition | None = None
         self._kept = run_dir
         self._run = find(max_workers, run_dir, address, keys, edited)
         if self._run is not None:
@@ -105,11 +105,15 @@ class Executor(concurrent.futures.Executor):
         _open.add(self)
 
     def _set_initializer(self, initializer: Callable[..., Any], initargs: tuple[Any, ...]) -> None:
-        if self._run is None:
-            return  # in a task: its worker is what it is
         self._key = init.name(initializer, initargs)
-        self._run.server.translate = self._translate
-        self._run.runtime.set_const(self._key, (initializer, tuple(initargs)))
+        if self._run is not None:
+            self._run.server.translate = self._translate
+        self._runtime().set_const(self._key, (initializer, tuple(initargs)))
+
+    def _runtime(self) -> Runtime:
+        runtime = runtimes.current() if self._run is None else self._run.runtime
+        assert runtime is not None  # a task has one
+        return runtime
 
     # ---- submitting --------------------------------------------------------------------------
 
@@ -131,15 +135,12 @@ class Executor(concurrent.futures.Executor):
             self._check()
             run = self._run
             if run is None:
-                return call_now(fn, args, kwargs)
-            _, group, index = run.runtime.submit(self._define(fn), args, kwargs)
+                return call_now(self._initialized(fn), args, kwargs, self._translate)
+            _, group, index = run.runtime.submit(define(self._initialized(fn)), args, kwargs)
             return run.server.expect(group, index)
 
-    def _define(self, fn: Callable[..., Any]) -> Definition:
-        """Return a function as it travels; the same one as before is not looked at again."""
-        if self._key:
-            fn = init.Initialized(self._key, fn)
-        return define(fn)
+    def _initialized(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return init.Initialized(self._key, fn) if self._key else fn
 
     def _check(self) -> None:
         if self._process != os.getpid():
@@ -200,16 +201,18 @@ class Executor(concurrent.futures.Executor):
         self, fn: Callable[..., Any], iterables: Sequence[Iterable[Any]], timeout: float | None,
         ahead: int | None,
     ) -> Mapping:  # fmt: skip
+        server = None if self._run is None else self._run.server
         with self._lock:
             self._check()
-            run = self._run
-            runtime = runtimes.current() if run is None else run.runtime
-            assert runtime is not None
-            mapping = Mapping(
-                runtime, self._define(fn), iterables, timeout, ahead,
-                server=None if run is None else run.server,
-            )  # fmt: skip
+            if server is not None:
+                server.hold()
+        try:  # without our lock: to read the iterables is user code, which may wait for others
+            function = define(self._initialized(fn))
+            mapping = Mapping(self._runtime(), function, iterables, timeout, ahead, server=server)
             mapping.begin()
+        finally:
+            if server is not None:
+                server.let_go()
         return mapping
 
     def _results(self, mapping: Mapping) -> Iterator[Any]:
@@ -240,8 +243,7 @@ class Executor(concurrent.futures.Executor):
                 return
             self._failed = error
         print(f"scoop-ft: the initializer failed: {error!r}", file=sys.stderr, flush=True)
-        assert self._run is not None
-        for future in self._run.server.arrivals.give_up():
+        for future in [] if self._run is None else self._run.server.arrivals.give_up():
             future._ends_with(None, error)
 
     # ---- the end -----------------------------------------------------------------------------
@@ -266,7 +268,6 @@ class Executor(concurrent.futures.Executor):
         run.end(at_once=False)
         if wait:
             run.server.join()
-        _open.discard(self)
 
     def _cancel_all(self, run: Root | ScriptsRun) -> None:
         """Give up all but as many calls as there are workers: these count as begun.
@@ -302,7 +303,6 @@ class Executor(concurrent.futures.Executor):
                 "Executor(run_dir=…)",
                 file=sys.stderr,
             )
-        _open.discard(self)
 
     def __exit__(
         self,
@@ -314,6 +314,12 @@ class Executor(concurrent.futures.Executor):
             self._break_off()
         else:
             self.shutdown(wait=True)
+
+    def __del__(self) -> None:
+        """Nobody can submit any more: it ends when what there is has ended."""
+        run = self.__dict__.get("_run")
+        if run is not None and not self._shut and self._process == os.getpid():
+            run.end(at_once=False)
 
     def __reduce__(self) -> Any:
         raise TypeError("an Executor cannot be sent to another process")
@@ -327,12 +333,14 @@ def _at_exit() -> None:
     global _python_ends
     _python_ends = True
     for executor in list(_open):
-        if executor._process != os.getpid():
-            continue
+        executor._shut = True
+    for run in living():
         try:
-            executor.shutdown(wait=True)
+            run.end(at_once=False)
+            run.server.join()
         except KeyboardInterrupt:
-            executor._break_off()
+            run.end(at_once=True)
+            run.server.join()
 
 
 atexit.register(_at_exit)

@@ -94,6 +94,11 @@ class Root(ABC):
 # ---- forks --------------------------------------------------------------------------------------
 
 
+def living() -> list[Root]:
+    """Return the runs of this process that have not been left."""
+    return list(_alive)
+
+
 def _in_forked_child() -> None:
     for root in list(_alive):
         root.forked()

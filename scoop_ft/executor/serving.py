@@ -49,6 +49,7 @@ class Server:
         self._at_end = at_end
         self._told_to_end = False
         self._at_once = False
+        self._held = 0
         self._opened = 0.0  # when the open batch got its first call
         self._others: list[Part] = []  # what `map` has submitted, besides the futures
         self._thread = threading.Thread(target=self._serve, name="scoop-ft-executor", daemon=True)
@@ -79,6 +80,16 @@ class Server:
             missing = [i for i in range(first, first + count) if not group.done(i)]
             found += [group.first + i for i in missing]
         return sorted(found)
+
+    def hold(self) -> None:
+        """Somebody is about to submit: do not end before `let_go`."""
+        with self.runtime.link.state:
+            self._held += 1
+
+    def let_go(self) -> None:
+        """It is submitted."""
+        with self.runtime.link.state:
+            self._held -= 1
 
     def hurry(self) -> None:
         """What is submitted shall leave now."""
@@ -143,7 +154,7 @@ class Server:
 
     def is_idle(self) -> bool:
         """Is nothing waited for?"""
-        return not self.arrivals and all(map(_is_done, self._others))
+        return not self.arrivals and not self._held and all(map(_is_done, self._others))
 
     def _round(self) -> None:
         patience_s = GATHER_S if self.runtime.scope().has_open() else LOOK_S

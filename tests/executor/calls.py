@@ -94,3 +94,10 @@ def nested(n: int) -> int:
     with Executor() as executor:
         one = executor.submit(square, n)
         return one.result() + sum(executor.map(square, range(n)))
+
+
+def nested_with_initializer(folder: str) -> list[int]:
+    from scoop_ft import Executor
+
+    with Executor(initializer=set_state, initargs=(folder, 5)) as executor:
+        return [executor.submit(get_state, 1).result(), *executor.map(get_state, range(3))]

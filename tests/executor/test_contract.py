@@ -325,6 +325,21 @@ def test_many_threads_submit(shared: Executor) -> None:
     assert found == {k: [(k * 1000 + n) ** 2 for n in range(300)] for k in range(8)}
 
 
+def test_an_iterable_may_wait_for_another_thread_that_submits(shared: Executor) -> None:
+    """The lock of whoever submits is not held while user code runs."""
+
+    def numbers() -> Iterator[int]:
+        found: list[int] = []
+        other = threading.Thread(
+            target=lambda: found.append(shared.submit(calls.square, 3).result(LIMIT_S))
+        )
+        other.start()
+        other.join(LIMIT_S)
+        yield from found
+
+    assert list(shared.map(calls.square, numbers())) == [81]
+
+
 def test_asyncio(shared: Executor) -> None:
     async def main() -> tuple[int, list[int], str]:
         loop = asyncio.get_running_loop()
@@ -364,3 +379,9 @@ def test_asyncio_cancels(own: Executor, tmp_path: Path) -> None:
 
 def test_an_executor_inside_a_task(shared: Executor) -> None:
     assert list(shared.map(calls.nested, [3, 4])) == [9 + 5, 16 + 14]
+
+
+def test_an_initializer_inside_a_task(own: Executor, tmp_path: Path) -> None:
+    future = own.submit(calls.nested_with_initializer, str(tmp_path))
+    assert future.result(LIMIT_S) == [6, 5, 6, 7]
+    assert 1 <= len(list(tmp_path.glob("init-*"))) <= 2

@@ -226,6 +226,25 @@ if __name__ == "__main__":
     assert (program.folder / "apple").exists()
 
 
+@pytest.mark.parametrize("how", ["del executor", "executor.shutdown(wait=False)"])
+def test_what_was_submitted_is_done_though_nobody_waits(program: Program, how: str) -> None:
+    program.write(f"""
+import time
+from scoop_ft import Executor
+
+def apple():
+    time.sleep(0.3)
+    open("apple", "w").close()
+
+if __name__ == "__main__":
+    executor = Executor(max_workers=1, run_dir="run")
+    executor.submit(apple)
+    {how}
+""")
+    assert program.run() == ("", "", 0)
+    assert (program.folder / "apple").exists()
+
+
 def test_submitting_while_python_ends(program: Program) -> None:
     program.write("""
 import atexit
