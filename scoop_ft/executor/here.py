@@ -36,6 +36,9 @@ class ScriptsRun:
         """Begin to serve the futures."""
         self.server.start()
 
+    def tell_imports(self) -> None:
+        """The root's finder has told it."""
+
     def end(self, *, at_once: bool) -> None:
         """End when nothing is waited for; the run goes on."""
         self.server.end(at_once=at_once)

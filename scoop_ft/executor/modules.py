@@ -2,7 +2,7 @@
 
 A worker on this machine finds them where the program does; one elsewhere gets them from the
 journal.  Nothing is hooked into the imports of a program that is not ours: it is looked what there
-is when the run is opened and when a function is sent for the first time.
+is when the run is opened, and when something was imported before a call is submitted.
 """
 
 from __future__ import annotations
@@ -33,9 +33,16 @@ class Modules:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._seen: set[str] = set()
+        self._count = 0
+
+    def look(self) -> None:
+        """Has something been imported since?  (Called for each submission.)"""
+        if len(sys.modules) != self._count:
+            self.say_all()
 
     def say_all(self) -> None:
         """Have recorded what is not yet."""
+        self._count = len(sys.modules)
         for name, module in list(sys.modules.items()):
             if name in self._seen:
                 continue

@@ -40,6 +40,7 @@ class OwnRun(Root):
         self.workers = opened.info.workers
         self._children = Children()
         self._deaths = 0
+        self._was_up = False  # a broker has answered
         self._failure = ""
 
     def start(self) -> None:
@@ -60,6 +61,7 @@ class OwnRun(Root):
 
     def look(self) -> None:
         """Start the keeper again when somebody has killed it."""
+        self._was_up = self._was_up or self.session.welcomed
         for change in self._children.changes():
             if isinstance(change, Exited):
                 self._keeper_ended(change)
@@ -73,7 +75,7 @@ class OwnRun(Root):
                 "on stderr tells why"
             )
         print(f"scoop-ft: the keeper {how}; started again", file=sys.stderr, flush=True)
-        self._start_keeper(again=False)
+        self._start_keeper(again=self.opened.again and not self._was_up)
 
     def leave(self, *, at_once: bool) -> None:
         """End the run, or break it off: then it can be opened again."""

@@ -136,6 +136,7 @@ class Executor(concurrent.futures.Executor):
             run = self._run
             if run is None:
                 return call_now(self._initialized(fn), args, kwargs, self._translate)
+            run.tell_imports()
             _, group, index = run.runtime.submit(define(self._initialized(fn)), args, kwargs)
             return run.server.expect(group, index)
 
@@ -204,7 +205,8 @@ class Executor(concurrent.futures.Executor):
         server = None if self._run is None else self._run.server
         with self._lock:
             self._check()
-            if server is not None:
+            if self._run is not None and server is not None:
+                self._run.tell_imports()
                 server.hold()
         try:  # without our lock: to read the iterables is user code, which may wait for others
             function = define(self._initialized(fn))

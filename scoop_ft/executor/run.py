@@ -55,6 +55,10 @@ class Root(ABC):
         self.modules.say_python()
         self.modules.say_all()
 
+    def tell_imports(self) -> None:
+        """Tell the run what this program has imported since."""
+        self.modules.look()
+
     def check(self) -> None:
         """May this process be the root?  Nothing that counts was said yet."""
         return

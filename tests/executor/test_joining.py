@@ -57,6 +57,27 @@ def test_programs_come_and_go(program: Program, served: Path) -> None:
     assert [calls.noted(program.folder, x) for x in range(10)] == [1] * 10
 
 
+LATE = """
+import sys
+from pathlib import Path
+from scoop_ft import Executor
+
+with Executor(address="run") as executor:
+    print(executor.submit(abs, -1).result())
+    Path("elsewhere").mkdir()
+    Path("elsewhere/late.py").write_text("def triple(x): return 3 * x\\n")
+    sys.path.insert(0, "elsewhere")
+    import late
+    print(executor.submit(late.triple, 5).result(), list(executor.map(late.triple, [1, 2])))
+"""
+
+
+def test_modules_that_are_imported_later_travel(program: Program, served: Path) -> None:
+    program.write(LATE)
+    out, err, code = program.run()
+    assert (out, code) == ("1\n15 [3, 6]\n", 0), err
+
+
 def test_one_root_at_a_time(served: Path) -> None:
     with Executor(address=str(served)) as first:
         assert first.submit(calls.square, 3).result(LIMIT_S) == 9
