@@ -17,12 +17,31 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import checkpoint, errors, futures, shared
+    from .executor import Executor
     from .optioned import options
+    from .pool import Pool
     from .randomness import numpy_rng, rng
 
 __all__ = [
-    "__version__", "checkpoint", "errors", "futures", "numpy_rng", "options", "rng", "shared",
-]  # fmt: skip
+    "Executor",
+    "Pool",
+    "__version__",
+    "checkpoint",
+    "errors",
+    "futures",
+    "numpy_rng",
+    "options",
+    "register_joblib",
+    "rng",
+    "shared",
+]
+
+
+def register_joblib() -> None:
+    """Make ``joblib.parallel_config("scoop_ft")`` known; so does ``import scoop_ft.joblib``."""
+    from .joblib import register
+
+    register()
 
 
 def __getattr__(name: str) -> Any:
@@ -39,5 +58,11 @@ def __getattr__(name: str) -> Any:
         from . import randomness
 
         found = globals()[name] = getattr(randomness, name)
+        return found
+    if name in ("Executor", "Pool"):
+        from importlib import import_module
+
+        home = import_module(f"{__name__}.{name.lower()}")
+        found = globals()[name] = getattr(home, name)
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

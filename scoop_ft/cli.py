@@ -17,6 +17,7 @@ import click
 
 from .cli_journal import journal
 from .cli_scoop import scoop_options
+from .cli_serve import serve
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
 from .launch.hosts.options import TakesHosts, machine_options
@@ -34,7 +35,8 @@ class _Said:
 
 
 _COMMANDS = (
-    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "chaos", "version"
+    "run", "resume", "status", "explain", "runs", "journal", "broker", "worker", "serve",
+    "chaos", "version",
 )  # fmt: skip
 
 
@@ -269,6 +271,7 @@ def runs(as_json: bool) -> int:
 
 
 cli.add_command(journal)
+cli.add_command(serve)
 
 
 # ---- parts of a run, by hand --------------------------------------------------------------------

@@ -46,6 +46,13 @@ def reference(definition: Any) -> Reduced | None:
     return _find(definition)
 
 
+def forget_script() -> None:
+    """The script is known no more: what was found in it is looked for anew."""
+    for key, (_, reduced, _, _) in list(_known.items()):
+        if reduced is not _PLAIN:
+            del _known[key]
+
+
 def _find(definition: Any) -> Reduced | None:
     if any(definition is kind for kind in _SINGLETON_TYPES):
         return _PLAIN

@@ -53,6 +53,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     max_tasks_per_worker: int = 0  # then another process takes its place; 0: never
     max_memory_per_worker: int = 0  # bytes
     resources: dict[str, int] = {}  # of each worker of the launcher
+    import_path: list[str] = []  # where the root finds modules, if that is not the script's matter
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):

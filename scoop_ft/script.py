@@ -131,6 +131,44 @@ def run_root(path: str, args: Sequence[str] = (), read: Reader | None = None) ->
     _script.fill(module)
 
 
+def adopt_root(path: str, args: Sequence[str], began_ns: int) -> None:
+    """The script runs already, as ``__main__`` of this process: know it, and change nothing else.
+
+    Parameters
+    ----------
+    path, args
+        How it was started.
+    began_ns : int
+        When this process began: files that were changed since may not be what it has loaded.
+    """
+    global _script
+    _script = script = _Script(path, args, None)
+    script.began_ns = began_ns
+    module = script.module = sys.modules[ROOT_NAME]
+    sys.modules[WORKER_NAME] = module
+
+
+def release_root() -> None:
+    """Know no script any more: what is in ``__main__`` goes by value again."""
+    global _script
+    _script = None
+    sys.modules.pop(WORKER_NAME, None)
+
+
+def has_main_guard(path: str) -> bool:
+    """Tell whether a script tests somewhere that it is ``__main__``."""
+    try:
+        tree = ast.parse(_read(path))
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.If) and is_main_test(node.test) for node in ast.walk(tree))
+
+
+def find_modules_in(places: Sequence[str]) -> None:
+    """Look for modules where the root does, before all other places."""
+    sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
+
+
 # ---- in a worker ---------------------------------------------------------------------------------
 
 

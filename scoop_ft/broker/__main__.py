@@ -140,6 +140,7 @@ def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
         "seeded": info.seeded,
         "called": run.called,
         "scoop": None if info.scoop is None else msgspec.to_builtins(info.scoop),
+        "import_path": info.import_path,
     }
 
 

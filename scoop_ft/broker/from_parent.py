@@ -44,7 +44,8 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
         b.send(m.session, wire.Refused(f"{text}: install the same scoop-ft on both machines"))
         return
     peer = _admit(b, m)
-    b.send(m.session, wire.Welcome(b.run, b.incarnation, b.settings))
+    settings = {**b.settings, "root": _other_root(b, m)} if m.role == "root" else b.settings
+    b.send(m.session, wire.Welcome(b.run, b.incarnation, settings))
     if m.role in ("root", "worker"):
         for key, (seq, records_) in b.book.consts.items():
             _send_const(b, m.session, key, seq, records_)
@@ -96,6 +97,19 @@ def _has_other_root(b: Broker, session: bytes) -> bool:
     """
     present = b.peers.get(b.root)
     return b.root != session and present is not None and present.connected
+
+
+def _other_root(b: Broker, m: wire.Hello) -> str:
+    """Name the root that is connected, for one that has come beside it.
+
+    It may be gone without a word: whoever is sent something and is not there is found out, and who
+    is there has heard this already.
+    """
+    if not _has_other_root(b, m.session):
+        return ""
+    b.send(b.root, wire.Welcome(b.run, b.incarnation, b.settings))
+    present = b.peers[b.root]
+    return f"pid {present.pid} on {present.host}"
 
 
 def take_over(b: Broker, session: bytes) -> None:

@@ -60,6 +60,10 @@ class Connection:
             poller.register(each, zmq.POLLIN)
         poller.poll(int(seconds * 1000) + 1)
 
+    def address(self) -> str:
+        """Return where the broker is, as far as it is known."""
+        return self._endpoint()
+
     def open(self) -> None:
         """Begin anew.  It connects as soon as there is a broker."""
         self._shut()

@@ -59,6 +59,10 @@ class Link:
         self._hello_at = 0.0
         self._helper = threading.Thread(target=self._help, name="scoop-ft-link", daemon=True)
 
+    def address(self) -> str:
+        """Return where the broker is."""
+        return self._connection.address()
+
     def start(self) -> None:
         """Connect, and let the helper thread begin."""
         with self._pump_lock:

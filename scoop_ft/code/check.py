@@ -47,8 +47,11 @@ def main() -> None:
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
     from .. import script
+    from ..rundir import RunDir
 
-    script.prepare_worker(question.script, question.args)
+    script.find_modules_in(RunDir(sys.argv[1]).info().import_path)
+    if question.script:
+        script.prepare_worker(question.script, question.args)
     try:
         answer = Answer([_code(blob) for blob in question.blobs])
     except _Failed as error:

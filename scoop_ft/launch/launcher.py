@@ -200,6 +200,11 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
 
 def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
     """Say what is missing where the script that is to be run is not there."""
+    if not info.script:
+        raise RunError(
+            "this run has no script: the program that made it goes on with it by "
+            f"Executor(run_dir={directory.called!r})"
+        )
     if not info.recorded_code:
         if not os.path.exists(info.script) and SCRIPT in recorded:
             raise RunError(

@@ -104,6 +104,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def _prepare_script(settings: dict[str, Any], sources: Sources) -> None:
     from .. import script
 
+    script.find_modules_in(settings.get("import_path", []))
     if settings.get("script"):
         script.prepare_worker(settings["script"], settings.get("args", []), sources.script)
 

@@ -35,9 +35,16 @@ PAGES = (  # with examples
     "docs/scoop.md",
     "docs/mapping.md",
     "docs/options.md",
+    "docs/executor.md",
+    "docs/adapters.md",
 )
 EXPECTED = {
     "native.py": ["792"],
+    "executor.py": ["49", "285", "[0, 1, 4, 9]"],
+    "again.py": ["200.0", "200.0"],
+    "loop.py": ["[0, 1, 4, 9, 16]"],
+    "pool.py": ["[1, 2, 3]", "[2, 12]", "[1, 2, 3]", "30"],
+    "bar.py": ["328350"],
     "edited.py": ["144"],
     "endless.py": ["[1000003, 1000033, 1000037]"],
     "forever.py": ["{'done': 2000, 'sum': 5995}"],

@@ -1,0 +1,21 @@
+"""``scoop-ft serve``: a broker and workers for programs that come and go.
+
+Only parses; `launch.keeper` does it.
+"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("-n", "--workers", type=click.IntRange(1, 100_000), metavar="N",
+              help="Number of workers (default: the cores this process may use).")  # fmt: skip
+@click.option("--listen", metavar="tcp://HOST:PORT",
+              help="Also serve workers and programs of other machines (encrypted).")  # fmt: skip
+@click.argument("run_dir", metavar="DIR", type=click.Path(file_okay=False))
+def serve(run_dir: str, workers: int | None, listen: str | None) -> int:
+    """Keep a broker and workers for programs with Executor(address=DIR), one at a time."""
+    from .launch import keeper
+
+    return keeper.serve(run_dir, workers, listen)

@@ -1,0 +1,87 @@
+"""A run that somebody else keeps, and that an executor joins as its root."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from typing import Final
+
+from .. import script
+from ..client.connection import Connection
+from ..errors import RunError
+from ..rundir import RunDir
+from .run import Root
+
+WELCOME_S: Final = 10.0  # for the broker
+OTHER_ROOT_S: Final = 1.0  # for one that has left to be found out
+ASK_AGAIN_S: Final = 0.1
+
+
+class JoinedRun(Root):
+    """A run that somebody else keeps."""
+
+    def __init__(self, where: str, keys: str | None) -> None:
+        from ..launch.standalone import _furnish
+        from ..rundir import locate
+
+        self._home: RunDir | None = None
+        if where.startswith(("tcp://", "ipc://")):
+            directory = self._home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-root-"))
+            _furnish(directory, where, keys)
+        else:
+            directory = locate(where)
+        directory.endpoint()  # or say that it has none
+        self._where = where
+        info = directory.info()
+        super().__init__(Connection(directory.endpoint, directory.client_keys), info.seed)
+
+    def start(self) -> None:
+        """Take the run over, if it has no other root."""
+        try:
+            super().start()
+        except BaseException:
+            self.end(at_once=True)
+            self.server.join()
+            raise
+
+    def check(self) -> None:
+        """Is there a broker, and no other root?"""
+        deadline = time.monotonic() + OTHER_ROOT_S
+        while other := self._other_root():
+            if time.monotonic() > deadline:
+                raise RunError(
+                    f"the run at {self._where} has a root already ({other}): one program at a "
+                    "time; wait for its end"
+                )
+            self._ask_again()
+        theirs = self.session.settings.get("script", "")
+        if script.path() is not None and script.path() != theirs:
+            raise RunError(
+                "this process has an Executor of its own: shut that down before joining a run"
+            )
+
+    def _other_root(self) -> str:
+        """Return who else is the root; one that has just left may still seem to be there."""
+        if not self.link.wait(lambda: self.session.welcomed, WELCOME_S):
+            raise RunError(f"no broker answers at {self._where}: is the run alive?")
+        return str(self.session.settings.get("root", ""))
+
+    def _ask_again(self) -> None:
+        time.sleep(ASK_AGAIN_S)
+        with self.link.state:
+            self.session.welcomed = False
+            self.session.reconnect = True
+        self.link.wake()
+
+    def look(self) -> None:
+        """Nothing here is ours to look after."""
+
+    def leave(self, *, at_once: bool) -> None:
+        """Wait until all that was said is synced; the run goes on without us."""
+        try:
+            if not at_once and self.server.broken is None:
+                self.link.wait(self.session.all_acknowledged)
+        finally:
+            if self._home is not None:
+                shutil.rmtree(self._home.path, ignore_errors=True)

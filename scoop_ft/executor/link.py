@@ -1,0 +1,67 @@
+"""A link that one thread serves, in a program that is not ours.
+
+In a notebook or a plain script Ctrl-C may be raised in the main thread at any moment; were it just
+taking in a message, a result would be lost.  So only the serving thread touches the socket, and
+all others wait for its news.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from ..client.link import POLL_S, Link
+from ..client.runtime import WINDOW_BYTES, RootRuntime
+
+
+class ServedLink(Link):
+    """A `Link` without a helper: `server` is the thread that calls `wait` all the time."""
+
+    server: int = 0  # the serving thread
+
+    def start(self) -> None:
+        """Connect; the serving thread does the rest."""
+        with self._pump_lock:
+            self._reconnect()
+
+    def wait(self, ready: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until something is so; False when the time is over."""
+        if threading.get_ident() == self.server:
+            return super().wait(ready, timeout_s)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not ready():
+            if self.session.ended:
+                raise self.session.broken()
+            left = POLL_S if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._wait_for_news(ready, min(left, POLL_S))
+        return True
+
+    def _wait_for_news(self, ready: Callable[[], bool], seconds: float) -> None:
+        with self._arrived:
+            self._waiting += 1  # from here on the end of a pump is told, so none is missed
+            try:
+                if not ready() and not self.session.ended:
+                    self.wake()
+                    self._arrived.wait(seconds)
+            finally:
+                self._waiting -= 1
+
+    def pump(self, seconds: float = 0.0) -> None:
+        """Have the socket looked at."""
+        if threading.get_ident() == self.server:
+            super().pump(seconds)
+        else:
+            self.wake()
+
+
+class ServedRuntime(RootRuntime):
+    """The runtime of a root whose link is served."""
+
+    def throttle(self) -> None:
+        """Wait while too much has not been synced by the broker."""
+        session = self.session
+        if session.unacknowledged_bytes > WINDOW_BYTES:
+            self.wait(lambda: session.unacknowledged_bytes < WINDOW_BYTES // 2, (), None)

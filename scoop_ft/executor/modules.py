@@ -1,0 +1,79 @@
+"""The user's own modules that this program has loaded, told to the run.
+
+A worker on this machine finds them where the program does; one elsewhere gets them from the
+journal.  Nothing is hooked into the imports of a program that is not ours: it is looked what there
+is when the run is opened, and when something was imported before a call is submitted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+
+import msgspec
+
+from .. import environment
+from ..client.sources import Sources
+from ..code.own import is_own_place
+from ..ids import digest
+from ..wire.codec import MAX_SOURCE
+from ..wire.messages import SourceRef
+
+
+class Modules:
+    """Tells each module once.
+
+    Parameters
+    ----------
+    sources : Sources
+        What has them recorded.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._seen: set[str] = set()
+        self._count = 0
+
+    def look(self) -> None:
+        """Has something been imported since?  (Called for each submission.)"""
+        if len(sys.modules) != self._count:
+            self.say_all()
+
+    def say_all(self) -> None:
+        """Have recorded what is not yet."""
+        self._count = len(sys.modules)
+        for name, module in list(sys.modules.items()):
+            if name in self._seen:
+                continue
+            self._seen.add(name)
+            spec = getattr(module, "__spec__", None)
+            origin = getattr(spec, "origin", None)
+            if (
+                spec is not None
+                and type(getattr(spec, "loader", None)) is SourceFileLoader
+                and isinstance(origin, str)
+                and spec.name == name
+                and is_own_place(name, os.path.dirname(origin))
+            ):
+                self._say(name, origin, package=spec.submodule_search_locations is not None)
+
+    def _say(self, name: str, path: str, *, package: bool) -> None:
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError:
+            return  # it is gone: workers will say what they miss
+        recorded = self._sources.recorded(name)
+        ref = SourceRef(name, "package" if package else "module", path, digest(data))
+        if len(data) <= MAX_SOURCE and (recorded is None or recorded.digest != ref.digest):
+            self._sources.say(ref, data)
+
+    def say_script(self, path: str) -> None:
+        """Have the script recorded, which workers import."""
+        self._sources.script(path)
+
+    def say_python(self) -> None:
+        """Say which Python this is: workers that have another one are turned away."""
+        data = msgspec.msgpack.encode(environment.bare())
+        self._sources.say(SourceRef(environment.NAME, environment.NAME, "", digest(data)), data)

@@ -1,0 +1,1 @@
+"""`scoop_ft.Executor`, `Pool` and the adapters, with real processes."""

@@ -1,0 +1,85 @@
+"""Programs that use an executor, and the processes of their runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scoop_ft.rundir import Live, RunDir
+
+LIMIT_S = 60.0
+
+
+class Program:
+    """A plain Python program in a folder, to be started and killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run_dir = folder / "run"
+        self._started: list[subprocess.Popen[str]] = []
+
+    def write(self, text: str, name: str = "program.py") -> None:
+        (self.folder / name).write_text(text)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start it with plain Python."""
+        process = subprocess.Popen(
+            [sys.executable, *(command or ("program.py",))],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._started.append(process)
+        return process
+
+    def run(self, *command: str) -> tuple[str, str, int]:
+        """Run it to its end; return what it printed, what it said, its exit code."""
+        process = self.start(*command)
+        out, err = process.communicate(timeout=LIMIT_S)
+        return out, err, process.returncode
+
+    def end(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def live(run_dir: Path) -> Live:
+    """Wait until the run's processes are known; return them."""
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        found = RunDir(run_dir).live()
+        if found is not None and found.broker is not None and found.workers:
+            return found
+        assert time.monotonic() < deadline, "the run has no processes"
+        time.sleep(0.02)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def wait_until(there: Path) -> None:
+    """Wait for a file."""
+    deadline = time.monotonic() + LIMIT_S
+    while not there.exists():
+        assert time.monotonic() < deadline, f"{there} has not come"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def program(tmp_path: Path, nothing_left: None) -> Iterator[Program]:
+    made = Program(tmp_path)
+    yield made
+    made.end()

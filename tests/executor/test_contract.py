@@ -1,0 +1,387 @@
+"""What the standard library asks of any executor, and what it promises of its futures."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import itertools
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
+from pathlib import Path
+
+import pytest
+
+from scoop_ft import Executor
+from scoop_ft.errors import RemoteTraceback, UnpicklableError
+
+from . import calls
+
+LIMIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    with Executor(max_workers=2, run_dir=tmp_path_factory.mktemp("shared") / "run") as executor:
+        yield executor
+
+
+@pytest.fixture
+def own(tmp_path: Path, nothing_left: None) -> Iterator[Executor]:
+    executor = Executor(max_workers=2, run_dir=tmp_path / "run")
+    yield executor
+    executor.shutdown(cancel_futures=True)
+
+
+# ---- submit and futures --------------------------------------------------------------------------
+
+
+def test_submit(shared: Executor) -> None:
+    assert isinstance(shared, concurrent.futures.Executor)
+    future = shared.submit(calls.power, 2, exponent=8)
+    assert isinstance(future, concurrent.futures.Future)
+    assert future.result(LIMIT_S) == 256
+    assert future.done()
+    assert not future.running()
+    assert not future.cancelled()
+    assert future.exception() is None
+
+
+def test_keywords_named_like_ours(shared: Executor) -> None:
+    keywords = {"self": 1, "fn": 2, "timeout": 3}
+    assert shared.submit(dict, **keywords).result(LIMIT_S) == keywords  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        shared.submit()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        shared.submit(fn=calls.square)  # type: ignore[call-arg]
+
+
+def test_an_exception_comes_with_its_remote_traceback(shared: Executor) -> None:
+    future = shared.submit(calls.fail, "oh")
+    with pytest.raises(ValueError, match="oh") as caught:
+        future.result(LIMIT_S)
+    assert isinstance(caught.value.__cause__, RemoteTraceback)
+    assert "in fail" in str(caught.value.__cause__)
+
+
+def test_what_cannot_be_pickled_is_refused_at_once(shared: Executor) -> None:
+    with pytest.raises(UnpicklableError, match="lock"):
+        shared.submit(calls.square, threading.Lock())  # type: ignore[arg-type]
+    with pytest.raises(UnpicklableError):
+        list(shared.map(calls.square, [threading.Lock()]))
+    assert shared.submit(calls.square, 3).result(LIMIT_S) == 9
+
+
+def test_a_result_that_cannot_be_pickled_is_an_error_of_the_call(shared: Executor) -> None:
+    with pytest.raises(UnpicklableError):
+        shared.submit(threading.Lock).result(LIMIT_S)
+
+
+def test_lambdas_and_closures_travel(shared: Executor) -> None:
+    factor = 3
+    assert shared.submit(lambda x: x * factor, 4).result(LIMIT_S) == 12
+    factor = 5
+    assert shared.submit(lambda x: x * factor, 4).result(LIMIT_S) == 20
+
+
+def test_callbacks(shared: Executor) -> None:
+    seen: list[object] = []
+    called = threading.Event()
+    future = shared.submit(calls.square, 5)
+    future.add_done_callback(lambda f: (seen.append(f.result()), called.set()))
+    assert called.wait(LIMIT_S)
+    future.add_done_callback(lambda f: seen.append(f))
+    assert seen == [25, future]
+
+
+def test_a_callback_may_submit_and_wait(shared: Executor) -> None:
+    answer: concurrent.futures.Future[int] = concurrent.futures.Future()
+
+    def again(future: concurrent.futures.Future[int]) -> None:
+        answer.set_result(shared.submit(calls.square, future.result()).result(LIMIT_S))
+
+    shared.submit(calls.square, 3).add_done_callback(again)
+    assert answer.result(LIMIT_S) == 81
+
+
+def test_a_result_that_is_late(own: Executor, tmp_path: Path) -> None:
+    future = own.submit(calls.wait_for, str(tmp_path / "go"))
+    with pytest.raises(concurrent.futures.TimeoutError):
+        future.result(timeout=0.05)
+    with pytest.raises(concurrent.futures.TimeoutError):
+        future.exception(timeout=0.05)
+    (tmp_path / "go").touch()
+    assert future.result(LIMIT_S) == str(tmp_path / "go")
+
+
+def test_running_and_cancel(own: Executor, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+    busy = [own.submit(calls.wait_for, go) for _ in range(2)]
+    deadline = time.monotonic() + LIMIT_S
+    while not all(future.running() for future in busy):
+        assert time.monotonic() < deadline
+    waiting = [own.submit(calls.square, n) for n in range(20)]
+    last = waiting[-1]
+    assert last.cancel()
+    assert last.cancel()
+    assert last.cancelled()
+    assert last.done()
+    with pytest.raises(concurrent.futures.CancelledError):
+        last.result(LIMIT_S)
+    assert not busy[0].cancel()
+    assert busy[0].running()
+    (tmp_path / "go").touch()
+    assert [future.result(LIMIT_S) for future in busy] == [go, go]
+    assert [future.result(LIMIT_S) for future in waiting[:-1]] == [n * n for n in range(19)]
+
+
+def test_cancelled_futures_wake_those_who_wait(own: Executor, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+    busy = [own.submit(calls.wait_for, go) for _ in range(2)]
+    late = own.submit(calls.square, 2)
+    called = threading.Event()
+    late.add_done_callback(lambda f: called.set())
+    threading.Timer(0.2, late.cancel).start()
+    done, _ = concurrent.futures.wait([late], LIMIT_S)
+    assert done == {late}
+    assert called.is_set()
+    (tmp_path / "go").touch()
+    concurrent.futures.wait(busy, LIMIT_S)
+
+
+# ---- wait and as_completed -----------------------------------------------------------------------
+
+
+def test_wait(own: Executor, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+    late = own.submit(calls.wait_for, go)
+    quick = own.submit(calls.square, 2)
+    done, not_done = concurrent.futures.wait([late, quick], LIMIT_S, FIRST_COMPLETED)
+    assert (done, not_done) == ({quick}, {late})
+    bad = own.submit(calls.fail, "x")
+    done, not_done = concurrent.futures.wait([late, bad], LIMIT_S, FIRST_EXCEPTION)
+    assert (done, not_done) == ({bad}, {late})
+    done, not_done = concurrent.futures.wait([late, quick], 0.05)
+    assert (done, not_done) == ({quick}, {late})
+    (tmp_path / "go").touch()
+    assert concurrent.futures.wait([late, quick, bad], LIMIT_S, ALL_COMPLETED).not_done == set()
+
+
+def test_as_completed(own: Executor, tmp_path: Path) -> None:
+    late = own.submit(calls.wait_for, str(tmp_path / "go"))
+    quick = [own.submit(calls.square, n) for n in range(50)]
+    completed = concurrent.futures.as_completed([late, *quick], LIMIT_S)
+    first = set(itertools.islice(completed, 50))
+    assert first == set(quick)
+    (tmp_path / "go").touch()
+    assert list(completed) == [late]
+    with pytest.raises(concurrent.futures.TimeoutError):
+        list(concurrent.futures.as_completed([own.submit(calls.pause, 1.0)], 0.05))
+
+
+# ---- map -----------------------------------------------------------------------------------------
+
+
+def test_map(shared: Executor) -> None:
+    assert list(shared.map(calls.power, range(10), range(10))) == [n**n for n in range(10)]
+    assert list(shared.map(calls.power, range(10), range(10), chunksize=3)) == [
+        n**n for n in range(10)
+    ]
+    assert list(shared.map(calls.square, [])) == []
+    assert list(shared.map(calls.power, [2, 3, 4], itertools.count())) == [1, 3, 16]
+    with pytest.raises(ValueError, match="chunksize"):
+        shared.map(calls.square, [1], chunksize=0)
+    with pytest.raises(ValueError, match="buffersize"):
+        shared.map(calls.square, [1], buffersize=0)
+    with pytest.raises(TypeError, match="buffersize"):
+        shared.map(calls.square, [1], buffersize=1.5)  # type: ignore[arg-type]
+
+
+def test_map_raises_in_its_place(shared: Executor) -> None:
+    results = shared.map(divmod, [1, 1, 1, 1], [2, 3, 0, 5])
+    assert [next(results), next(results)] == [(0, 1), (0, 1)]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_map_is_late(own: Executor, tmp_path: Path) -> None:
+    results = own.map(calls.wait_for, [str(tmp_path / "go")], timeout=0.1)
+    with pytest.raises(concurrent.futures.TimeoutError):
+        list(results)
+    (tmp_path / "go").touch()
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 7])
+def test_an_endless_iterable_is_read_only_so_far(shared: Executor, ahead: int) -> None:
+    read: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for n in itertools.count():
+            read.append(n)
+            yield n
+
+    results = shared.map(calls.square, numbers(), buffersize=ahead)
+    assert len(read) == ahead
+    for n in range(30):
+        assert next(results) == n * n
+        assert len(read) <= n + 1 + ahead
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_map_given_up_gives_up_its_calls(own: Executor, tmp_path: Path) -> None:
+    results = own.map(calls.note, itertools.repeat(str(tmp_path)), range(3), buffersize=2)
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    own.shutdown()
+    assert calls.noted(tmp_path, 2) <= 1
+
+
+# ---- the end -------------------------------------------------------------------------------------
+
+
+def test_shutdown_waits(own: Executor) -> None:
+    futures = [own.submit(calls.pause, 0.1) for _ in range(4)]
+    results = own.map(calls.square, range(100))
+    own.shutdown()
+    assert all(future.done() for future in futures)
+    assert list(results) == [n * n for n in range(100)]
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        own.submit(calls.square, 1)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        own.map(calls.square, [1])
+    own.shutdown()
+
+
+def test_shutdown_without_waiting(own: Executor) -> None:
+    future = own.submit(calls.pause, 0.3)
+    own.shutdown(wait=False)
+    assert future.result(LIMIT_S) == 0.3
+
+
+def test_shutdown_cancels_what_has_not_started(own: Executor, tmp_path: Path) -> None:
+    go = str(tmp_path / "go")
+    busy = [own.submit(calls.wait_for, go) for _ in range(2)]
+    while not all(future.running() for future in busy):
+        pass
+    rest = [own.submit(calls.square, n) for n in range(100)]
+    threading.Timer(0.3, (tmp_path / "go").touch).start()
+    own.shutdown(cancel_futures=True)
+    assert [future.result(0) for future in busy] == [go, go]
+    assert all(future.done() for future in rest)
+    assert sum(future.cancelled() for future in rest) > 50
+
+
+def test_it_may_be_told_to_cancel_after_it_was_shut_down(own: Executor) -> None:
+    futures = [own.submit(calls.pause, 0.2) for _ in range(50)]
+    own.shutdown(wait=False)
+    own.shutdown(wait=True, cancel_futures=True)
+    assert all(future.done() for future in futures)
+    assert sum(future.cancelled() for future in futures) > 30
+
+
+def test_nothing_is_kept_alive(shared: Executor) -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    there = weakref.ref(thing)
+    future = shared.submit(id, thing)
+    future.result(LIMIT_S)
+    del thing, future
+    gc.collect()
+    assert there() is None
+
+
+def test_arguments() -> None:
+    for number in (0, -1):
+        with pytest.raises(ValueError, match="max_workers"):
+            Executor(max_workers=number)
+    with pytest.raises(TypeError, match="callable"):
+        Executor(initializer=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="edited"):
+        Executor(edited="no")
+    with pytest.raises(ValueError, match="address"):
+        Executor(address="a", run_dir="b")
+
+
+# ---- many threads, asyncio -----------------------------------------------------------------------
+
+
+def test_many_threads_submit(shared: Executor) -> None:
+    found: dict[int, list[int]] = {}
+
+    def submit(k: int) -> None:
+        futures = [shared.submit(calls.square, k * 1000 + n) for n in range(300)]
+        found[k] = [future.result(LIMIT_S) for future in futures]
+
+    threads = [threading.Thread(target=submit, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert found == {k: [(k * 1000 + n) ** 2 for n in range(300)] for k in range(8)}
+
+
+def test_an_iterable_may_wait_for_another_thread_that_submits(shared: Executor) -> None:
+    """The lock of whoever submits is not held while user code runs."""
+
+    def numbers() -> Iterator[int]:
+        found: list[int] = []
+        other = threading.Thread(
+            target=lambda: found.append(shared.submit(calls.square, 3).result(LIMIT_S))
+        )
+        other.start()
+        other.join(LIMIT_S)
+        yield from found
+
+    assert list(shared.map(calls.square, numbers())) == [81]
+
+
+def test_asyncio(shared: Executor) -> None:
+    async def main() -> tuple[int, list[int], str]:
+        loop = asyncio.get_running_loop()
+        one = await loop.run_in_executor(shared, calls.square, 12)
+        many = await asyncio.gather(
+            *(asyncio.wrap_future(shared.submit(calls.square, n)) for n in range(200))
+        )
+        try:
+            await loop.run_in_executor(shared, calls.fail, "async")
+        except ValueError as error:
+            return one, many, str(error)
+        raise AssertionError("no error")
+
+    assert asyncio.run(main()) == (144, [n * n for n in range(200)], "async")
+
+
+def test_asyncio_cancels(own: Executor, tmp_path: Path) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        go = str(tmp_path / "go")
+        busy = [loop.run_in_executor(own, calls.wait_for, go) for _ in range(2)]
+        while not (tmp_path / "go").exists():
+            late = loop.run_in_executor(own, calls.note, str(tmp_path), 9)
+            await asyncio.sleep(0.5)
+            late.cancel()
+            await asyncio.sleep(0)
+            (tmp_path / "go").touch()
+        await asyncio.gather(*busy)
+
+    asyncio.run(main())
+    own.shutdown()
+    assert calls.noted(tmp_path, 9) == 0
+
+
+# ---- inside a task -------------------------------------------------------------------------------
+
+
+def test_an_executor_inside_a_task(shared: Executor) -> None:
+    assert list(shared.map(calls.nested, [3, 4])) == [9 + 5, 16 + 14]
+
+
+def test_an_initializer_inside_a_task(own: Executor, tmp_path: Path) -> None:
+    future = own.submit(calls.nested_with_initializer, str(tmp_path))
+    assert future.result(LIMIT_S) == [6, 5, 6, 7]
+    assert 1 <= len(list(tmp_path.glob("init-*"))) <= 2

@@ -1,0 +1,119 @@
+"""`Executor(address=...)`: programs that join a run which others keep."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scoop_chaos.runs import COMMAND
+
+from scoop_ft import Executor
+from scoop_ft.errors import RunError
+
+from . import calls
+from .conftest import LIMIT_S, Program, live
+
+
+@pytest.fixture
+def served(program: Program) -> Iterator[Path]:
+    """A run that waits for programs."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "-n", "2", "run"],
+        cwd=program.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    live(program.run_dir)
+    yield program.run_dir
+    process.terminate()
+    process.wait(LIMIT_S)
+
+
+JOINS = """
+from scoop_ft import Executor
+import helper
+
+def note(x):
+    with open(f"ran-{x}", "a") as file:
+        file.write("x")
+    return helper.double(x)
+
+with Executor(address="run") as executor:
+    print([f.result() for f in [executor.submit(note, x) for x in range(10)]])
+"""
+
+
+def test_programs_come_and_go(program: Program, served: Path) -> None:
+    program.write("def double(x):\n    return 2 * x\n", "helper.py")
+    program.write(JOINS)
+    for _ in range(2):
+        out, err, code = program.run()
+        assert (out, code) == (f"{[2 * x for x in range(10)]}\n", 0), err
+    assert [calls.noted(program.folder, x) for x in range(10)] == [1] * 10
+
+
+LATE = """
+import sys
+from pathlib import Path
+from scoop_ft import Executor
+
+with Executor(address="run") as executor:
+    print(executor.submit(abs, -1).result())
+    Path("elsewhere").mkdir()
+    Path("elsewhere/late.py").write_text("def triple(x): return 3 * x\\n")
+    sys.path.insert(0, "elsewhere")
+    import late
+    print(executor.submit(late.triple, 5).result(), list(executor.map(late.triple, [1, 2])))
+"""
+
+
+def test_modules_that_are_imported_later_travel(program: Program, served: Path) -> None:
+    program.write(LATE)
+    out, err, code = program.run()
+    assert (out, code) == ("1\n15 [3, 6]\n", 0), err
+
+
+def test_one_root_at_a_time(served: Path) -> None:
+    with Executor(address=str(served)) as first:
+        assert first.submit(calls.square, 3).result(LIMIT_S) == 9
+        began = time.monotonic()
+        with pytest.raises(RunError, match=r"has a root already .* one program at a time"):
+            Executor(address=str(served))
+        assert time.monotonic() - began < 10
+        assert first.submit(calls.square, 4).result(LIMIT_S) == 16
+    with Executor(address=(served / "endpoint").read_text()) as second:
+        assert second.submit(calls.square, 5).result(LIMIT_S) == 25
+
+
+def test_a_run_that_has_its_program(tmp_path: Path, nothing_left: None) -> None:
+    with Executor(1, run_dir=tmp_path / "run") as executor:
+        assert executor.submit(calls.square, 3).result(LIMIT_S) == 9
+        with pytest.raises(RunError, match="has a root already"):
+            Executor(address=str(tmp_path / "run"))
+        assert executor.submit(calls.square, 4).result(LIMIT_S) == 16
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no run"):
+        Executor(address=str(tmp_path / "none"))
+    with pytest.raises(RunError, match="keys folder"):
+        Executor(address="tcp://127.0.0.1:9")
+
+
+def test_resume_says_how_such_a_run_is_opened(tmp_path: Path, nothing_left: None) -> None:
+    with Executor(1, run_dir=tmp_path / "run") as executor:
+        executor.submit(calls.square, 3).result(LIMIT_S)
+    for words in (["resume", str(tmp_path / "run"), "--", "x"], ["status", str(tmp_path / "run")]):
+        done = subprocess.run(
+            [sys.executable, "-m", "scoop_ft", *words], capture_output=True, text=True, check=False
+        )
+        if words[0] == "resume":
+            assert done.returncode == 2
+            assert "Executor(run_dir=" in done.stderr
+        else:
+            assert done.returncode == 0, done.stderr
