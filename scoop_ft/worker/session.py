@@ -345,7 +345,7 @@ class WorkerSession(Session):
         taken: list[wire.SpanRef] = []
         for batch, start, stop in m.spans:
             taken += self.queue.drop(batch, start, stop)
-        self.say(wire.Returned(m.recall, taken))
+        self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans)
 
