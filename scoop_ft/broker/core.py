@@ -275,6 +275,12 @@ class Broker:
         """Ask for a message to be sent."""
         self.outbox.append(Send(session, message, frames))
 
+    def drop(self, peer: Peer, spans: list[wire.SpanRef]) -> None:
+        """Tell somebody that he need not run these tasks."""
+        self.send(peer.session, wire.Drop(0, spans))
+        if peer.role == "worker" and peer.connected:
+            peer.dropping.append(spans)
+
     def append(
         self, kind: Kind, header: bytes, payload: Any = b"", buffers: Sequence[Any] = ()
     ) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..ids import task_id
 from ..wire.codec import decode_header
-from ..wire.messages import Drop, Function, Recall, Run, SpanRef, Submit
+from ..wire.messages import Function, Recall, Run, SpanRef, Submit
 from . import once
 from .lanes import Needs, has
 from .peers import Peer
@@ -61,7 +61,7 @@ class Dispatcher:
         for _, a, b in spans:
             self.release(peer, batch, a, b)
         if spans and peer.connected:
-            self._broker.send(peer.session, Drop(0, spans))
+            self._broker.drop(peer, spans)
 
     def take_back(self, peer: Peer, batch: Batch, index: int) -> None:
         """A task cannot go on where it runs: it is queued again, at the front."""
@@ -71,7 +71,7 @@ class Dispatcher:
         self.release(peer, batch, index, index + 1)
         broker.resubmitted += broker.requeue(batch, index, index + 1, first=True)
         broker.orphan_family(task_id(batch.id, index))
-        broker.send(peer.session, Drop(0, [(batch.id, index, index + 1)]))
+        broker.drop(peer, [(batch.id, index, index + 1)])
 
     def take_family(self, parent: bytes) -> None:
         """A parent has failed: nobody need run its descendants, and nobody asks for them."""
@@ -114,7 +114,7 @@ class Dispatcher:
                 for index in [i for i in batch.families if a <= i < b]:
                     broker.orphan_family(name + index.to_bytes(4, "big"))
         if spans and peer.connected:
-            broker.send(peer.session, Drop(0, spans))
+            broker.drop(peer, spans)
         self._busy.pop(peer.session, None)
 
     def now_idle(self, peer: Peer) -> None:

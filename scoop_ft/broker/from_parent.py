@@ -166,7 +166,7 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             for index in [i for i in batch.families if a <= i < z]:
                 b.orphan_family(task_id(name, index))
     if unwanted:
-        b.send(peer.session, wire.Drop(0, unwanted))
+        b.drop(peer, unwanted)
 
 
 def _held_by_nobody(b: Broker, batch: Batch, start: int, stop: int) -> list[wire.Range]:
@@ -292,6 +292,8 @@ def runs_here(
         else:
             _drop_parent(b, peer, parent)
         return False
+    if peer.gives_up(*split_task_id(parent)):
+        return False  # it may hold the task again: this is of the attempt before
     if not peer.holds(*found):
         _drop_parent(b, peer, parent)
         return False
@@ -362,7 +364,7 @@ def drop_orphans(b: Broker) -> None:
 def _drop_parent(b: Broker, peer: Peer, parent: bytes) -> None:
     """This parent is not wanted from this session: what it waits for would never come."""
     name, index = split_task_id(parent)
-    b.send(peer.session, wire.Drop(0, [(name, index, index + 1)]))
+    b.drop(peer, [(name, index, index + 1)])
 
 
 def on_set_const(

@@ -8,9 +8,10 @@ No I/O; time comes in as an argument.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
-from ..wire.messages import Hello, WorkerReport
+from ..wire.messages import Hello, SpanRef, WorkerReport
 from .tasks import Batch
 
 Lease = tuple[int, int, float]  # start, stop, expected seconds a task
@@ -38,10 +39,10 @@ class Peer:
     """
 
     __slots__ = (
-        "acked", "agent", "backlog_s", "connected", "delivered", "functions", "heard_at", "host",
-        "idle", "isolated", "leases", "leaving", "load", "lost_at", "pid", "recall", "recall_at",
-        "recall_sent", "recall_wait", "report", "resources", "role", "runs", "seen", "session",
-        "suspended", "tasks_done", "unsettled",
+        "acked", "agent", "backlog_s", "connected", "delivered", "dropping", "functions",
+        "heard_at", "host", "idle", "isolated", "leases", "leaving", "load", "lost_at", "pid",
+        "recall", "recall_at", "recall_sent", "recall_wait", "report", "resources", "role", "runs",
+        "seen", "session", "suspended", "tasks_done", "unsettled",
     )  # fmt: skip
 
     def __init__(self, hello: Hello, now: float) -> None:
@@ -67,6 +68,7 @@ class Peer:
         self.seen = 0
         self.acked = 0
         self.unsettled: set[int] = set()
+        self.dropping: deque[list[SpanRef]] = deque()  # each `Drop` that it has not answered
         self.recall = 0  # number of the recall under way, 0 for none
         self.recall_sent = 0.0
         self.recall_at = 0.0  # not before
@@ -109,6 +111,12 @@ class Peer:
     def holds(self, batch: Batch, index: int) -> bool:
         """Has this worker a lease on this task?"""
         return any(a <= index < b for a, b, _ in self.leases.get(batch.id, ()))
+
+    def gives_up(self, batch: bytes, index: int) -> bool:
+        """Was this worker told to drop this task, and may not have heard it yet?"""
+        return any(
+            name == batch and a <= index < b for spans in self.dropping for name, a, b in spans
+        )
 
     def held(self) -> Iterator[tuple[bytes, int, int]]:
         """Yield the spans this worker has leases on."""

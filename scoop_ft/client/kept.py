@@ -125,6 +125,8 @@ def save(runtime: Runtime, state: Any, every_s: float, wait: bool) -> bool:
     runtime.tell(scope)
     mine.receipt = receipt = Receipt()
     with scope.lock, runtime.link.state:
+        if not scope.alive:
+            return False  # another attempt of this task saves its own
         session = runtime.session
         first = scope.next if mine.first is None else mine.first
         message = wire.Checkpoint(
@@ -180,7 +182,8 @@ def once(
         message = wire.Step(
             session.number(), scope.task, answer.step, call, name, scope.next, mine.steps, sizes
         )
-        session.keep(message, frames, receipt)
+        if scope.alive:  # else another attempt of this task has its own
+            session.keep(message, frames, receipt)
     runtime.link.wake()
     runtime.wait(lambda: receipt.acknowledged, (), None)
     return value

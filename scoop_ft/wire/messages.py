@@ -148,10 +148,12 @@ class Results(Message, frozen=True, tag=4):
 
 class Returned(Message, frozen=True, tag=5):
     """Spans handed back unstarted: the answer to `Recall` (then ``recall`` is its number, and the
-    list may be empty), to `Drop`, or on leaving (``recall`` 0)."""
+    list may be empty), to `Drop`, or on leaving (``recall`` 0).  ``drop`` says that it answers a
+    `Drop`: what comes after it was said by no attempt that was given up by that."""
 
     recall: int
     spans: list[SpanRef]
+    drop: bool = False
 
 
 class Idle(Message, frozen=True, tag=6):

@@ -69,7 +69,14 @@ class Runner(greenlet.greenlet):
         self.dropped_on = 0  # the connection on which that was said
         self.until = 0.0  # when the task's time limit is over; 0: it has none
         self.told = False  # that it was over while the task waited
+        self.cut_off = False  # it was told: what it returns or raises then is no result
         self.callbacks: deque[Callable[[], None]] = deque()
+
+    def look(self) -> None:
+        """Raise `Abandoned` when nobody wants the task any more."""
+        if self.abandoned:
+            self.cut_off = True
+            raise Abandoned
 
 
 class Crew:
@@ -219,8 +226,7 @@ class Crew:
                         return True
                     if runner.callbacks:
                         continue
-                    if runner.abandoned:
-                        raise Abandoned
+                    runner.look()
                     late = deadline is not None and time.monotonic() >= deadline
                     if late and others_ran:
                         return False
@@ -278,8 +284,7 @@ class Crew:
         self.hub.switch()
         if self._seeding is not None:
             self._seeding.take(runner)
-        if runner.abandoned:
-            raise Abandoned
+        runner.look()
         if runner.until:
             self._limits.check(runner)
 
@@ -293,8 +298,12 @@ class Crew:
     def _abandon_task(self, span: Span, index: int) -> None:
         for runner in self.runners:
             if runner.span is span and runner.index == index:
-                runner.abandoned = True  # one that runs now sees it when it next waits
+                runner.abandoned = True  # one that runs now sees it when it next submits or waits
                 runner.dropped_on = self.session.connections
+                if runner.scope is not None:
+                    # The answer is on its way: what followed it in this task's name would be taken
+                    # for its next attempt's, which may be given to this very worker.
+                    self.session.end(runner.scope, abandoned=True)
                 self.wake(runner)
 
     def current(self) -> Runner:
@@ -315,6 +324,7 @@ class Crew:
     def scope(self) -> Scope:
         """Return the task that calls, as a parent."""
         runner = self.current()
+        runner.look()
         if runner.scope is None:
             span = runner.span
             assert span is not None
@@ -418,6 +428,8 @@ class Crew:
             end_child(None)
         if runner.callbacks:
             self._end_callbacks(runner)
+        if runner.cut_off:
+            status = -1
         with self.link.state:
             if runner.scope is not None:
                 if status > 0:
@@ -433,7 +445,7 @@ class Crew:
                     session.finish(span, (index, status, payload, frames))
             else:
                 session.give_up(span, index, runner.dropped_on)
-            runner.abandoned = False
+            runner.abandoned = runner.cut_off = False
 
     def _take_globals(self, runner: Runner) -> None:
         """Make the global generators this runner's (see `seeding`)."""

@@ -88,7 +88,8 @@ class WorkerSession(Session):
 
     def opened(self, scope: Scope) -> None:
         """A parent has a call in its open batch."""
-        self._open[scope.task] = scope
+        if scope.alive:  # else it may run here again
+            self._open[scope.task] = scope
 
     def close(self, scope: Scope) -> None:
         """End a parent's open batch: its tasks can be run now."""
@@ -126,6 +127,8 @@ class WorkerSession(Session):
 
         One that was abandoned is run elsewhere: there they are wanted.
         """
+        if not scope.alive:
+            return  # it was dropped before it had ended
         scope.alive = False
         scope.abandoned = abandoned
         for known in (self.scopes, self._open):
@@ -358,7 +361,7 @@ class WorkerSession(Session):
         taken: list[wire.SpanRef] = []
         for batch, start, stop in m.spans:
             taken += self.queue.drop(batch, start, stop)
-        self.say(wire.Returned(m.recall, taken))
+        self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans)
 

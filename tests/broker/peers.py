@@ -459,7 +459,7 @@ class FakeWorker(FakePeer):
 
         spans = [(i.batch, i.index, i.index + 1) for i in self.queue if dropped(i)]
         self.queue = deque(item for item in self.queue if not dropped(item))
-        self.say(wire.Returned(m.recall, spans))
+        self.say(wire.Returned(m.recall, spans, not m.recall))
         if not m.recall:
             for scope in list(self.scopes.values()):
                 if scope.alive and dropped(scope.item):

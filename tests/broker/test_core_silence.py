@@ -68,3 +68,29 @@ def test_a_task_of_a_batch_that_was_lost_is_not_run_twice() -> None:
     assert not [m for m, _ in other.inbox if type(m) is wire.Run]
     rig.settle()
     assert (rig.ran, root.missing()) == ([b"leaf:a"], [])
+
+
+def test_a_given_up_attempt_is_not_taken_for_the_next_one_of_the_same_worker() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("tree:2:a")
+    rig.dispatch()
+    worker.handle()
+    old = worker.queue.popleft()  # it runs, and has said nothing yet
+    rig.commit()
+    worker.heard.clear()
+    agent.heartbeat({worker: ("stopped", b"")})  # what it has is given to others
+    rig.flush()
+    assert [type(message) for message, _ in worker.inbox] == [wire.Drop]
+    agent.heartbeat({worker: ("idle", b"")})
+    worker.say(wire.Idle(worker.runs))
+    rig.dispatch()
+    assert [type(message) for message, _ in worker.inbox] == [wire.Drop, wire.Run], "again, to it"
+
+    worker.submit_batch(old.id, old.place, 0, [b"leaf:of another attempt"])
+    assert not rig.broker.book.families.get(old.id), "it said so before it had heard"
+    worker.handle()
+    rig.settle()
+    assert not root.missing()
+    assert not root.wrong()

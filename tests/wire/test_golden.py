@@ -87,9 +87,9 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "919204030109c3",
     ),
     (
-        wire.Returned(6, [(BATCH, 1, 2)]),
+        wire.Returned(6, [(BATCH, 1, 2)], True),
         [],
-        "9305069193c410000102030405060708090a0b0c0d0e0f0102",
+        "9405069193c410000102030405060708090a0b0c0d0e0f0102c3",
     ),
     (wire.Idle(3), [], "920603"),
     (wire.SetConst(4, "k", [3]), [b"p", b"buf"], "940704a16b9103"),

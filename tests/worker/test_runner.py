@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from scoop_ft import futures
 from scoop_ft.client.connection import Connection
 from scoop_ft.client.link import Link
+from scoop_ft.client.runtime import install
 from scoop_ft.client.scopes import define
 from scoop_ft.slate import Slate
 from scoop_ft.wire import messages as wire
 from scoop_ft.worker.runner import Crew
+from scoop_ft.worker.runtime import WorkerRuntime
 from scoop_ft.worker.session import WorkerSession
 
 BATCH = bytes(16)
@@ -62,6 +65,16 @@ def task(what: str) -> str:
     if what == "dropped while it runs":
         drop(crew, 0)
         crew.wait(lambda: False, (), None)
+    if what in ("computes", "computes, told"):
+        futures.submit(task, "a child")
+        if what == "computes, told":
+            with crew.link.state:
+                crew.session.flush()
+        drop(crew, 0)
+        try:
+            futures.submit(task, "another child")
+        except BaseException:  # noqa: BLE001 - a program that catches all it can
+            return "made of less"
     if what == "slow":
         time.sleep(0.02)
     if what == "free":
@@ -86,6 +99,29 @@ def test_tasks_that_take_longer_than_others_before_do_not_wait_behind_one_anothe
     give(crew, "slow", "free", "the end")
     crew.run()
     assert SEEN == ["slow", "free", "1 can be recalled", "the end"]
+
+
+@pytest.mark.parametrize("what", ["computes", "computes, told"])
+def test_a_task_that_is_dropped_while_it_computes_submits_nothing_more(
+    crew: Crew, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be taken for the next attempt's, when this worker is given the task again."""
+    session, said = crew.session, []
+    monkeypatch.setattr(session, "say", said.append)
+    monkeypatch.setattr(session, "keep", lambda message, *rest: said.append(message))
+    install(WorkerRuntime(session, crew.link, crew))
+    try:
+        give(crew, what, "the end")
+        crew.run()
+    finally:
+        install(None)
+    with crew.link.state:
+        session.flush()
+    kinds = [type(message) for message in said]
+    assert (wire.Submit in kinds) is (what == "computes, told")
+    assert wire.Submit not in kinds[kinds.index(wire.Returned) :]
+    results = [message.ranges for message in said if type(message) is wire.Results]
+    assert results == [[(1, 2)]], "what it made of less is no result"
 
 
 def done(crew: Crew) -> list[tuple[bytes, int, int]]:
