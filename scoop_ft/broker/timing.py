@@ -166,7 +166,8 @@ def _worker_state(peer: Peer) -> str:
         return "lost"
     if peer.suspended:
         return "stopped"
-    return "idle" if peer.idle else "busy"
+    computes = peer.report is not None and peer.report.task  # again: what it waited for has come
+    return "idle" if peer.idle and not computes else "busy"
 
 
 def _function_name(b: Broker, batch: Any, index: int) -> str:
