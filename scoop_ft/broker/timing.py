@@ -60,7 +60,7 @@ def _renew(b: Broker, now: float, slept: float) -> None:
     """The clock jumped (a laptop that slept, a stopped broker): leases are renewed, not expired."""
     for peer in b.peers.values():
         peer.heard_at = now
-        peer.recall_sent += slept
+        peer.recall_sent = now
         if not peer.connected:
             peer.lost_at = now
     for request in b.cancels.values():
