@@ -32,7 +32,8 @@ class Dispatcher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._idle: dict[bytes, Peer] = {}
+        self._idle: dict[bytes, Peer] = {}  # workers that have nothing
+        self._waiting: dict[bytes, Peer] = {}  # and those whose tasks wait, or did a moment ago
         self._busy: dict[bytes, Peer] = {}  # workers that have said something since they had work
         self._headers: dict[bytes, Submit] = {}
 
@@ -50,6 +51,8 @@ class Dispatcher:
         peer.release(batch, start, stop)
         if peer.load:
             self._busy[peer.session] = peer
+        elif self._waiting.pop(peer.session, None) is not None:
+            self._idle[peer.session] = peer
 
     def take_away(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """Somebody else has finished these tasks: the worker need not begin them."""
@@ -122,21 +125,22 @@ class Dispatcher:
         peer.idle = True
         peer.isolated = False
         if not peer.suspended:
-            self._idle[peer.session] = peer
+            (self._waiting if peer.load else self._idle)[peer.session] = peer
 
     def not_idle(self, peer: Peer) -> None:
         """The worker cannot be given anything now."""
         peer.idle = False
         self._idle.pop(peer.session, None)
+        self._waiting.pop(peer.session, None)
         self._busy.pop(peer.session, None)
 
     def any_idle(self) -> bool:
         """Is there a worker that waits for work?"""
-        return bool(self._idle)
+        return bool(self._idle or self._waiting)
 
     def idle_sessions(self) -> list[bytes]:
-        """Return the workers that wait for work, longest first."""
-        return list(self._idle)
+        """Return the workers that wait for work: those with nothing first, then longest first."""
+        return [*self._idle, *self._waiting]
 
     # ---- giving ----------------------------------------------------------------------------
 
@@ -163,7 +167,7 @@ class Dispatcher:
             self._run(peer, batch, start, stop)
         if ready.lanes:
             self._give_lanes(prefetching, urgent=False)
-        if self._idle and ready.next_alone() is None:
+        if self.any_idle() and ready.next_alone() is None:
             self._recall()
 
     def _give_lanes(self, prefetching: bool, *, urgent: bool) -> list[Needs]:
@@ -197,13 +201,14 @@ class Dispatcher:
         return broker.costs.span(batch, view, start, stop, share)[0]
 
     def _next_idle(self, needs: Needs = ()) -> Peer | None:
-        for session in list(self._idle):
-            peer = self._idle[session]
-            if peer.connected and not peer.suspended:
-                if not needs or has(peer.resources, needs):
+        """Those with nothing go first: where tasks have waited, they may compute again by now."""
+        for idle in (self._idle, self._waiting):
+            for session in list(idle):
+                peer = idle[session]
+                if not peer.connected or peer.suspended:
+                    del idle[session]
+                elif not needs or has(peer.resources, needs):
                     return peer
-                continue
-            del self._idle[session]
         return None
 
     def _next_busy(self, reserved: Sequence[Needs] = (), needs: Needs = ()) -> Peer | None:
@@ -277,11 +282,11 @@ class Dispatcher:
             p
             for p in broker.peers.values()
             if p.role == "worker" and p.connected and p.load and not p.idle and not p.recall
-            and not p.suspended and not p.isolated and p.recall_at <= broker.now
+            and not p.suspended and (not p.isolated or p.load > 1) and p.recall_at <= broker.now
             and p.session not in broker.refused  # its answer would not be heard
         ]  # fmt: skip
         loaded.sort(key=lambda peer: -peer.load)
-        for peer in loaded[: len(self._idle)]:
+        for peer in loaded[: len(self._idle) + len(self._waiting)]:
             broker.requests += 1
             peer.recall = broker.requests
             peer.recall_sent = broker.now

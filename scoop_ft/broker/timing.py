@@ -61,7 +61,7 @@ def _renew(b: Broker, now: float, slept: float) -> None:
     """The clock jumped (a laptop that slept, a stopped broker): leases are renewed, not expired."""
     for peer in b.peers.values():
         peer.heard_at = now
-        peer.recall_sent += slept
+        peer.recall_sent = now
         if not peer.connected:
             peer.lost_at = now
     for request in b.cancels.values():
@@ -167,7 +167,8 @@ def _worker_state(peer: Peer) -> str:
         return "lost"
     if peer.suspended:
         return "stopped"
-    return "idle" if peer.idle else "busy"
+    computes = peer.report is not None and peer.report.task  # again: what it waited for has come
+    return "idle" if peer.idle and not computes else "busy"
 
 
 def _function_name(b: Broker, batch: Any, index: int) -> str:

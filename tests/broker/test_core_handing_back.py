@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import HELD
 from scoop_ft.ids import batch_id, task_id
 from scoop_ft.wire import messages as wire
@@ -42,6 +43,26 @@ def test_a_worker_that_answers_no_recall_loses_all_but_its_running_task() -> Non
     assert len(root.results) == 2
     assert rig.stats["running"] == 1
     first.awake = True
+    rig.settle()
+    assert not root.missing()
+
+
+def test_a_worker_that_was_asked_before_its_machine_slept_has_time_to_answer() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    taken(rig, first, 3)
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    assert rig.broker.peers[first.session].recall
+    rig.tick(timing.UNANSWERED_S)
+    rig.now += 0.01
+    agent.heartbeat({first: ("busy", first.queue[0].id)})  # the broker is awake until here
+    rig.tick(3600.0, step=3600.0)
+    assert not first.all_of(wire.Drop)
+    assert rig.stats["resubmitted"] == 0
     rig.settle()
     assert not root.missing()
 

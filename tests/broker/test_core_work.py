@@ -9,7 +9,7 @@ from scoop_ft.errors import ProtocolError
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
 from scoop_ft.wire import messages as wire
 
-from .peers import FUNCTION, expected, packed_ends
+from .peers import FUNCTION, FakeRoot, FakeWorker, expected, packed_ends
 from .rig import Rig, function
 
 
@@ -296,3 +296,59 @@ def test_one_task_does_not_go_round_among_idle_workers() -> None:
             worker.rest()
     assert sum(len(worker.all_of(wire.Run)) for worker in workers) == 1
     assert sum(len(worker.queue) for worker in workers) == 1
+
+
+def waiting(rig: Rig, root: FakeRoot) -> FakeWorker:
+    """Return a worker whose task has waited, for a moment: it has said that it could run more."""
+    worker: FakeWorker = rig.worker()
+    root.submit("leaf:long")
+    rig.dispatch()
+    worker.handle()
+    worker.say(wire.Idle(worker.runs))
+    return worker
+
+
+def test_a_worker_with_nothing_goes_before_one_whose_task_has_only_waited_for_a_moment() -> None:
+    rig = Rig()
+    root = rig.root()
+    first = waiting(rig, root)
+    second = rig.worker()
+    root.submit("leaf:b")
+    rig.dispatch()
+    assert [m for m, _ in second.inbox if type(m) is wire.Run]
+    assert not first.inbox
+
+
+def test_who_has_become_free_goes_before_one_whose_task_waits() -> None:
+    rig = Rig()
+    root = rig.root()
+    first, second = waiting(rig, root), rig.worker()
+    root.submit("leaf:short")
+    rig.dispatch()
+    second.handle()
+    second.say(wire.Idle(second.runs))
+    second.finish(second.queue.popleft(), b"")
+    root.submit("leaf:c")
+    rig.dispatch()
+    assert [m for m, _ in second.inbox if type(m) is wire.Run]
+    assert not first.inbox
+
+
+def test_a_suspect_does_not_stand_behind_what_runs_while_others_are_idle() -> None:
+    rig = Rig()
+    root = rig.root()
+    first = waiting(rig, root)
+    root.submit("leaf:suspect")
+    batch = next(batch for batch in rig.broker.book.batches.values() if batch.first == 1)
+    batch.attempts[0] = 1
+    rig.dispatch()  # it is put aside
+    rig.dispatch()
+    first.handle()
+    assert [item.argument for item in first.queue] == [b"leaf:long", b"leaf:suspect"]
+    second = rig.worker()
+    rig.tick(0.1)
+    rig.dispatch()
+    first.handle()
+    rig.dispatch()
+    second.handle()
+    assert [item.argument for item in second.queue] == [b"leaf:suspect"]
