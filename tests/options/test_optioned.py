@@ -281,20 +281,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
         raise StopSubmitting
 
     monkeypatch.setattr(link, "wait", wait)
-    monkeypatch.setattr(futures, "_in_order", lambda runtime, parts, deadline: iter(
-        () if parts and parts[0][0].count != 5 else _stop()
-    ))  # fmt: skip
 
     def batches() -> list[Submit]:
         root.flush()
         return [message for message, _ in session.outbox if type(message) is Submit]
 
     return batches
-
-
-def _stop() -> Iterator[Any]:
-    raise StopSubmitting
-    yield
 
 
 def test_a_child_of_a_limited_parent_has_at_most_its_limit() -> None:
