@@ -51,6 +51,11 @@ class Packed(NamedTuple):
     buffers: list[tuple[int, int]]
     frames: list[Buffer]
 
+    @property
+    def objects(self) -> int:
+        """How many there are."""
+        return len(self.ends) // 4
+
 
 class _Bench:
     """A file and a pickler that writes into it, and the large buffers of the object at work."""
@@ -110,7 +115,7 @@ class Packer:
         UnpicklableError
             An argument cannot be pickled.  The packer is as it was before.
         """
-        cause = self._add([args, kwargs] if kwargs else args)
+        cause = self.pack([args, kwargs] if kwargs else args)
         if cause is not None:
             raise _explain_call(args, kwargs, name, cause) from cause
 
@@ -122,7 +127,7 @@ class Packer:
         Stops after ``most`` calls, or when the packer holds ``most_bytes``; raises like `add_call`,
         with the calls before packed.
         """
-        pack = self._add
+        pack = self.pack
         for args in calls:
             cause = pack(args)
             if cause is not None:
@@ -133,7 +138,7 @@ class Packer:
 
     def add(self, value: Any, name: str) -> None:
         """Pack the result of the function called ``name``; raises like `add_call`."""
-        cause = self._add(value)
+        cause = self.pack(value)
         if cause is not None:
             raise _unpicklable(f"the result of {name}", "it", value, _bare(cause)) from cause
 
@@ -153,7 +158,7 @@ class Packer:
                 continue
             if self._append(payload, frames) is None:
                 return
-        cause = self._add((_stand_in(error), trace))
+        cause = self.pack((_stand_in(error), trace))
         if cause is not None:  # a stand-in is made of texts only
             raise cause
 
@@ -176,7 +181,28 @@ class Packer:
         self._frame_bytes = 0
         return packed
 
-    def _add(self, value: Any) -> Exception | None:
+    def since(self, first: int) -> Packed:
+        """Return what is complete from the object number ``first`` on; all of it stays here.
+
+        Somebody may be packing meanwhile: an object's end is the last that is noted of it.
+        """
+        ends = self.ends[first:]
+        base = self.ends[first - 1] if first else 0
+        if not ends:
+            return Packed(b"", b"", [], [])
+        payload = self._bench.file.getvalue()
+        if base or len(payload) > ends[-1]:
+            payload = payload[base : ends[-1]]
+            ends = array("I", [end - base for end in ends])
+        if sys.byteorder == "big":
+            ends.byteswap()
+        buffers = [(index, frame) for index, frame in self.buffers if index - first < len(ends)]
+        buffers = [(index - first, frame) for index, frame in buffers if index >= first]
+        return Packed(
+            payload, ends.tobytes(), [(i, _size(f)) for i, f in buffers], [f for _, f in buffers]
+        )
+
+    def pack(self, value: Any) -> Exception | None:
         """Pack an object, or leave all as it was and return why not."""
         bench = self._bench
         if bench.busy:
@@ -193,14 +219,14 @@ class Packer:
         bench.clear_memo()
         if bench is not self._bench:
             return self._move(bench)
-        try:
-            self.ends.append(bench.tell())
-        except OverflowError as error:
+        end = bench.tell()
+        if end > LARGEST:
             self._clear(bench)
-            return error
+            return OverflowError("more than 4 GB in one batch")
         if bench.frames:
             self._keep(bench.frames)
             bench.frames.clear()
+        self.ends.append(end)
         bench.busy = False
         return None
 
@@ -222,17 +248,17 @@ class Packer:
     def _append(self, payload: bytes, frames: Sequence[Buffer]) -> Exception | None:
         """Pack what was pickled elsewhere."""
         bench = self._idle_bench()
-        try:
-            self.ends.append(bench.tell() + len(payload))
-        except OverflowError as error:
-            return error
+        end = bench.tell() + len(payload)
+        if end > LARGEST:
+            return OverflowError("more than 4 GB in one batch")
         bench.file.write(payload)
         self._keep(frames)
+        self.ends.append(end)
         return None
 
     def _keep(self, frames: Sequence[Buffer]) -> None:
-        """Keep the large buffers of the object packed last."""
-        index = len(self.ends) - 1
+        """Keep the large buffers of the object that is packed just now."""
+        index = len(self.ends)
         for frame in frames:
             self.buffers.append((index, frame))
             self._frame_bytes += _size(frame)

@@ -120,6 +120,8 @@ def _mind_forks(crew: Crew) -> None:
 
     def in_child() -> None:
         crew.forked = True
+        if crew.active is not None:
+            crew.active.tray = None  # what the child returns is no result
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
@@ -169,7 +171,7 @@ class _Exit:
         if not self._once.acquire(blocking=False):
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
         from .. import profiling
-        from .runner import flush_output
+        from .calls import flush_output
 
         self._link.after_pump = None  # our own looks at the socket come here no more
         self._let_save()

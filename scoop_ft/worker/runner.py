@@ -11,36 +11,27 @@ from __future__ import annotations
 
 import heapq
 import logging
-import os
-import sys
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import greenlet
 
-from .. import script
 from ..client.groups import Group
 from ..client.link import TICK_S, Link
 from ..client.scopes import Scope
-from ..ids import lineage, task_id
-from ..payload import dump_exception, dump_result, load
-from ..slate import DONE, INDEX, RETIRE_AT, RETIRED, Slate
-from ..wire.messages import SpanRef, Status
-from .limits import Limits, Overdue
+from ..ids import task_id
+from ..slate import DONE, RETIRE_AT, RETIRED, Slate
+from ..wire.messages import SpanRef
+from .calls import Abandoned, Calls, lineage_of
+from .limits import Limits
 from .session import WorkerSession
 from .spans import Piece, Span
+from .tray import Tray
 
 if TYPE_CHECKING:
     from .seeding import Seeding
-
-PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
-
-
-class Abandoned(BaseException):
-    """Thrown into a task that nobody wants any more."""
 
 
 class Runner(greenlet.greenlet):
@@ -65,7 +56,8 @@ class Runner(greenlet.greenlet):
         self.piece: Piece | None = None
         self.parked = False
         self.waited = False
-        self.abandoned = False
+        self.tray: Tray | None = None  # where its result will lie, if it only returns something
+        self.abandoned: tuple[Span, int] | None = None  # a task that nobody wants any more
         self.dropped_on = 0  # the connection on which that was said
         self.until = 0.0  # when the task's time limit is over; 0: it has none
         self.told = False  # that it was over while the task waited
@@ -74,7 +66,7 @@ class Runner(greenlet.greenlet):
 
     def look(self) -> None:
         """Raise `Abandoned` when nobody wants the task any more."""
-        if self.abandoned:
+        if self.abandoned == (self.span, self.index):
             self.cut_off = True
             raise Abandoned
 
@@ -106,10 +98,10 @@ class Crew:
         self.leaving = False
         self.retiring = False  # it leaves since it has done its share: nothing presses
         self.active: Runner | None = None  # the one that has the thread
-        self._imported = False
         self.forked = False  # this is a child that a task has forked: it runs no tasks
-        self._seeding: Seeding | None = None  # in a run whose seed was given
-        self._limits = Limits(slate, session)
+        self.seeding: Seeding | None = None  # in a run whose seed was given
+        self.limits = Limits(slate, session)
+        self.calls = Calls(self, slate)
         self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
         session.on_abandon = self._abandon
         session.on_event = self.wake_waiters
@@ -144,7 +136,7 @@ class Crew:
         if span is not None:
             self._slate.start(span.batch, runner.index)
             if runner.until:
-                self._limits.go_on(runner)
+                self.limits.go_on(runner)
         self._give_thread(runner)
 
     def _give_thread(self, runner: Runner) -> None:
@@ -274,7 +266,7 @@ class Crew:
         self._parked.add(runner)
         if runner.until:
             deadline = runner.until if deadline is None else min(deadline, runner.until)
-            self._limits.park(runner)
+            self.limits.park(runner)
         if deadline is not None:
             self._tickets += 1
             heapq.heappush(self._deadlines, (deadline, self._tickets, runner))
@@ -282,32 +274,31 @@ class Crew:
     def _switch_away(self, runner: Runner) -> None:
         self._slate.pause()
         self.hub.switch()
-        if self._seeding is not None:
-            self._seeding.take(runner)
+        if self.seeding is not None:
+            self.seeding.take(runner)
         runner.look()
         if runner.until:
-            self._limits.check(runner)
+            self.limits.check(runner)
 
     def _abandon(self, spans: list[SpanRef]) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
-        for batch, start, stop in spans:
-            for span, index in list(self.session.running.values()):
-                if span.batch == batch and start <= index < stop:
-                    self._abandon_task(span, index)
-
-    def _abandon_task(self, span: Span, index: int) -> None:
         for runner in self.runners:
-            if runner.span is span and runner.index == index:
-                runner.abandoned = True  # one that runs now sees it when it next submits or waits
-                runner.dropped_on = self.session.connections
-                if runner.scope is not None:
-                    # The answer is on its way: what followed it in this task's name would be taken
-                    # for its next attempt's, which may be given to this very worker.
-                    self.session.end(runner.scope, abandoned=True)
-                self.wake(runner)
+            span, index = runner.span, runner.index
+            for batch, start, stop in spans:
+                if span is not None and span.batch == batch and start <= index < stop:
+                    self._abandon_task(runner, span, index)
+
+    def _abandon_task(self, runner: Runner, span: Span, index: int) -> None:
+        runner.abandoned = span, index  # one that runs now sees it when it next submits or waits
+        runner.dropped_on = self.session.connections
+        if runner.scope is not None:
+            # The answer is on its way: what followed it in this task's name would be taken
+            # for its next attempt's, which may be given to this very worker.
+            self.session.end(runner.scope, abandoned=True)
+        self.wake(runner)
 
     def current(self) -> Runner:
-        """Return the runner of the task that calls."""
+        """Return the runner of the task that calls: it does more than return something."""
         runner = greenlet.getcurrent()
         if self.forked:
             raise RuntimeError(
@@ -319,7 +310,17 @@ class Crew:
                 "futures, checkpoints and durable steps can be used in the thread that runs the "
                 "task only, not in a thread that the task has started"
             )
+        if runner.tray is not None:
+            self._stand_out(runner, runner.tray)
         return runner
+
+    def _stand_out(self, runner: Runner, tray: Tray) -> None:
+        assert runner.span is not None
+        with self.link.state:
+            task = task_id(runner.span.batch, runner.index)
+            self.session.running[task] = runner.span, runner.index
+            self.session.lift(tray)
+            runner.tray = None
 
     def scope(self) -> Scope:
         """Return the task that calls, as a parent."""
@@ -330,7 +331,7 @@ class Crew:
             assert span is not None
             task = task_id(span.batch, runner.index)
             replayed = runner.index in span.replayed
-            scope = Scope(task, _lineage(span, runner.index), replayed=replayed)
+            scope = Scope(task, lineage_of(span, runner.index), replayed=replayed)
             scope.time_limit_s = span.time_limit_s
             with self.link.state:
                 self.session.scopes[task] = scope
@@ -351,113 +352,35 @@ class Crew:
                 self._spare.append(runner)
                 runner.piece = None
                 runner.span = None
-                if self._seeding is not None:
-                    self._seeding.give_up(runner)
+                if self.seeding is not None:
+                    self.seeding.give_up(runner)
                 self.hub.switch()
                 continue
             runner.piece = piece
-            self._run_piece(runner, piece)
+            self.calls.run(runner, piece)
             if words[RETIRE_AT]:
                 self._retires()
             if time.monotonic() - link.last_pump > TICK_S:
                 link.pump(0.0)
 
-    def _run_piece(self, runner: Runner, piece: Piece) -> None:
-        span = piece.span
-        began, tasks = time.perf_counter_ns(), 0
-        runner.waited = False
-        runner.span = span
-        words = self._words
-        run = self._run_limited if span.time_limit_s else self._run_task
-        if self.session.seeded:
-            self._take_globals(runner)
-        self._slate.start(span.batch, piece.next)
-        while piece.next < piece.stop:
-            index = piece.next
-            piece.next = index + 1
-            words[INDEX] = index
-            run(runner, span, index)
-            words[DONE] += 1
-            tasks += 1
-            late = time.perf_counter_ns() - began > PIECE_NS
-            if (self.ready or late) and piece.next < piece.stop:
-                with self.link.state:  # where it can be recalled
-                    self.session.queue.give_back(piece)
-        if not runner.waited:
-            with self.link.state:
-                self.session.queue.timed(span, tasks, time.perf_counter_ns() - began)
-        self._slate.pause()
-
-    def _run_limited(self, runner: Runner, span: Span, index: int) -> None:
-        """Run a task that has a time limit; what the script's import takes does not count."""
-        if self._imported:
-            self._limits.begin(runner, span.time_limit_s)
-        self._run_task(runner, span, index)
-        self._limits.end(runner)
-
-    def _run_task(self, runner: Runner, span: Span, index: int) -> None:
-        session = self.session
-        runner.index = index
-        task = span.batch + index.to_bytes(4, "big")
-        session.running[task] = (span, index)
-        digest = span.function(index)
-        try:
-            if not self._imported:
-                self._import_script()
-                if span.time_limit_s:
-                    self._limits.begin(runner, span.time_limit_s)
-            view, buffers = span.arguments(index)
-            args = load(view, buffers)
-            function = session.callable(digest)
-            if self._seeding is not None:  # only now: what was imported may have seeded, too
-                self._seed_for(span, index)
-            named = type(args) is list
-            value = function(*args[0], **args[1]) if named else function(*args)
-            payload, frames = dump_result(value, session.function_name(digest))
-            status = 0
-        except Abandoned:
-            payload, frames, status = b"", [], -1
-        except Overdue:
-            payload, frames, status = self._limits.story(span, index), [], int(Status.LOST)
-        except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
-            if self.forked:
-                end_child(error)
-            payload, frames = dump_exception(error, _trace(error))
-            status = int(Status.RAISED)
-        if self.forked:
-            end_child(None)
-        if runner.callbacks:
-            self._end_callbacks(runner)
-        if runner.cut_off:
-            status = -1
-        with self.link.state:
-            if runner.scope is not None:
-                if status > 0:
-                    session.flush()  # tried again, it finds what its children have found
-                session.end(runner.scope, abandoned=status < 0)
-                if self._parents.get(task) is runner:
-                    del self._parents[task]
-                runner.scope = None
-            if session.running.get(task) == (span, index):  # else it has begun here once more
-                del session.running[task]
-            if status >= 0:
-                if not (status and runner.told):
-                    session.finish(span, (index, status, payload, frames))
-            else:
-                session.give_up(span, index, runner.dropped_on)
-            runner.abandoned = runner.cut_off = False
-
-    def _take_globals(self, runner: Runner) -> None:
+    def take_globals(self, runner: Runner) -> None:
         """Make the global generators this runner's (see `seeding`)."""
-        if self._seeding is None:
+        if self.seeding is None:
             from .seeding import Seeding
 
-            self._seeding = Seeding()
-        self._seeding.take(runner)
+            self.seeding = Seeding()
+        self.seeding.take(runner)
 
-    def _seed_for(self, span: Span, index: int) -> None:
-        assert self._seeding is not None
-        self._seeding.begin(self.session.seed, _lineage(span, index))
+    def seed_for(self, lineage: bytes) -> None:
+        """A task begins in a run whose seed was given."""
+        assert self.seeding is not None
+        self.seeding.begin(self.session.seed, lineage)
+
+    def forget_parent(self, task: bytes, runner: Runner) -> None:
+        """A parent has ended."""
+        if self._parents.get(task) is runner:
+            del self._parents[task]
+        runner.scope = None
 
     # ---- callbacks -----------------------------------------------------------------------------
 
@@ -468,58 +391,15 @@ class Crew:
             runner.callbacks.append(callback)
             self.wake(runner)
 
-    def _import_script(self) -> None:
-        """Import the script before anything of a task is unpickled.
-
-        Pickles that make their classes anew (DEAP's do) must find them made by the script.
-        """
-        script.load_if_pending()
-        self._imported = True
-
     def _run_callbacks(self, runner: Runner) -> None:
         callbacks = runner.callbacks
         while callbacks:
             callbacks.popleft()()
 
-    def _end_callbacks(self, runner: Runner) -> None:
+    def end_callbacks(self, runner: Runner) -> None:
         """Call what is left when the task has its result: nothing it does changes that."""
         try:
             self._run_callbacks(runner)
         except BaseException:  # SystemExit and its like; the others were logged
             logging.getLogger("scoop_ft").exception("a callback of a future failed")
             runner.callbacks.clear()
-
-
-def _lineage(span: Span, index: int) -> bytes:
-    """Return a task's lineage."""
-    return lineage(span.lineage, span.ordinal + index - span.start)
-
-
-def _trace(error: BaseException) -> str:
-    """Return the traceback as text, without our own frame."""
-    trace = error.__traceback__
-    if trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    text = traceback.format_exception(type(error), error, trace)
-    return "".join(text)
-
-
-def end_child(error: BaseException | None) -> None:
-    """End a process that a task has forked, and that has come to the task's end, as Python does."""
-    code = 0
-    if isinstance(error, SystemExit):
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    elif error is not None:
-        traceback.print_exception(error)
-        code = 1
-    flush_output()
-    os._exit(code & 0xFF)
-
-
-def flush_output() -> None:
-    """Let what tasks have printed leave this process."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue  # nobody reads it any more

@@ -19,11 +19,12 @@ from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
 from ..ids import split_task_id
-from ..payload import load_function
+from ..payload import Packed, load_function
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import PLAIN
-from .spans import Done, Queue, Span
+from .spans import Done, Piece, Queue, Span
+from .tray import Tray
 
 CALLABLES = 1_024  # loaded functions kept
 MESSAGE_BYTES = 16 << 20  # results of many tasks go into messages of about this size
@@ -63,6 +64,8 @@ class WorkerSession(Session):
         self._open: dict[bytes, Scope] = {}
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
+        self._trays: list[Tray] = []  # on which results come together just now
+        self._taken: list[tuple[Span, int, Packed]] = []  # from those: first task, results
         self._told: list[wire.SpanRef] = []  # what the last hello said
         # By parent, told children whose end it has not said: they go with the parent's own result.
         self._silent: dict[bytes, list[wire.SpanRef]] = {}
@@ -122,6 +125,23 @@ class WorkerSession(Session):
             if span.group.missing == 0 and span.scope is not None:
                 span.scope.settle(span.group)
 
+    def lay(self, piece: Piece) -> Tray:
+        """Return where the results of a piece's tasks may lie, from the next one on."""
+        tray = Tray(piece)
+        self._trays.append(tray)
+        return tray
+
+    def lift(self, tray: Tray) -> None:
+        """Nothing more comes on this tray: the task that runs is told apart."""
+        tray.piece = None
+        self._trays.remove(tray)
+        self._take(tray)
+
+    def _take(self, tray: Tray) -> None:
+        found = tray.take()
+        if found is not None:
+            self._taken.append((tray.span, *found))
+
     def end(self, scope: Scope, *, abandoned: bool = False) -> None:
         """A parent has ended: nobody wants its other children.
 
@@ -166,6 +186,11 @@ class WorkerSession(Session):
             self._tell(span)
         if self.on_flush is not None:
             self.on_flush()
+        for tray in self._trays:
+            self._take(tray)
+        taken, self._taken = self._taken, []
+        for each in taken:
+            self._send_taken(*each)
         finished, self._finished = self._finished, {}
         for span in finished.values():
             if span.done and span.is_reported():
@@ -224,15 +249,20 @@ class WorkerSession(Session):
                 frames.append(part)
         status = bytes(status for _, status, _, _ in done)
         ends = array("I", accumulate(len(payload) for _, _, payload, _ in done))
-        timed = min(span.timed, len(done))
-        elapsed = span.elapsed_ns * timed // span.timed if span.timed else 0
-        span.timed -= timed
-        span.elapsed_ns -= elapsed
         message = wire.Results(
             self.number(), span.batch, ranges, status if any(status) else b"", ends.tobytes(),
-            buffers, timed, elapsed, span.scope is not None and span.scope.alive,
+            buffers, *_times(span, len(done)), span.scope is not None and span.scope.alive,
         )  # fmt: skip
         self.keep(message, frames)
+
+    def _send_taken(self, span: Span, first: int, packed: Packed) -> None:
+        count = packed.objects
+        buffers = [(first + index, size) for index, size in packed.buffers]
+        message = wire.Results(
+            self.number(), span.batch, [(first, first + count)], b"", packed.ends, buffers,
+            *_times(span, count), kept=False,
+        )  # fmt: skip
+        self.keep(message, [packed.payload, *packed.frames])
 
     # ---- connecting ------------------------------------------------------------------------
 
@@ -275,6 +305,9 @@ class WorkerSession(Session):
             for span, index in list(self.running.values())  # the main thread goes on
             if span.closed is None
         ]
+        # What runs may end meanwhile, and the next task begin: neither leaves its tray by that.
+        held += [(tray.span.batch, *tray.held()) for tray in self._trays]
+        held += [(s.batch, first, first + packed.objects) for s, first, packed in self._taken]
         held += [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
         held += [
             (span.batch, index, index + 1)
@@ -364,6 +397,15 @@ class WorkerSession(Session):
         self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans)
+
+
+def _times(span: Span, count: int) -> tuple[int, int]:
+    """Return how many of so many tasks were timed, and what these took."""
+    timed = min(span.timed, count)
+    elapsed = span.elapsed_ns * timed // span.timed if span.timed else 0
+    span.timed -= timed
+    span.elapsed_ns -= elapsed
+    return timed, elapsed
 
 
 def _merged(ranges: list[wire.Range]) -> list[wire.Range]:

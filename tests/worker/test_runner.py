@@ -125,8 +125,13 @@ def test_a_task_that_is_dropped_while_it_computes_submits_nothing_more(
 
 
 def done(crew: Crew) -> list[tuple[bytes, int, int]]:
-    """Return the results that wait to be sent."""
-    return [
+    """Return the results that wait to be sent: what a task only returned, then all others."""
+    taken = [
+        (span.batch, first + number, 0)
+        for span, first, packed in crew.session._taken
+        for number in range(packed.objects)
+    ]
+    return taken + [
         (span.batch, index, status)
         for span in crew.session._finished.values()
         for index, status, _, _ in span.done

@@ -104,7 +104,7 @@ MISSED = (
         "abandoned-goes-on-waiting",
         "A waiting task that nobody wants any more is not ended.",
         "scoop_ft.worker.runner:Crew._abandon_task",
-        "runner.abandoned = True  # one that runs now sees it when it next submits or waits",
+        "runner.abandoned = span, index  # one that runs now sees it when it next submits or waits",
         "pass",
     ),
     Mutant(

@@ -106,7 +106,7 @@ class SimWorker:
 
     def _main(self) -> None:
         self.crew = crew = Crew(self.session, self.link, self.slate)  # type: ignore[arg-type]
-        crew._imported = True  # there is no script file here
+        crew.calls.imported = True  # there is no script file here
         self.process.runtime = WorkerRuntime(self.session, self.link, crew)  # type: ignore[arg-type]
         self.process.enter()
         self.link.start()

@@ -1,0 +1,236 @@
+"""Runs the tasks of a piece, and ends them: what a runner does while it has the thread.
+
+Most tasks only return something.  Nothing is locked, looked up, switched or told for each of those:
+their results lie on the runner's `Tray`.  One that submits, waits, raises, has a time limit or is
+given up is ended by itself.  Who waits, and who gets the thread next, is decided in `runner`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import script
+from ..ids import lineage, task_id
+from ..payload import dump_exception, dump_result, load
+from ..slate import DONE, INDEX, Slate
+from ..wire.messages import Status
+from .limits import Overdue
+from .spans import Done, Piece, Span
+
+if TYPE_CHECKING:
+    from .runner import Crew, Runner
+
+PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
+TRAY_BYTES: Final = 4 << 20  # results of a piece that are more than this go by themselves
+
+
+class Abandoned(BaseException):
+    """Thrown into a task that nobody wants any more."""
+
+
+class Calls:
+    """Runs tasks for a crew's runners.
+
+    Attributes
+    ----------
+    imported : bool
+        The script was imported: what tasks are made of can be unpickled.
+    plain : bool
+        Tasks that only return something may go by without a word of each.
+    """
+
+    plain = True
+
+    def __init__(self, crew: Crew, slate: Slate) -> None:
+        self.imported = False
+        self._crew = crew
+        self._session = crew.session
+        self._link = crew.link
+        self._slate = slate
+        self._words = slate.words
+
+    def run(self, runner: Runner, piece: Piece) -> None:
+        """Run a piece, up to its end or until the thread is wanted elsewhere."""
+        crew, session, span = self._crew, self._session, piece.span
+        began, tasks = time.perf_counter_ns(), 0
+        until = began + PIECE_NS
+        runner.waited = False
+        runner.span = span
+        if session.seeded:
+            crew.take_globals(runner)
+        plain = self.plain and span.group is None and not (session.seeded or span.time_limit_s)
+        self._slate.start(span.batch, piece.next)
+        while piece.next < piece.stop:
+            ran = 1
+            if plain and self.imported:
+                ran = self._run_plain(runner, piece, until)
+            else:
+                self._run_one(runner, piece)
+            self._words[DONE] += ran
+            tasks += ran
+            late = time.perf_counter_ns() > until
+            if (crew.ready or late) and piece.next < piece.stop:
+                with self._link.state:  # where it can be recalled
+                    session.queue.give_back(piece)
+        if not runner.waited:
+            with self._link.state:
+                session.queue.timed(span, tasks, time.perf_counter_ns() - began)
+        self._slate.pause()
+
+    def _run_plain(self, runner: Runner, piece: Piece, until_ns: int) -> int:
+        """Run tasks one behind the other, up to the first that does more; return how many."""
+        crew, words, now = self._crew, self._words, time.perf_counter_ns
+        span, begin = piece.span, piece.next
+        with self._link.state:
+            tray = runner.tray = self._session.lay(piece)
+        pack, ends, buffers = tray.packer.pack, tray.packer.ends, tray.packer.buffers
+        arguments, callables = span.arguments, self._session.callable
+        function = None
+        while piece.next < piece.stop:
+            index = runner.index = piece.next
+            words[INDEX] = index
+            piece.next = index + 1
+            value = more = None
+            try:
+                args = load(*arguments(index))
+                if function is None or span.which is not None:
+                    function = callables(span.function(index))
+                named = type(args) is list
+                value = function(*args[0], **args[1]) if named else function(*args)
+                if runner.tray is tray:
+                    more = pack(value)
+            except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
+                self._end(runner, span, index, self._failure(span, index, error))
+                break
+            if more is not None or runner.tray is not tray:
+                self._end(runner, span, index, self._result(span, index, value))
+                break
+            if crew.ready or now() > until_ns or ends[-1] > TRAY_BYTES or buffers:
+                break
+        if runner.tray is not None:
+            with self._link.state:
+                self._session.lift(tray)
+                runner.tray = None
+        return piece.next - begin
+
+    def _run_one(self, runner: Runner, piece: Piece) -> None:
+        """Run a task of which more may be said than its result."""
+        session, limits = self._session, self._crew.limits
+        span, index = piece.span, piece.next
+        runner.index = index
+        session.running[task_id(span.batch, index)] = (span, index)
+        self._words[INDEX] = index
+        piece.next = index + 1
+        try:
+            if not self.imported:
+                self._import_script()
+            if span.time_limit_s:  # what the import took does not count
+                limits.begin(runner, span.time_limit_s)
+            args = load(*span.arguments(index))
+            function = session.callable(span.function(index))
+            if session.seeded:  # only now: what was imported may have seeded, too
+                self._crew.seed_for(lineage_of(span, index))
+            named = type(args) is list
+            value = function(*args[0], **args[1]) if named else function(*args)
+            done = self._result(span, index, value)
+        except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
+            done = self._failure(span, index, error)
+        self._end(runner, span, index, done)
+        if span.time_limit_s:
+            limits.end(runner)
+
+    # ---- how they end --------------------------------------------------------------------------
+
+    def _result(self, span: Span, index: int, value: Any) -> Done:
+        """Return what a task has returned, by itself."""
+        try:
+            name = self._session.function_name(span.function(index))
+            payload, frames = dump_result(value, name)
+        except BaseException as error:  # noqa: BLE001 - pickling runs user code
+            return self._failure(span, index, error)
+        return index, 0, payload, frames
+
+    def _failure(self, span: Span, index: int, error: BaseException) -> Done:
+        """Return what a task has raised; status -1 when it is nobody's result."""
+        if isinstance(error, Abandoned):
+            return index, -1, b"", []
+        if isinstance(error, Overdue):
+            return index, int(Status.LOST), self._crew.limits.story(span, index), []
+        if self._crew.forked:
+            end_child(error)
+        payload, frames = dump_exception(error, _trace(error))
+        return index, int(Status.RAISED), payload, frames
+
+    def _end(self, runner: Runner, span: Span, index: int, done: Done) -> None:
+        """A task has ended, and more is said of it than a result on the tray."""
+        crew, session = self._crew, self._session
+        if crew.forked:
+            end_child(None)
+        if runner.callbacks:
+            crew.end_callbacks(runner)
+        status = -1 if runner.cut_off else done[1]
+        task = task_id(span.batch, index)
+        with self._link.state:
+            if runner.tray is not None:
+                session.lift(runner.tray)
+                runner.tray = None
+            if runner.scope is not None:
+                if status > 0:
+                    session.flush()  # tried again, it finds what its children have found
+                session.end(runner.scope, abandoned=status < 0)
+                crew.forget_parent(task, runner)
+            if session.running.get(task) == (span, index):  # else it has begun here once more
+                del session.running[task]
+            if status < 0:
+                session.give_up(span, index, runner.dropped_on)
+            elif not (status and runner.told):
+                session.finish(span, done)
+            runner.abandoned = None
+            runner.cut_off = False
+
+    def _import_script(self) -> None:
+        """Import the script before anything of a task is unpickled.
+
+        Pickles that make their classes anew (DEAP's do) must find them made by the script.
+        """
+        script.load_if_pending()
+        self.imported = True
+
+
+def lineage_of(span: Span, index: int) -> bytes:
+    """Return a task's lineage."""
+    return lineage(span.lineage, span.ordinal + index - span.start)
+
+
+def _trace(error: BaseException) -> str:
+    """Return the traceback as text, without our own frame."""
+    trace = error.__traceback__
+    if trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    text = traceback.format_exception(type(error), error, trace)
+    return "".join(text)
+
+
+def end_child(error: BaseException | None) -> None:
+    """End a process that a task has forked, and that has come to the task's end, as Python does."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        code = 1
+    flush_output()
+    os._exit(code & 0xFF)
+
+
+def flush_output() -> None:
+    """Let what tasks have printed leave this process."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # nobody reads it any more
