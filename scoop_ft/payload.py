@@ -133,7 +133,7 @@ class Packer:
             if cause is not None:
                 raise _explain_call(args, {}, name, cause) from cause
             most -= 1
-            if most <= 0 or self.size_bytes >= most_bytes:
+            if most <= 0 or self.ends[-1] + self._frame_bytes >= most_bytes:
                 return
 
     def add(self, value: Any, name: str) -> None:

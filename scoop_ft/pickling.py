@@ -41,7 +41,7 @@ def load(view: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     writable becomes part of the object: the caller gives it away.
     """
     if not buffers:
-        return _load_small(view)
+        return load_small(view)
     parts = [_writable(buffer) for buffer in buffers]
     try:
         return pickle.loads(view, buffers=parts)
@@ -52,7 +52,8 @@ def load(view: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     return pickle.loads(view, buffers=parts)
 
 
-def _load_small(view: Buffer) -> Any:
+def load_small(view: Buffer) -> Any:
+    """Return the object of a pickle that has no large buffers."""
     try:
         return pickle.loads(view)
     except (AttributeError, ImportError):

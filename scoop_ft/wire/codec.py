@@ -7,6 +7,7 @@ module meets a malformed message.  Nothing here unpickles, sends or decides.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -220,8 +221,8 @@ def _results(m: Results, frames: Sequence[Buffer]) -> None:
 
 def _check_growth(ends: bytes) -> None:
     """Check that no task ends before the one before it: payloads are cut at these places."""
-    places = memoryview(ends).cast("I").tolist()
-    _need(places == sorted(places), "ends do not grow")
+    in_order = array("I", sorted(memoryview(ends).cast("I")))
+    _need(in_order.tobytes() == ends, "ends do not grow")
 
 
 def _check_owners(buffers: Sequence[tuple[int, int]], ranges: Sequence[Range]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import script
 from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
+from ..pickling import load_small
 from ..slate import DONE, INDEX, Slate
 from ..wire.messages import Status
 from .limits import Overdue
@@ -88,7 +89,8 @@ class Calls:
         with self._link.state:
             tray = runner.tray = self._session.lay(piece)
         pack, ends, buffers = tray.packer.pack, tray.packer.ends, tray.packer.buffers
-        arguments, callables = span.arguments, self._session.callable
+        callables = self._session.callable
+        payload, starts, start = span.payload, span.starts, span.start
         function = None
         while piece.next < piece.stop:
             index = runner.index = piece.next
@@ -96,7 +98,11 @@ class Calls:
             piece.next = index + 1
             value = more = None
             try:
-                args = load(*arguments(index))
+                if span.buffers:
+                    args = load(*span.arguments(index))
+                else:
+                    at = index - start
+                    args = load_small(payload[starts[at] : starts[at + 1]])
                 if function is None or span.which is not None:
                     function = callables(span.function(index))
                 named = type(args) is list
