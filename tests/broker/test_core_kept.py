@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 from scoop_journal import RecordMissing
 
 from scoop_ft.broker.records import Kind
@@ -135,6 +136,37 @@ def test_a_batch_that_is_said_again_after_its_checkpoint_was_recorded_is_not_run
     rig.settle()
     rig.tick(3.0)
     rig.settle()
+    assert rig.ran == [b"leaf:a", b"leaf:b"]
+    assert not root.kept, "all is acknowledged"
+
+
+@pytest.mark.parametrize("broker_dies", [False, True])
+def test_a_checkpoint_that_is_said_again_does_not_replace_a_later_one(broker_dies: bool) -> None:
+    """What the later one stands for is recorded no more: it would be run again."""
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    checkpoint(root, ROOT_ID, 0, 1, b"one is done")
+    root.submit("leaf:b")
+    rig.settle(commit=False)
+    checkpoint(root, ROOT_ID, 0, 2, b"two are done")
+    rig.flush()
+    rig.broker.drop_records()
+    rig.journal.commit()  # and the root is not told
+    if broker_dies:
+        rig.restart()
+        for peer in list(rig.peers.values()):
+            peer.connect()
+    else:
+        rig.cut(root)
+        root.connect()
+    _, later, frames = root.kept.pop()  # this far what it says again has come
+    rig.settle()
+    assert fetch(rig, root, ROOT_ID) == (True, b"two are done", 2)
+    root.keep(structs.replace(later, n=root.number()), frames)
+    rig.tick(3.0)
+    rig.settle()
+    assert fetch(rig, root, ROOT_ID) == (True, b"two are done", 2)
+    assert Kind.BATCH not in kinds(rig)
     assert rig.ran == [b"leaf:a", b"leaf:b"]
     assert not root.kept, "all is acknowledged"
 
