@@ -12,8 +12,8 @@ from scoop_ft.broker.records import Kind
 from scoop_ft.ids import ROOT_ID, digest
 from scoop_ft.wire import messages as wire
 
-from .peers import FakePeer, FakeRoot
-from .rig import Rig
+from .peers import FakePeer, FakeRoot, FakeWorker
+from .rig import Rig, taken
 
 CALL = digest(b"a call")
 OTHER = digest(b"another call")
@@ -169,6 +169,38 @@ def test_a_checkpoint_that_is_said_again_does_not_replace_a_later_one(broker_die
     assert Kind.BATCH not in kinds(rig)
     assert rig.ran == [b"leaf:a", b"leaf:b"]
     assert not root.kept, "all is acknowledged"
+
+
+@pytest.mark.xfail(strict=True, reason="a checkpoint drops what has lost its ordinal")
+def test_a_call_that_moved_up_is_found_after_a_checkpoint_too() -> None:
+    """Before it, another call had taken its ordinal."""
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    checkpoint(root, ROOT_ID, 0, 1)
+    root.submit("leaf:b")
+    rig.settle()
+    (first,) = [peer for peer in rig.peers.values() if isinstance(peer, FakeWorker)]
+    first.claims = False
+    root.submit("tree:1:c")
+    taken(rig, first, 1)
+    first.step()
+    first.awake = False  # another runs the child
+    rig.worker()
+    rig.settle()
+    assert rig.ran == [b"leaf:a", b"leaf:b", b"tree:1:c", b"leaf:c.0"]
+    rig.peers.clear()
+    rig.restart(resume=True)
+    root = rig.root()
+    root.arguments = [b"leaf:a"]
+    rig.worker()
+    root.submit("leaf:new", "leaf:b")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 1, 3)
+    rig.settle()
+    root.submit("tree:1:c")
+    rig.settle()
+    assert set(root.results) == {1, 2, 3}
+    assert rig.ran.count(b"leaf:c.0") == 1
 
 
 def test_a_checkpoint_leaves_with_its_task() -> None:
