@@ -48,6 +48,7 @@ FOUND: dict[int, str] = {
     6238586: "a worker that had just ended a long task lost it before its result had come",
     6311456: "a call of an attempt that was given up was taken for the next attempt's",
     6730974: "a worker that was asked for work before the machine slept lost it on waking",
+    7039530: "what an older attempt had told nobody was said to be left out",
 }
 
 
