@@ -239,6 +239,22 @@ def test_what_is_said_of_the_place_holds_there(run: HostsRun) -> None:
     assert run.errors.count("noise") == 1  # from here
 
 
+def test_what_is_said_of_workers_holds_there(run: HostsRun) -> None:
+    script = run.script(
+        "import os\nfrom scoop_ft import futures, options\n"
+        "def who(x):\n"
+        "    return os.getpid()\n"
+        "if __name__ == '__main__':\n"
+        "    on = options(who, resources={'gpu': 1})\n"
+        "    print(*futures.map(on, range(6)))\n"
+    )
+    run.on(
+        "127.0.0.2", "--resources", "gpu=1", "--max-tasks-per-worker", "2", "-n", "1", script,
+    )  # fmt: skip
+    pids = run.finish().split()
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 2]
+
+
 def test_the_address_may_be_told(run: HostsRun) -> None:
     script = run.script(COUNT.format(tasks=4, pause=0, gated=False))
     run.on("127.0.0.2", "--external-hostname", "127.0.0.3", "-n", "1", script)
