@@ -210,11 +210,12 @@ def test_options_of_a_function_that_joblib_calls(joblib: Any, executor: Executor
     from scoop_ft import options
     from scoop_ft.errors import TaskTimeout
 
-    limited = joblib.delayed(options(calls.pause, time_limit=0.5))
+    limited = joblib.delayed(options(calls.pause, time_limit=60))
+    hasty = joblib.delayed(options(calls.pause, time_limit=0.5))
     with joblib.parallel_config("scoop_ft", n_jobs=2, executor=executor):
         assert joblib.Parallel()(limited(0) for _ in range(3)) == [0, 0, 0]
         with pytest.raises(TaskTimeout):
-            joblib.Parallel()(limited(600) for _ in range(1))
+            joblib.Parallel()(hasty(600) for _ in range(1))
         with pytest.raises(ValueError, match="one by one"):
             joblib.Parallel(batch_size=2)(limited(0) for _ in range(4))
 
