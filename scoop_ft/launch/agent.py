@@ -341,7 +341,7 @@ class Agent:
 
     def next_tick(self, now: float) -> float:
         """Return when `tick` has something to do at the latest."""
-        times = [self._next_heartbeat if self._connected else now + HEARTBEAT_S]
+        times = [self._next_heartbeat if self._connected else self._last_tick + HEARTBEAT_S]
         times += [worker.sight.deadline for worker in self._limited()]
         if not self.leaving:
             times += [slot.not_before for slot in self._slots if slot.worker is None]

@@ -234,6 +234,22 @@ def test_silence_makes_a_new_connection_but_our_own_sleep_does_not() -> None:
     assert Reconnect() not in agent.tick(5000.4, {})
 
 
+def test_a_driver_that_ticks_when_it_is_due_connects_anew_until_somebody_answers() -> None:
+    agent, _ = up_and_running(2)
+    agent.lost()
+    agent.connecting(0.0)
+    agent.tick(0.0, {})
+    anew = []
+    for now in (step / 10 for step in range(1, int(SILENCE_S * 40))):
+        if agent.next_tick(now) <= now or agent.changed:
+            effects = agent.tick(now, {})
+            if Reconnect() in effects:
+                anew.append(now)
+                agent.connecting(now)
+    assert len(anew) == 3
+    assert anew[0] <= SILENCE_S + 2 * HEARTBEAT_S
+
+
 def test_unknown_means_hello_again() -> None:
     agent, _ = up_and_running(1)
     assert agent.received(Unknown(), 1.0) == [Reconnect()]
