@@ -265,3 +265,20 @@ def test_nested_use_in_one_that_fails() -> None:
     found = unpack(packer.take())
     # Looked at more than once, to find out why: but each time it packed a whole object.
     assert set(found) == {("inner", 0), "last"}
+
+
+@given(items=st.lists(st.integers() | st.text() | st.just("large"), max_size=12), data=st.data())
+def test_what_is_complete_can_be_looked_at_while_more_is_packed(
+    items: list[Any], data: st.DataObject
+) -> None:
+    packer, seen, first = Packer(), [], 0
+    for item in items:
+        value = np.full(20_000, len(seen)) if item == "large" else item
+        assert packer.pack(value) is None
+        if data.draw(st.booleans()):
+            part = packer.since(first)
+            first += part.objects
+            seen += unpack(part)
+    seen += unpack(packer.since(first))
+    assert str(seen) == str(unpack(packer.take()))
+    assert len(seen) == len(items)

@@ -34,6 +34,7 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
     link = Link(session, Connection(lambda: f"ipc://{tmp_path}/nobody", lambda: None), lambda: None)
     link.start()
     CREWS[:] = [Crew(session, link, Slate.create(tmp_path / "slate"))]
+    CREWS[0].calls.imported = True  # there is no script
     SEEN.clear()
     yield CREWS[0]
     link.close()
@@ -75,6 +76,15 @@ def task(what: str) -> str:
             futures.submit(task, "another child")
         except BaseException:  # noqa: BLE001 - a program that catches all it can
             return "made of less"
+    if what == "looks":  # as another thread does while this one computes
+        with crew.link.state:
+            before = held(crew)
+            crew.session.flush()
+            SEEN.append(f"held {before}, then {held(crew)}, sent {sent(crew)}")
+    if what == "raises":
+        raise ValueError(what)
+    if what == "cannot be pickled":
+        return crew  # type: ignore[return-value]
     if what == "slow":
         time.sleep(0.02)
     if what == "free":
@@ -99,6 +109,28 @@ def test_tasks_that_take_longer_than_others_before_do_not_wait_behind_one_anothe
     give(crew, "slow", "free", "the end")
     crew.run()
     assert SEEN == ["slow", "free", "1 can be recalled", "the end"]
+
+
+def test_what_has_ended_is_sent_while_the_next_task_of_its_piece_runs(crew: Crew) -> None:
+    crew.session.queue._costs[define(task).digest] = 1e-6
+    give(crew, "first", "second", "looks", "the end")
+    crew.run()
+    all_held = "[0, 1, 2, 3]"
+    assert SEEN[2:4] == ["looks", f"held {all_held}, then {all_held}, sent [0, 1]"]
+    with crew.link.state:
+        crew.session.flush()
+    assert sent(crew) == [0, 1, 2, 3]
+
+
+def test_what_raises_in_a_piece_ends_by_itself_and_the_others_go_on(crew: Crew) -> None:
+    crew.session.queue._costs[define(task).digest] = 1e-6
+    give(crew, "first", "raises", "second", "cannot be pickled", "the end")
+    crew.run()
+    found = sorted((index, status) for _, index, status in done(crew))
+    raised = int(wire.Status.RAISED)
+    assert found == [(0, 0), (1, raised), (2, 0), (3, raised), (4, 0)]
+    assert not crew.session.running
+    assert not crew.session._trays
 
 
 @pytest.mark.parametrize("what", ["computes", "computes, told"])
@@ -136,3 +168,15 @@ def done(crew: Crew) -> list[tuple[bytes, int, int]]:
         for span in crew.session._finished.values()
         for index, status, _, _ in span.done
     ]
+
+
+def held(crew: Crew) -> list[int]:
+    """Return the tasks the worker says it holds."""
+    return sorted({i for _, start, stop in crew.session.holding() for i in range(start, stop)})
+
+
+def sent(crew: Crew) -> list[int]:
+    """Return the tasks whose results are on their way."""
+    messages = [each.message for each in crew.session._unacknowledged]
+    ranges = [each for m in messages if type(m) is wire.Results for each in m.ranges]
+    return sorted(index for start, stop in ranges for index in range(start, stop))
