@@ -15,7 +15,7 @@ from .from_parent import runs_here
 from .kept import Kept, Saved
 from .peers import Peer
 from .ports import Ref
-from .records import Kind
+from .records import Bind, Kind, encode
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -32,9 +32,29 @@ def on_checkpoint(
         return  # in place of the last one it would bring back what that one stands for
     if _progress(b, m, frames):
         b.book.forgive(m.parent)
+    _carry_lost(b, m, 0 if kept is None or kept.checkpoint is None else kept.checkpoint.next)
     b.book.apply_checkpoint(b.append(Kind.CHECKPOINT, header, frames[0], frames[1:]), m)
     b.take_back_dropped()
     b.hurry = b.hurry or m.waits
+
+
+def _carry_lost(b: Broker, m: wire.Checkpoint, before: int) -> None:
+    """What has lost its ordinal may be submitted yet: it gets one that the state does not cover.
+
+    So it is when calls that had ended as the state before was saved are submitted anew, since their
+    results were not in it: those that follow move up.  One that had to be carried before, and was
+    not asked for since, goes with the rest.
+    """
+    family = b.book.family(m.parent)
+    slots = []
+    at = max(m.next, family.segments[-1].stop if family.segments else 0)
+    for batch in family.batches.values():
+        for start, stop in batch.without_place(before, m.next):
+            slots.append((at, stop - start, batch.id, start))
+            at += stop - start
+    if slots:
+        message = Bind(m.parent, bytes(16), [], slots)
+        b.book.apply_bind(b.append(Kind.BIND, encode(message)), message)
 
 
 def _progress(b: Broker, m: wire.Checkpoint, frames: Sequence[Buffer]) -> bool:

@@ -158,6 +158,21 @@ class Batch:
             self.lost -= self.places[index:stop].count(LOST)
         self.places[index:stop] = array("q", ordinals or (LOST,) * count)
 
+    def without_place(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the stretches of tasks recorded between two ordinals that have none now."""
+        if self.places is None:
+            return
+        low, high = max(first - self.first, 0), min(stop - self.first, self.count)
+        for start, end, state in self.runs(low, high):
+            at = start
+            while state != VOID and at < end:
+                begin = at
+                while at < end and self.places[at] < 0:
+                    at += 1
+                if at > begin:
+                    yield begin, at
+                at += 1
+
     def forsake(self) -> None:
         """Another run of the parent begins: what is lost now is not lost by that one."""
         if self.lost and self.places is not None:

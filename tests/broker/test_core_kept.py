@@ -171,7 +171,6 @@ def test_a_checkpoint_that_is_said_again_does_not_replace_a_later_one(broker_die
     assert not root.kept, "all is acknowledged"
 
 
-@pytest.mark.xfail(strict=True, reason="a checkpoint drops what has lost its ordinal")
 def test_a_call_that_moved_up_is_found_after_a_checkpoint_too() -> None:
     """Before it, another call had taken its ordinal."""
     rig = Rig()

@@ -270,12 +270,38 @@ def test_what_is_bound_beside_an_older_batch_stays() -> None:
     rig.worker()
     rig.settle()
     root = rig.root()
-    root.submit("leaf:b", "leaf:c")
+    root.submit("leaf:b", "leaf:a", "leaf:c")
     rig.settle()
-    checkpoint(root, ROOT_ID, 0, 2, wanted=[(1, 2)])
+    checkpoint(root, ROOT_ID, 0, 3, wanted=[(2, 3)])
     rig.settle()
     found = kinds(rig)
     assert found[Kind.BIND] == found[Kind.BATCH] == 1
+    same_after_restart(rig)
+
+
+def test_what_has_lost_its_ordinal_stays_until_the_state_after_the_next() -> None:
+    rig = Rig()
+    rig.root().submit("leaf:a", "leaf:b")
+    rig.worker()
+    rig.settle()
+    root = rig.root()
+    root.submit("leaf:x", "leaf:b")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 0, 2)
+    rig.settle()
+    assert kinds(rig)[Kind.BATCH] == 1, "a may be asked for yet"
+    same_after_restart(rig)
+    rig.peers.clear()
+    rig.restart(resume=True)
+    rig.worker()
+    root = rig.root()
+    root.arguments = [b"leaf:x", b"leaf:b"]  # it goes on from its state
+    root.submit("leaf:y", "leaf:z")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 0, 4)
+    rig.settle()
+    found = kinds(rig)
+    assert found[Kind.BIND] == found[Kind.BATCH] == 0
     same_after_restart(rig)
 
 

@@ -13,7 +13,7 @@ from scoop_ft.broker.content import Content
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.records import Kind
-from scoop_ft.broker.tasks import DONE, FAILED, LEASED, QUEUED, UNFINISHED, Batch
+from scoop_ft.broker.tasks import DONE, FAILED, HELD, QUEUED, UNFINISHED, Batch
 from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.payload import load
 from scoop_ft.wire import messages as wire
@@ -268,14 +268,17 @@ class Checks:
         return fine and not self.deaths and self._world.names_tasks()
 
     def _was_given_away(self, task: bytes, session: bytes) -> bool:
-        """Was it offered to another meanwhile, so that this worker no longer answered for it?"""
+        """Was it offered to another meanwhile, so that this worker no longer answered for it?
+
+        That one may have ended it since: failed it, too.
+        """
         broker = self._world.broker
         found = broker.core.book.task(task) if broker is not None and broker.alive else None
         if broker is None or found is None:
             return False
         peer = broker.core.peers.get(session)
         held = peer is not None and peer.holds(*found)
-        return found[0].state[found[1]] == LEASED and not held
+        return found[0].state[found[1]] not in (HELD, QUEUED) and not held
 
     def _all_told(self) -> bool:
         struck = self._world.struck
