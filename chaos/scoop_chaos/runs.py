@@ -1,9 +1,9 @@
 """Starts, watches and kills whole runs: by the real command, with real signals.
 
-All that is known of a run is what `scoop-ft status --json` says of it, or would say.  Nothing here
-sleeps for an amount of time that has to be enough: what is waited for is a condition, and not
-meeting it within its limit raises `RunFailed` with what the run had said by then.  Nothing here
-decides which fault comes when.
+All that is known of a run is what `scoop-ft status --json` says of it.  Nothing here sleeps for an
+amount of time that has to be enough: what is waited for is a condition, and not meeting it within
+its limit raises `RunFailed` with what the run had said by then.  Nothing here decides which fault
+comes when.
 """
 
 from __future__ import annotations
@@ -21,10 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
-from scoop_ft.errors import RunError
-from scoop_ft.launch.status import status
-from scoop_ft.rundir import RunDir, find_runs
 
 COMMAND = (sys.executable, "-m", "scoop_ft")
 LIMIT_S = 60.0
@@ -68,7 +64,6 @@ class RunProcess:
     ) -> None:
         self.folder = folder
         self.environ = environ
-        self._prefix = tuple(prefix)
         self._command = (*prefix, *COMMAND)
         self._commands: list[subprocess.Popen[bytes]] = []
         self._run_dir: list[str] = []
@@ -134,24 +129,6 @@ class RunProcess:
             timeout=LIMIT_S,
         )
 
-    def _see(self) -> tuple[Status | None, str]:
-        """Return what the command would say, and why it says nothing.
-
-        What is asked again and again is asked from here: a process for each answer would take from
-        those that are watched what they need to begin.
-        """
-        if self._prefix:  # the run is on another host
-            done = self._ask()
-            return (json.loads(done.stdout), "") if done.returncode == 0 else (None, done.stderr)
-        try:
-            if self._run_dir:
-                run = RunDir(self.folder / self._run_dir[0])
-            else:
-                run = find_runs(self.folder)[-1]
-            return json.loads(json.dumps(status(run), default=str)), ""
-        except (IndexError, RunError) as error:
-            return None, str(error)
-
     def wait_until(self, predicate: Callable[[Status], Any], limit: float = LIMIT_S) -> Status:
         """Ask for the status until the predicate is true of it; return that status.
 
@@ -161,15 +138,15 @@ class RunProcess:
         found: Status = {}
         while True:
             ended = self._commands[-1].poll()
-            seen, why = self._see()
-            if seen is not None:  # else: no run directory yet
-                found = seen
+            done = self._ask()
+            if done.returncode == 0:  # else: no run directory yet
+                found = json.loads(done.stdout)
                 if predicate(found):
                     return found
             if ended is not None:
                 raise RunFailed(f"the run ended before ({ended}){self._told(found)}")
             if time.monotonic() > deadline:
-                raise RunFailed(f"not within {limit} s: {why}{self._told(found)}")
+                raise RunFailed(f"not within {limit} s: {done.stderr}{self._told(found)}")
             time.sleep(POLL_S)
 
     def wait_for_tasks(self, done: int, limit: float = LIMIT_S) -> Status:
