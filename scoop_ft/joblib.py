@@ -14,7 +14,9 @@ from joblib import register_parallel_backend
 from joblib.parallel import ParallelBackendBase, SequentialBackend
 
 from .executor import Executor, inside_a_run
+from .joblib_keys import key_of
 from .launch.processes import usable_cores
+from .optioned import options
 
 _lock = threading.Lock()
 _shared: tuple[Any, Executor] | None = None  # what it was opened with; opening one takes a second
@@ -79,7 +81,8 @@ class ScoopBackend(ParallelBackendBase):  # type: ignore[misc]
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None) -> Any:
         """Submit one batch of joblib's calls."""
         assert self._executor is not None
-        future = self._executor.submit(_call, func)
+        key = key_of(func)
+        future = self._executor.submit(_call if key is None else options(_call, key=key), func)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         if callback is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft import Executor
+from scoop_ft import Executor, options
 from scoop_ft.errors import RunError
 
 from . import calls
@@ -76,6 +76,19 @@ def test_modules_that_are_imported_later_travel(program: Program, served: Path) 
     program.write(LATE)
     out, err, code = program.run()
     assert (out, code) == ("1\n15 [3, 6]\n", 0), err
+
+
+def test_workers_join_the_run_of_an_executor(tmp_path: Path, nothing_left: None) -> None:
+    """Such as one that has what the executor's own workers have not."""
+    with Executor(1, run_dir=tmp_path / "run") as executor:
+        waits = executor.submit(options(calls.square, resources={"gpu": 1}), 3)
+        command = [*COMMAND, "worker", str(tmp_path / "run"), "-n", "1", "--resources", "gpu=1"]
+        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            assert waits.result(LIMIT_S) == 9
+        finally:
+            worker.terminate()
+            worker.communicate(timeout=LIMIT_S)
 
 
 def test_one_root_at_a_time(served: Path) -> None:
