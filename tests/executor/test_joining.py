@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft import Executor, options
+from scoop_ft import Executor
 from scoop_ft.errors import RunError
 
 from . import calls
@@ -78,17 +78,41 @@ def test_modules_that_are_imported_later_travel(program: Program, served: Path) 
     assert (out, code) == ("1\n15 [3, 6]\n", 0), err
 
 
-def test_workers_join_the_run_of_an_executor(tmp_path: Path, nothing_left: None) -> None:
-    """Such as one that has what the executor's own workers have not."""
-    with Executor(1, run_dir=tmp_path / "run") as executor:
-        waits = executor.submit(options(calls.square, resources={"gpu": 1}), 3)
-        command = [*COMMAND, "worker", str(tmp_path / "run"), "-n", "1", "--resources", "gpu=1"]
-        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        try:
-            assert waits.result(LIMIT_S) == 9
-        finally:
-            worker.terminate()
-            worker.communicate(timeout=LIMIT_S)
+GPU = """
+from scoop_ft import Executor, options
+
+def square(x):
+    return x * x
+
+if __name__ == "__main__":
+    with Executor(1, run_dir="run") as executor:
+        print(executor.submit(options(square, resources={"gpu": 1}), 3).result())
+"""
+
+
+def _serves_it(program: Program, where: str, *more: str) -> None:
+    """A worker that has what the run's own have not; it was started by another name of Python."""
+    names = sorted(Path(sys.prefix, "bin").glob("python3*"))
+    other = next(str(p) for p in names if str(p) != sys.executable and "config" not in p.name)
+    process = program.start()
+    live(program.run_dir)
+    worker = subprocess.Popen(
+        [other, *COMMAND[1:], "worker", where, "-n", "1", "--resources", "gpu=1", *more],
+        cwd=program.folder,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        out, err = process.communicate(timeout=LIMIT_S)
+    finally:
+        worker.terminate()
+        worker.wait(LIMIT_S)
+    assert (out, process.returncode) == ("9\n", 0), err
+
+
+def test_workers_join_the_run_of_an_executor(program: Program) -> None:
+    program.write(GPU)
+    _serves_it(program, "run")
 
 
 def test_one_root_at_a_time(served: Path) -> None:
