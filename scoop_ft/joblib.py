@@ -16,7 +16,7 @@ from joblib.parallel import ParallelBackendBase, SequentialBackend
 from .executor import Executor, inside_a_run
 from .joblib_keys import key_of
 from .launch.processes import usable_cores
-from .optioned import options
+from .optioned import Optioned, options
 
 _lock = threading.Lock()
 _shared: tuple[Any, Executor] | None = None  # what it was opened with; opening one takes a second
@@ -81,8 +81,7 @@ class ScoopBackend(ParallelBackendBase):  # type: ignore[misc]
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None) -> Any:
         """Submit one batch of joblib's calls."""
         assert self._executor is not None
-        key = key_of(func)
-        future = self._executor.submit(_call if key is None else options(_call, key=key), func)
+        future = self._executor.submit(_with_options(func), func)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         if callback is not None:
@@ -112,17 +111,34 @@ def _call(batch: Callable[[], Any]) -> Any:
     return batch()
 
 
-def _share(n_jobs: int, options: dict[str, Any]) -> Executor:
+def _with_options(batch: Any) -> Callable[[Callable[[], Any]], Any]:
+    """Return `_call` with the options of the function that a batch calls."""
+    calls = getattr(batch, "items", [])
+    if not any(type(func) is Optioned for func, _, _ in calls):
+        known_by = key_of(batch)
+        return _call if known_by is None else options(_call, key=known_by)
+    if len(calls) > 1:
+        raise ValueError(
+            "joblib: calls with options are submitted one by one: no batch_size, please"
+        )
+    [(func, args, kwargs)] = calls
+    given = dict(func.given)
+    if func.key is not None:
+        given["key"] = func.key_of(args, kwargs)
+    return options(_call, **given)
+
+
+def _share(n_jobs: int, opening: dict[str, Any]) -> Executor:
     """Return the executor that calls share, with so many workers."""
     global _shared
-    inside = inside_a_run() and options["run_dir"] is None and options["address"] is None
-    wanted = (None if inside else n_jobs, tuple(options.items()))
+    inside = inside_a_run() and opening["run_dir"] is None and opening["address"] is None
+    wanted = (None if inside else n_jobs, tuple(opening.items()))
     with _lock:
         if _shared is not None and (_shared[0] != wanted or not _shared[1].is_open()):
             _shared[1].shutdown()
             _shared = None
         if _shared is None:
-            _shared = wanted, Executor(n_jobs, **options)
+            _shared = wanted, Executor(n_jobs, **opening)
         return _shared[1]
 
 

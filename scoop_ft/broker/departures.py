@@ -50,12 +50,14 @@ def begin(family: Family, m: Submit) -> None:
             end(family)
         family.session = session
     family.fresh += m.count
+    family.claims = family.claims or bool(m.claimed)
 
 
 def end(family: Family) -> None:
     """The present run of the parent is over: the next one has not departed from anything."""
     family.session = b""
     family.fresh = 0
+    family.claims = False
     for batch in family.batches.values():
         batch.forsake()
 
@@ -70,7 +72,13 @@ def total(book: Book) -> int:
 
 
 def count(family: Family) -> int:
-    """Return how often the present run of a parent has departed."""
+    """Return how often the present run of a parent has departed.
+
+    One that runs its calls itself has found no record when it began (that of another attempt came
+    up since), and tells only of some of them: nobody can say what it has left out.
+    """
+    if family.claims:
+        return 0
     lost, fresh = 0, family.fresh
     for batch in family.batches.values():
         if _is_of_this_run(family, batch):

@@ -54,10 +54,13 @@ class Family:
         The session that has submitted the latest batches (empty: none since a run of it began).
     fresh : int
         How many of its calls were recorded as new.
+    claims : bool
+        It runs its calls itself: those that begin and end within its life are told to nobody.
     """
 
     __slots__ = (
-        "_firsts", "batches", "fresh", "host", "parent", "pool", "segments", "session", "unclaimed",
+        "_firsts", "batches", "claims", "fresh", "host", "parent", "pool", "segments", "session",
+        "unclaimed",
     )  # fmt: skip
 
     def __init__(self, parent: bytes) -> None:
@@ -70,6 +73,7 @@ class Family:
         self.pool: dict[bytes, list[tuple[Batch, int]]] | None = None
         self.session = b""
         self.fresh = 0
+        self.claims = False
 
     def overlapping(self, start: int, stop: int) -> list[Segment]:
         """Return the segments, cut to size, of the children between two ordinals."""

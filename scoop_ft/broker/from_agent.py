@@ -35,6 +35,8 @@ def on_heartbeat(
             continue
         if not worker.connected and not report.task:
             continue
+        if worker.report is not None and worker.report.task != report.task:
+            worker.recall_sent = b.now  # it has had a pause: its answer is on its way
         worker.report = report
         worker.heard_at = b.now
         stopped = report.state == "stopped"

@@ -27,6 +27,9 @@ def on_checkpoint(
     """A parent's state: recorded in place of the one before, and what it outdates is dropped."""
     if not runs_here(b, peer, m.parent, m, header, frames):
         return
+    kept = b.book.kept.get(m.parent)
+    if kept is not None and kept.is_past(peer.session, m):
+        return  # in place of the last one it would bring back what that one stands for
     if _progress(b, m, frames):
         b.book.forgive(m.parent)
     b.book.apply_checkpoint(b.append(Kind.CHECKPOINT, header, frames[0], frames[1:]), m)

@@ -110,6 +110,13 @@ class Kept:
             return m.step
         return max(self._next_number, m.taken[-1][1] if m.taken else 0)
 
+    def is_past(self, session: bytes, m: Checkpoint) -> bool:
+        """Had this session said this one before the last, and says it again?
+
+        It names its batches in order, and a checkpoint the last one before it.
+        """
+        return self._upto[:SESSION_BYTES] == session and m.upto < self._upto
+
     def makes_needless(self, m: Submit) -> bool:
         """Was this batch, which is not recorded any more, said before the last checkpoint?"""
         return (

@@ -84,8 +84,9 @@ def serve(
 
 
 def serve_for_launcher(
-    home: RunDir, endpoint: str, keys: Keys, workers: int, *, up: Callable[[], None]
-) -> int:
+    home: RunDir, endpoint: str, keys: Keys, workers: int, *, up: Callable[[], None],
+    limits: Limits = NO_LIMITS, resources: Mapping[str, int] = NOTHING,
+) -> int:  # fmt: skip
     """Do it for a launcher on another machine, which has said what is needed.
 
     Parameters
@@ -96,6 +97,8 @@ def serve_for_launcher(
         Of the broker; how many.
     up : callable
         Called when the broker has welcomed us.
+    limits, resources
+        Of each worker.
     """
     _make_folders(home)
     write_atomically(home.keys / "client.key", msgspec.json.encode(keys))
@@ -107,7 +110,10 @@ def serve_for_launcher(
             f"no broker answers at {endpoint}, as seen from there: name this machine as others can "
             "reach it with --external-hostname, or use --tunnel"
         ) from None
-    return _Service(home, workers, check=True, up=up, otherwise="", orphan_s=ORPHAN_S).main()
+    return _Service(
+        home, workers, check=True, up=up, otherwise="", orphan_s=ORPHAN_S, limits=limits,
+        resources=resources,
+    ).main()  # fmt: skip
 
 
 def _make_folders(home: RunDir) -> None:

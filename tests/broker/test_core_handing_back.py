@@ -67,6 +67,49 @@ def test_a_worker_that_was_asked_before_its_machine_slept_has_time_to_answer() -
     assert not root.missing()
 
 
+def test_a_worker_whose_long_task_has_just_ended_has_time_to_say_so() -> None:
+    """Its agent's word that it runs nothing came before its result."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    deaf = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, deaf, 1)
+    deaf.awake = False
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    assert rig.broker.peers[deaf.session].recall, "somebody is idle: it is asked for work"
+    for _ in range(4):
+        agent.heartbeat({deaf: ("busy", deaf.queue[0].id)})
+        rig.tick(timing.UNANSWERED_S / 4)
+    agent.heartbeat({deaf: ("idle", b"")})
+    rig.tick(0.1)
+    rig.dispatch()
+    assert rig.stats["resubmitted"] == 0
+    deaf.awake = True
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]
+    assert not root.missing()
+
+
+def test_a_worker_that_runs_nothing_and_answers_no_recall_loses_what_it_has() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a", "leaf:b")
+    taken(rig, first, 2)
+    first.awake = False
+    rig.worker(agent)
+    rig.tick(0.1)
+    rig.dispatch()
+    agent.heartbeat({first: ("busy", first.queue[0].id)})
+    for _ in range(6):
+        rig.tick(0.5)
+        agent.heartbeat({first: ("idle", b"")})
+    rig.settle()
+    assert not root.missing()
+
+
 def test_a_worker_at_a_child_that_nobody_was_told_of_keeps_its_parent() -> None:
     """Else each worker in turn would run parent and child, answer too late, and lose both."""
     rig = Rig()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 from scoop_journal import RecordMissing
 
 from scoop_ft.broker.records import Kind
 from scoop_ft.ids import ROOT_ID, digest
 from scoop_ft.wire import messages as wire
 
-from .peers import FakePeer, FakeRoot
-from .rig import Rig
+from .peers import FakePeer, FakeRoot, FakeWorker
+from .rig import Rig, taken
 
 CALL = digest(b"a call")
 OTHER = digest(b"another call")
@@ -137,6 +138,69 @@ def test_a_batch_that_is_said_again_after_its_checkpoint_was_recorded_is_not_run
     rig.settle()
     assert rig.ran == [b"leaf:a", b"leaf:b"]
     assert not root.kept, "all is acknowledged"
+
+
+@pytest.mark.parametrize("broker_dies", [False, True])
+def test_a_checkpoint_that_is_said_again_does_not_replace_a_later_one(broker_dies: bool) -> None:
+    """What the later one stands for is recorded no more: it would be run again."""
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    checkpoint(root, ROOT_ID, 0, 1, b"one is done")
+    root.submit("leaf:b")
+    rig.settle(commit=False)
+    checkpoint(root, ROOT_ID, 0, 2, b"two are done")
+    rig.flush()
+    rig.broker.drop_records()
+    rig.journal.commit()  # and the root is not told
+    if broker_dies:
+        rig.restart()
+        for peer in list(rig.peers.values()):
+            peer.connect()
+    else:
+        rig.cut(root)
+        root.connect()
+    _, later, frames = root.kept.pop()  # this far what it says again has come
+    rig.settle()
+    assert fetch(rig, root, ROOT_ID) == (True, b"two are done", 2)
+    root.keep(structs.replace(later, n=root.number()), frames)
+    rig.tick(3.0)
+    rig.settle()
+    assert fetch(rig, root, ROOT_ID) == (True, b"two are done", 2)
+    assert Kind.BATCH not in kinds(rig)
+    assert rig.ran == [b"leaf:a", b"leaf:b"]
+    assert not root.kept, "all is acknowledged"
+
+
+@pytest.mark.xfail(strict=True, reason="a checkpoint drops what has lost its ordinal")
+def test_a_call_that_moved_up_is_found_after_a_checkpoint_too() -> None:
+    """Before it, another call had taken its ordinal."""
+    rig = Rig()
+    root = begun(rig, "leaf:a")
+    checkpoint(root, ROOT_ID, 0, 1)
+    root.submit("leaf:b")
+    rig.settle()
+    (first,) = [peer for peer in rig.peers.values() if isinstance(peer, FakeWorker)]
+    first.claims = False
+    root.submit("tree:1:c")
+    taken(rig, first, 1)
+    first.step()
+    first.awake = False  # another runs the child
+    rig.worker()
+    rig.settle()
+    assert rig.ran == [b"leaf:a", b"leaf:b", b"tree:1:c", b"leaf:c.0"]
+    rig.peers.clear()
+    rig.restart(resume=True)
+    root = rig.root()
+    root.arguments = [b"leaf:a"]
+    rig.worker()
+    root.submit("leaf:new", "leaf:b")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 1, 3)
+    rig.settle()
+    root.submit("tree:1:c")
+    rig.settle()
+    assert set(root.results) == {1, 2, 3}
+    assert rig.ran.count(b"leaf:c.0") == 1
 
 
 def test_a_checkpoint_leaves_with_its_task() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from scoop_ft.broker import departures
+from scoop_ft.broker import departures, timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.ids import ROOT_ID
 
 from .peers import FakeRoot, FakeWorker, expected
-from .rig import Rig
+from .rig import Rig, taken
 
 CALLS = [f"leaf:{number}" for number in range(12)]
 
@@ -329,3 +329,28 @@ def test_a_parent_in_a_worker_stops_the_run_at_its_end() -> None:
     assert root.results == {}
     assert "task 1 departs" in root.stopped
     assert rig.broker.book.finished == 0
+
+
+def test_what_an_older_attempt_has_told_nobody_is_not_said_to_be_left_out() -> None:
+    """Its worker was deaf, and comes to a restarted broker before the one that has the task now."""
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit("tree:2:a")
+    taken(rig, first, 1)
+    first.step()
+    rig.cut(first)
+    rig.tick(timing.LOST_S + 1)
+    second = rig.worker()
+    rig.dispatch()
+    second.handle()
+    task = second.queue[0]
+    second.submit_batch(task.id, task.place, 2, [b"leaf:x", b"leaf:y"])  # as they complete
+    rig.settle(work=False)
+    rig.restart()
+    root.connect()
+    first.connect()
+    rig.settle(work=False)
+    first.submit_batch(task.id, task.place, 2, [b"leaf:z"], claimed=[(0, 1)])  # and tells no other
+    rig.settle()
+    assert not root.missing()
+    assert report(rig)["mismatches"] == 0

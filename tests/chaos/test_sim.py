@@ -44,8 +44,11 @@ FOUND: dict[int, str] = {
     5185471: "a worker that slept began a task from nothing that had ended elsewhere",
     5188474: "a child that its parent had gone past was taken for submitted, and run again",
     5190666: "a death that a dead broker had not recorded was not counted: the task was elsewhere",
+    6229261: "a state that was said again replaced a later one: what that stood for was run again",
+    6238586: "a worker that had just ended a long task lost it before its result had come",
     6311456: "a call of an attempt that was given up was taken for the next attempt's",
     6730974: "a worker that was asked for work before the machine slept lost it on waking",
+    7039530: "what an older attempt had told nobody was said to be left out",
 }
 
 

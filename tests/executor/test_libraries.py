@@ -206,6 +206,20 @@ def test_joblib(joblib: Any, executor: Executor) -> None:
         assert joblib.Parallel()(joblib.delayed(calls.square)(n) for n in range(3)) == [0, 1, 4]
 
 
+def test_options_of_a_function_that_joblib_calls(joblib: Any, executor: Executor) -> None:
+    from scoop_ft import options
+    from scoop_ft.errors import TaskTimeout
+
+    limited = joblib.delayed(options(calls.pause, time_limit=60))
+    hasty = joblib.delayed(options(calls.pause, time_limit=0.5))
+    with joblib.parallel_config("scoop_ft", n_jobs=2, executor=executor):
+        assert joblib.Parallel()(limited(0) for _ in range(3)) == [0, 0, 0]
+        with pytest.raises(TaskTimeout):
+            joblib.Parallel()(hasty(600) for _ in range(1))
+        with pytest.raises(ValueError, match="one by one"):
+            joblib.Parallel(batch_size=2)(limited(0) for _ in range(4))
+
+
 def test_joblib_nested(joblib: Any, executor: Executor) -> None:
     with joblib.parallel_config("scoop_ft", n_jobs=2, executor=executor):
         assert joblib.Parallel()(joblib.delayed(inner)(n) for n in range(5)) == [0, 0, 1, 5, 14]

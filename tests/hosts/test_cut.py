@@ -62,6 +62,7 @@ def test_a_cut_and_joined_network(run: HostsRun, network: Network) -> None:
     assert run.finish() == SQUARES
 
 
+@pytest.mark.long
 def test_work_goes_on_while_it_is_cut(run: HostsRun, network: Network) -> None:
     run.on(f"localhost {ADDRESS[AWAY]}", "-n", "2", run.script(WAITING))
     run.wait_until(lambda s: sum(w["state"] == "busy" for w in s["workers"]) == 2)

@@ -96,6 +96,16 @@ def wait_for(run: HostsRun, text: str, limit: float = LIMIT_S) -> None:
         time.sleep(POLL_S)
 
 
+def shortened(folder: Path, name: str, seconds: float) -> str:
+    """Return a folder with which the agents' Python waits less long for something."""
+    shorter = folder / "shorter"
+    shorter.mkdir()
+    (shorter / "sitecustomize.py").write_text(
+        f"import scoop_ft.launch.standalone as agent\nagent.{name} = {seconds}\n"
+    )
+    return str(shorter)
+
+
 # ---- as it should be ----------------------------------------------------------------------------
 
 
@@ -229,6 +239,22 @@ def test_what_is_said_of_the_place_holds_there(run: HostsRun) -> None:
     assert run.errors.count("noise") == 1  # from here
 
 
+def test_what_is_said_of_workers_holds_there(run: HostsRun) -> None:
+    script = run.script(
+        "import os\nfrom scoop_ft import futures, options\n"
+        "def who(x):\n"
+        "    return os.getpid()\n"
+        "if __name__ == '__main__':\n"
+        "    on = options(who, resources={'gpu': 1})\n"
+        "    print(*futures.map(on, range(6)))\n"
+    )
+    run.on(
+        "127.0.0.2", "--resources", "gpu=1", "--max-tasks-per-worker", "2", "-n", "1", script,
+    )  # fmt: skip
+    pids = run.finish().split()
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 2]
+
+
 def test_the_address_may_be_told(run: HostsRun) -> None:
     script = run.script(COUNT.format(tasks=4, pause=0, gated=False))
     run.on("127.0.0.2", "--external-hostname", "127.0.0.3", "-n", "1", script)
@@ -314,7 +340,11 @@ def test_another_version_there(run: HostsRun) -> None:
 
 def test_an_address_that_does_not_lead_here(run: HostsRun) -> None:
     nowhere = "192.0.2.1"  # kept for documentation: nobody has it
-    run.on("127.0.0.2", "--external-hostname", nowhere, "-n", "1", run.script(WAITING))
+    shorter = shortened(run.folder, "WELCOME_S", 2.0)
+    run.on(
+        "127.0.0.2", "--pythonpath", shorter, "--external-hostname", nowhere, "-n", "1",
+        run.script(WAITING),
+    )  # fmt: skip
     assert run.wait() == 2
     told = rf"127\.0\.0\.2: no broker answers at tcp://{re.escape(nowhere)}:\d+, as seen from there"
     assert re.search(told + ".*--external-hostname, or use --tunnel", run.errors), run.errors
@@ -427,12 +457,8 @@ def test_a_broker_that_dies_is_found_again(run: HostsRun) -> None:
 
 def test_an_agent_without_a_broker_does_not_stay_for_ever(run: HostsRun) -> None:
     """When the network is cut, nobody tells it that its launcher is gone: it ends by itself."""
-    shorter = run.folder / "shorter"
-    shorter.mkdir()
-    (shorter / "sitecustomize.py").write_text(
-        "import scoop_ft.launch.standalone\nscoop_ft.launch.standalone.ORPHAN_S = 2.0\n"
-    )
-    run.on("127.0.0.2", "--pythonpath", str(shorter), "-n", "1", run.script(WAITING))
+    shorter = shortened(run.folder, "ORPHAN_S", 2.0)
+    run.on("127.0.0.2", "--pythonpath", shorter, "-n", "1", run.script(WAITING))
     up(run, 1)
     (agent,) = agents_in(run.folder)
     (broker,) = run.kill("broker", number=signal.SIGSTOP)

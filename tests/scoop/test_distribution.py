@@ -7,17 +7,19 @@ what real SCOOP 0.7.2.0 prints for them, but for what differs from run to run, a
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from .conftest import call, lines
+from .conftest import Done, call, lines
 
 WANTED = "scoop==0.7.2.0"
 
@@ -111,10 +113,31 @@ def test_each_example_is_looked_at(distribution: Path) -> None:
     assert found == EXAMPLES.keys() | NOT_RUN.keys()
 
 
+SLEEPERS = ("map_reduce", "callback")  # they are begun first: others compute meanwhile
+AT_ONCE = 3
+
+
+@pytest.fixture(scope="session")
+def outcomes(
+    distribution: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, concurrent.futures.Future[Done]]]:
+    """What the examples that are asked for do, each in a folder of its own."""
+
+    def run(name: str) -> Done:
+        folder = tmp_path_factory.mktemp(name, numbered=False) / "examples"
+        shutil.copytree(distribution / "examples", folder)
+        return call(folder, "--scoop", "-q", "-n", "2", f"{name}.py")
+
+    asked = {item.name for item in request.session.items}
+    names = [name for name in (*SLEEPERS, *EXAMPLES) if f"test_example[{name}]" in asked]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {name: pool.submit(run, name) for name in dict.fromkeys(names)}
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example(examples: Path, name: str) -> None:
+def test_example(outcomes: dict[str, concurrent.futures.Future[Done]], name: str) -> None:
     expected = EXAMPLES[name]
-    done = call(examples, "--scoop", "-q", "-n", "2", f"{name}.py")
+    done = outcomes[name].result()
     assert done.returncode == expected.exit_code, done.stderr
     assert re.fullmatch(expected.prints, done.stdout), done.stdout
     assert done.stderr.endswith(expected.ends)

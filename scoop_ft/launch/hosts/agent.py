@@ -19,6 +19,7 @@ import msgspec
 from ...errors import RunError
 from ...rundir import RunDir
 from ..processes import usable_cores
+from ..recycling import Limits
 from . import orders
 
 STDIN: Final = 0
@@ -85,8 +86,9 @@ def _serve(home: RunDir, given: orders.Orders) -> int:
     workers = given.workers or usable_cores()
     address = _address(given)
     return standalone.serve_for_launcher(
-        home, address, given.keys, workers, up=lambda: _say(orders.Word(up=workers))
-    )
+        home, address, given.keys, workers, up=lambda: _say(orders.Word(up=workers)),
+        limits=Limits(given.max_tasks, given.max_memory), resources=given.resources,
+    )  # fmt: skip
 
 
 def _replace(pid: int) -> None:

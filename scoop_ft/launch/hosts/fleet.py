@@ -253,6 +253,9 @@ class Fleet:
             cwd=self._info.cwd,
             path=self._machines.path,
             replaces=remote.pid,
+            max_tasks=self._info.max_tasks_per_worker,
+            max_memory=self._info.max_memory_per_worker,
+            resources=self._info.resources,
         )
 
     def _why(self, remote: _Remote, change: Exited) -> str:

@@ -35,6 +35,10 @@ class Orders(msgspec.Struct, kw_only=True):
         The script's folder, used where it exists; the folder that was asked for.
     replaces : int
         The pid of the agent that was there before; 0: there was none.
+    max_tasks, max_memory : int
+        After how many tasks, or with how many bytes, a worker makes room for another; 0: never.
+    resources : dict
+        What each worker has for tasks that ask for it.
     """
 
     address: str
@@ -44,6 +48,9 @@ class Orders(msgspec.Struct, kw_only=True):
     cwd: str
     path: str
     replaces: int = 0
+    max_tasks: int = 0
+    max_memory: int = 0
+    resources: dict[str, int] = {}
 
 
 class Word(msgspec.Struct, kw_only=True, omit_defaults=True):
