@@ -14,6 +14,7 @@ from joblib import register_parallel_backend
 from joblib.parallel import ParallelBackendBase, SequentialBackend
 
 from .executor import Executor, inside_a_run
+from .joblib_keys import key_of
 from .launch.processes import usable_cores
 from .optioned import Optioned, options
 
@@ -114,7 +115,8 @@ def _with_options(batch: Any) -> Callable[[Callable[[], Any]], Any]:
     """Return `_call` with the options of the function that a batch calls."""
     calls = getattr(batch, "items", [])
     if not any(type(func) is Optioned for func, _, _ in calls):
-        return _call
+        known_by = key_of(batch)
+        return _call if known_by is None else options(_call, key=known_by)
     if len(calls) > 1:
         raise ValueError(
             "joblib: calls with options are submitted one by one: no batch_size, please"

@@ -6,6 +6,7 @@ numpy may compute something else: both are told apart before their first task.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -29,7 +30,13 @@ def is_the_runs_own(directory: RunDir) -> bool:
     """Tell whether this Python is the very one that runs the script: nothing to compare."""
     live = directory.live()
     here = live is not None and live.host == socket.gethostname()
-    return here and directory.info().python == sys.executable
+    return here and _is_this(directory.info().python)
+
+
+def _is_this(python: str) -> bool:
+    """Tell whether an interpreter is ours: a folder has it under several names."""
+    same_folder = os.path.dirname(python) == os.path.dirname(sys.executable)
+    return same_folder and os.path.realpath(python) == os.path.realpath(sys.executable)
 
 
 class Check:

@@ -37,11 +37,13 @@ PAGES = (  # with examples
     "docs/options.md",
     "docs/executor.md",
     "docs/adapters.md",
+    "docs/coming-from.md",
 )
 EXPECTED = {
     "native.py": ["792"],
     "executor.py": ["49", "285", "[0, 1, 4, 9]"],
     "again.py": ["200.0", "200.0"],
+    "launched.py": ["9 285"],
     "loop.py": ["[0, 1, 4, 9, 16]"],
     "pool.py": ["[1, 2, 3]", "[2, 12]", "[1, 2, 3]", "30"],
     "bar.py": ["328350"],

@@ -78,6 +78,43 @@ def test_modules_that_are_imported_later_travel(program: Program, served: Path) 
     assert (out, code) == ("1\n15 [3, 6]\n", 0), err
 
 
+GPU = """
+from scoop_ft import Executor, options
+
+def square(x):
+    return x * x
+
+if __name__ == "__main__":
+    with Executor(1, run_dir="run") as executor:
+        print(executor.submit(options(square, resources={"gpu": 1}), 3).result())
+"""
+
+
+def _serves_it(program: Program, where: str, *more: str) -> None:
+    """A worker that has what the run's own have not; it was started by another name of Python."""
+    names = sorted(Path(sys.prefix, "bin").glob("python3*"))
+    other = next(str(p) for p in names if str(p) != sys.executable and "config" not in p.name)
+    process = program.start()
+    live(program.run_dir)
+    worker = subprocess.Popen(
+        [other, *COMMAND[1:], "worker", where, "-n", "1", "--resources", "gpu=1", *more],
+        cwd=program.folder,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        out, err = process.communicate(timeout=LIMIT_S)
+    finally:
+        worker.terminate()
+        worker.wait(LIMIT_S)
+    assert (out, process.returncode) == ("9\n", 0), err
+
+
+def test_workers_join_the_run_of_an_executor(program: Program) -> None:
+    program.write(GPU)
+    _serves_it(program, "run")
+
+
 def test_one_root_at_a_time(served: Path) -> None:
     with Executor(address=str(served)) as first:
         assert first.submit(calls.square, 3).result(LIMIT_S) == 9

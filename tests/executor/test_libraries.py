@@ -244,6 +244,39 @@ def test_joblib_reuses_what_is_done(joblib: Any, tmp_path: Path) -> None:
     assert [calls.noted(tmp_path, n) for n in range(10)] == [1] * 10
 
 
+SEARCH = """
+import sys
+import joblib, scoop_ft
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV
+from sklearn.svm import SVC
+
+def score(estimator, x, y):
+    with open("scored", "a") as file:
+        file.write("x")
+    return estimator.score(x, y)
+
+if __name__ == "__main__":
+    x, y = make_classification(60, random_state=0)
+    scorer = score if sys.argv[1] == "name" else lambda *args: score(*args)
+    scoop_ft.register_joblib()
+    with joblib.parallel_config("scoop_ft", n_jobs=2, run_dir="run"):
+        search = GridSearchCV(SVC(), {"C": [0.1, 1.0, 10.0]}, cv=2, n_jobs=2, scoring=scorer)
+        print(search.fit(x, y).cv_results_["mean_test_score"])
+"""
+
+
+@pytest.mark.parametrize("how", ["name", "value"])
+def test_a_search_that_is_run_again_reuses_what_is_done(program: Program, how: str) -> None:
+    """Though scikit-learn gives the time and a random number to each call."""
+    needs("sklearn")
+    program.write(SEARCH)
+    first, second = (program.run("program.py", how) for _ in range(2))
+    assert first[2] == 0, first[1]
+    assert second[::2] == first[::2], second[1]
+    assert (program.folder / "scored").read_text() == "x" * 6
+
+
 def score_and_kill(folder: str, estimator: Any, x: Any, y: Any) -> float:
     """Score; the first call of all kills its worker."""
     try:
