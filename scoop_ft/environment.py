@@ -7,13 +7,15 @@ and never before a script begins.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .wire.messages import Environment
 
 NAME = "environment"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
+_TOOLS = ("setuptools", "pip", "typing-extensions")  # imported by others' doing
 MOST_NAMED = 4  # differences in one message
 
 
@@ -41,8 +43,11 @@ def _is_installed(module: object) -> bool:
     return any(place in file for place in _INSTALLED)
 
 
-def of_modules(names: Iterable[str]) -> Environment:
-    """Return this Python and the versions of the packages that these top-level modules are of."""
+def of_modules(names: Iterable[str], but: Collection[str] = ()) -> Environment:
+    """Return this Python and the versions of the packages that these top-level modules are of.
+
+    Packages named in ``but``, in small letters, are left out.
+    """
     from importlib import metadata
 
     packages: dict[str, str] = {}
@@ -57,8 +62,34 @@ def of_modules(names: Iterable[str]) -> Environment:
         owners = metadata.packages_distributions()
         for package in sorted({owner for name in unknown for owner in owners.get(name, ())}):
             packages[package] = installed_version(package) or ""
+    packages = {name: version for name, version in packages.items() if _plain(name) not in but}
     here = bare()
     return Environment(here.python, here.implementation, packages, complete=True)
+
+
+def own_packages() -> set[str]:
+    """Return, in small letters, the packages no user has chosen: scoop-ft and what it needs."""
+    from importlib import metadata
+
+    found: set[str] = set()
+    waiting = ["scoop-ft", *_TOOLS]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        try:
+            needs = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # it is there without having been installed
+        for need in needs:
+            if "extra ==" not in need:
+                waiting.append(_plain(re.split(r"[^\w.-]", need, maxsplit=1)[0]))
+    return found
+
+
+def _plain(package: str) -> str:
+    return package.lower().replace("_", "-")
 
 
 def installed_version(package: str) -> str | None:

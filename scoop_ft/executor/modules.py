@@ -11,9 +11,6 @@ import os
 import sys
 from importlib.machinery import SourceFileLoader
 
-import msgspec
-
-from .. import environment
 from ..client.sources import Sources
 from ..code.own import is_own_place
 from ..ids import digest
@@ -72,8 +69,3 @@ class Modules:
     def say_script(self, path: str) -> None:
         """Have the script recorded, which workers import."""
         self._sources.script(path)
-
-    def say_python(self) -> None:
-        """Say which Python this is: workers that have another one are turned away."""
-        data = msgspec.msgpack.encode(environment.bare())
-        self._sources.say(SourceRef(environment.NAME, environment.NAME, "", digest(data)), data)

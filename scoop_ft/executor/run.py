@@ -16,6 +16,7 @@ from ..client.connection import Connection
 from ..client.session import Session
 from ..client.sources import Sources
 from ..errors import BrokenRun
+from ..root.versions import Versions
 from .link import ServedLink, ServedRuntime
 from .modules import Modules
 from .serving import Server
@@ -40,7 +41,8 @@ class Root(ABC):
         self.link = ServedLink(self.session, connection, lambda: self.server.flush())
         self.runtime = ServedRuntime(self.session, self.link)
         self.server = Server(self.runtime, self.look, self._end)
-        self.modules = Modules(Sources(self.session, self.link, may_change=True))
+        self.sources = Sources(self.session, self.link, may_change=True)
+        self.modules = Modules(self.sources)
         self._process = os.getpid()
         self._at_once = False
 
@@ -52,7 +54,7 @@ class Root(ABC):
         self.check()
         if runtimes.current() is None:
             runtimes.install(self.runtime)
-        self.modules.say_python()
+        Versions(self.sources).start()
         self.modules.say_all()
 
     def tell_imports(self) -> None:

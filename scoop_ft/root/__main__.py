@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.runtime import RootRuntime, current, install
     from ..client.session import Session
     from ..client.sources import Sources
+    from ..environment import installed_in_use
     from ..errors import BrokenRun, RunError
     from ..rundir import RunDir
     from .versions import Versions
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         if AGAIN in args or info.recorded_code:
             _catch_up(sources, info)
         OwnFinder(sources).install()
-        Versions(sources).start()
+        Versions(sources, installed_in_use()).start()
         signal.signal(signal.SIGINT, interrupts.on_sigint)
         code = _run_script(info, sources)
         interrupts.off()

@@ -7,6 +7,7 @@ never pays for it.  What it imports later is noticed later.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 import msgspec
 
@@ -26,11 +27,14 @@ class Versions:
     ----------
     sources : Sources
         What tells the broker.
+    before : iterable of str
+        Modules that were imported before any of the user's code.
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, before: Iterable[str] = ()) -> None:
         self._sources = sources
-        self._ours = environment.installed_in_use()  # not of the script's choosing
+        self._before = frozenset(before)
+        self._own: set[str] = set()
         self._told: frozenset[str] | None = None
 
     def start(self) -> None:
@@ -47,10 +51,11 @@ class Versions:
 
     def look(self) -> None:
         """Tell the versions if there is more than was told."""
-        used = environment.installed_in_use(self._ours)
+        used = environment.installed_in_use(self._before)
         if used != self._told:
             self._told = used
-            self._say(environment.of_modules(used))
+            self._own = self._own or environment.own_packages()
+            self._say(environment.of_modules(used, self._own))
 
     def _say(self, found: Environment) -> None:
         data = msgspec.msgpack.encode(found)

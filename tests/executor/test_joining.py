@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -113,6 +114,21 @@ def _serves_it(program: Program, where: str, *more: str) -> None:
 def test_workers_join_the_run_of_an_executor(program: Program) -> None:
     program.write(GPU)
     _serves_it(program, "run")
+
+
+def test_workers_of_other_machines_join_a_run_that_is_served(program: Program) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{found.getsockname()[1]}"
+    words = ["serve", "-n", "1", "--listen", address, "run"]
+    serving = subprocess.Popen([*COMMAND, *words], cwd=program.folder, stderr=subprocess.DEVNULL)
+    try:
+        live(program.run_dir)
+        program.write(GPU.replace('1, run_dir="run"', 'address="run"'))
+        _serves_it(program, address, "--keys", str(program.run_dir / "keys"))
+    finally:
+        serving.terminate()
+        serving.wait(LIMIT_S)
 
 
 def test_one_root_at_a_time(served: Path) -> None:
