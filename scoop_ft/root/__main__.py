@@ -139,6 +139,9 @@ def _show(error: BaseException) -> None:
     if isinstance(error, UnpicklableError) or isinstance(error.__cause__, RemoteTraceback):
         _end_at_users_line(trace)
     traceback.print_exception(type(error), error.with_traceback(trace), trace)
+    if isinstance(error, ModuleNotFoundError) and error.name == "scoop":
+        print("scoop-ft: a script for SCOOP is started with --scoop: ", end="", file=sys.stderr)
+        print("scoop-ft run --scoop SCRIPT", file=sys.stderr)
 
 
 def _end_at_users_line(trace: TracebackType | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_without_the_option_the_name_means_what_is_installed(tmp_path: Path) -> 
     # also in a run that a script made for SCOOP starts
     environ = {"SCOOP_FT_AS_SCOOP": '{"size":1,"main_module":"x","level":20}'}
     assert lines(call(tmp_path, "run", "-q", "script.py", environ=environ)) == ["3"]
+
+
+@pytest.mark.skipif(find_spec("scoop") is not None, reason="scoop is installed")
+def test_without_the_option_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("from scoop import futures\n")
+    done = call(tmp_path, "run", "-q", "-n", "1", "script.py")
+    assert done.returncode == 1
+    assert "No module named 'scoop'" in done.stderr
+    assert "scoop-ft run --scoop SCRIPT" in done.stderr
 
 
 CALLS = """
