@@ -13,7 +13,7 @@ import scoop_ft
 
 from .conftest import LIMIT_S, Run
 
-CALLS, BUFFER = 24_000, 400
+CALLS, BUFFER = 72_000, 400  # what a process takes for itself comes and goes by some 8 MB
 ALL_OF_IT = 2 * CALLS * 4_096 // 4  # bytes of the arguments between the first and the third look
 
 TYPED = """\

@@ -93,9 +93,9 @@ def test_workers_that_die_as_they_start(run: Run, monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     run.program("flat", 10, 0.001)
-    found = run.wait_until(lambda found: "3 times in a row; trying again in 1 s" in run.errors)
+    run.wait_until(lambda found: "3 times in a row; trying again in 1 s" in run.errors)
     assert len((run.folder / "worker-starts").read_text()) <= 2 * 4, "it spins"
-    assert found["waiting"] == "no worker is connected"
+    run.wait_until(lambda found: found["waiting"] == "no worker is connected")
     assert "this python is broken" in run.errors
     (broken / "sitecustomize.py").unlink()  # mended: it goes on by itself
     assert run.finish() == f"{sum(n * n for n in range(10))}\n"

@@ -14,6 +14,8 @@ from scoop_ft import futures, pickling
 from scoop_ft.client import kept as kept_of
 from scoop_ft.client import runtime as runtime_of
 from scoop_ft.client import serial
+from scoop_ft.worker import calls as calls_of
+from scoop_ft.worker import limits as limits_of
 from scoop_ft.worker import runner as runner_of
 
 SMALL_BUFFER: Final = 16  # bytes that a buffer must have to travel apart from its pickle
@@ -28,6 +30,8 @@ def in_place(time: Any) -> Generator[None, None, None]:
     log.setLevel(_SILENCE)
     places: list[tuple[Any, str, Any]] = [
         (runner_of, "time", time),
+        (calls_of, "time", time),
+        (limits_of, "time", time),
         (runtime_of, "time", time),
         (kept_of, "time", time),
         (futures, "time", time),
