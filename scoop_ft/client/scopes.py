@@ -161,7 +161,7 @@ class Scope:
         if get_ident() != self._thread:
             self._meet()
         packer = self._packer
-        if packer.count != self._group.count:
+        if len(packer.ends) != self._group.count:
             self._settle()
         packer.add_call(args, kwargs, function.name)
         group = self._group  # only now: pickling may have run user code that ended the batch
@@ -252,7 +252,7 @@ class Scope:
     def is_full(self) -> bool:
         """Must the open batch be closed?"""
         packer = self._packer
-        return packer.count >= BATCH_TASKS or packer.size_bytes >= BATCH_BYTES
+        return len(packer.ends) >= BATCH_TASKS or packer.size_bytes >= BATCH_BYTES
 
     def has_open(self) -> bool:
         """Is there a call that has not left?"""
