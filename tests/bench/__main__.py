@@ -1,8 +1,9 @@
-"""``python -m tests.bench [--json FILE] [--quick]``: scoop-ft beside what people use instead.
+"""``python -m tests.bench [--peers] [--json FILE] [--quick]``: scoop-ft beside what people use.
 
 Each system runs a program of its own, all of them in turn in each round, so that whatever else the
 machine does falls on all alike; the median of the rounds is shown.  scoop-ft keeps its journal,
-synced, on the file system of the temporary directory; the others keep nothing.
+synced, on the file system of the temporary directory; the others keep nothing.  Beside them stands
+what pickle, ØMQ and LMDB do by themselves: nobody gets past that.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class System:
     start: Callable[[Path], list[str]]
     program: str
     tasks: dict[str, int]
+    needs: str = ""  # a module
 
 
 def _scoop_ft(folder: Path) -> list[str]:
@@ -52,7 +54,7 @@ SYSTEMS = (
     ),
     System(
         "SCOOP 0.7.2", lambda _: ["-m", "scoop", "-n", "2", "--quiet"], "with_scoop.py",
-        {"map": 5000, "submit": 5000, "latency": 500, "fib": 18, "busy": 2000},
+        {"map": 5000, "submit": 5000, "latency": 500, "fib": 18, "busy": 2000}, "scoop",
     ),
     System(
         "ProcessPoolExecutor", lambda _: [], "with_pool.py",
@@ -64,6 +66,33 @@ SYSTEMS = (
     ),
 )  # fmt: skip
 
+PEERS = (
+    System(
+        "loky", lambda _: [], "with_loky.py",
+        {"map": 5000, "submit": 5000, "latency": 500, "fib": 0, "busy": 2000}, "loky",
+    ),
+    System(
+        "dask.distributed", lambda _: [], "with_dask.py",
+        {"map": 2000, "submit": 2000, "latency": 200, "fib": 0, "busy": 2000}, "distributed",
+    ),
+    System(
+        "ray", lambda _: [], "with_ray.py",
+        {"map": 5000, "submit": 5000, "latency": 500, "fib": 0, "busy": 2000}, "ray",
+    ),
+    System(
+        "Parsl", lambda _: [], "with_parsl.py",
+        {"map": 1000, "submit": 1000, "latency": 100, "fib": 0, "busy": 1000}, "parsl",
+    ),
+)  # fmt: skip
+BARE = System("the machine", lambda _: [], "bare.py", {})
+
+LIMITS = {
+    "pickled": ("calls that are pickled, loaded and answered so in one process", "a second"),
+    "two_hops": ("ØMQ: a message through a ROUTER to another process and back, p50", "µs"),
+    "routed": ("ØMQ: messages of 1 MB that go there and back", "bytes a second"),
+    "synced": ("LMDB: one record of 100 bytes, synced, p50", "µs"),
+    "stored": ("LMDB: records of 100 bytes, 10,000 a transaction", "a second"),
+}
 FIGURES = {
     "map": ("no-op map", "tasks/s"),
     "submit": ("submit and result, pipelined", "tasks/s"),
@@ -133,25 +162,25 @@ def _filesystem(path: str) -> str:
 
 
 def show(found: dict[str, Any], console: Console) -> None:
-    """Print the medians, and how many times better scoop-ft is."""
-    names = list(found["medians"])
-    first = names[0]
+    """Print the medians, how many times better scoop-ft is, and what the machine can do."""
+    medians = dict(found["medians"])
+    limits = medians.pop(BARE.name)
+    names = list(medians)
+    ours = medians[names[0]]
     table = Table(box=None, pad_edge=False)
     table.add_column("median of the rounds")
+    for title, unit in FIGURES.values():
+        table.add_column(f"{title}, {unit}", justify="right")
     for name in names:
-        table.add_column(name, justify="right")
-        if name != first:
-            table.add_column("ratio", justify="right", style="dim")
-    for key, (title, unit) in FIGURES.items():
-        row = [f"{title}, {unit}"]
-        ours = found["medians"][first].get(key)
-        for name in names:
-            theirs = found["medians"][name].get(key)
-            row.append("-" if theirs is None else f"{theirs:,.0f}")
-            if name != first:
-                row.append(_ratio(key, ours, theirs))
+        row = [name]
+        for key in FIGURES:
+            theirs = medians[name].get(key)
+            times = "" if name == names[0] else f" [dim]({_ratio(key, ours.get(key), theirs)})[/]"
+            row.append("-" if theirs is None else f"{theirs:,.0f}{times}")
         table.add_row(*row)
-    console.print(table)
+    console.print(table, highlight=False)
+    for key, (title, unit) in LIMITS.items():
+        console.print(f"{title}: {limits[key]:,.0f} {unit}", highlight=False)
     machine = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
     load = ", ".join(f"{one:.1f}" for one in found["load"])
     console.print(f"{machine}\nload average after each round: {load}", style="dim", highlight=False)
@@ -168,15 +197,18 @@ def main() -> None:
     """Run the benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
+    parser.add_argument("--peers", action="store_true", help="beside other systems, too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one small round: does it work?")
     args = parser.parse_args()
 
     console = Console(width=None if sys.stdout.isatty() else 140)
-    systems = list(SYSTEMS)
-    if importlib.util.find_spec("scoop") is None:
-        console.print("SCOOP is not installed (pip install '.[bench]'): left out", style="yellow")
-        systems = [system for system in systems if system.program != "with_scoop.py"]
+    systems = []
+    for system in (*SYSTEMS, *(PEERS if args.peers else ()), BARE):
+        if system.needs and importlib.util.find_spec(system.needs) is None:
+            console.print(f"{system.name} is not installed: left out", style="yellow")
+        else:
+            systems.append(system)
     found = run_all(systems, 1 if args.quick else args.rounds, args.quick, console)
     show(found, console)
     if args.json:
