@@ -306,7 +306,8 @@ class WorkerSession(Session):
             if span.closed is None
         ]
         # What runs may end meanwhile, and the next task begin: neither leaves its tray by that.
-        held += [(tray.span.batch, *tray.held()) for tray in self._trays]
+        on_trays = [(tray.span.batch, *tray.held()) for tray in self._trays]
+        held += [(batch, start, stop) for batch, start, stop in on_trays if start < stop]
         held += [(s.batch, first, first + packed.objects) for s, first, packed in self._taken]
         held += [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
         held += [

@@ -122,6 +122,19 @@ def test_what_has_ended_is_sent_while_the_next_task_of_its_piece_runs(crew: Crew
     assert sent(crew) == [0, 1, 2, 3]
 
 
+def test_a_tray_with_nothing_on_it_holds_nothing(crew: Crew) -> None:
+    give(crew, "first", "second")
+    piece = crew.session.queue.take()
+    assert piece is not None
+    tray = crew.session.lay(piece)  # the first task has not begun
+    assert [start < stop for _, start, stop in crew.session.holding()] == [True, True]
+    piece.next += 1
+    tray.packer.pack("its result")
+    crew.session.flush()  # it was sent, and the next one has not begun
+    assert tray.held() == (1, 1)
+    assert all(start < stop for _, start, stop in crew.session.holding())
+
+
 def test_what_raises_in_a_piece_ends_by_itself_and_the_others_go_on(crew: Crew) -> None:
     crew.session.queue._costs[define(task).digest] = 1e-6
     give(crew, "first", "raises", "second", "cannot be pickled", "the end")
