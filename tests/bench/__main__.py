@@ -110,9 +110,11 @@ def run_once(system: System, quick: bool) -> Figures:
         out = folder / "figures.json"
         options = [f"--{key}={_size(key, count, quick)}" for key, count in system.tasks.items()]
         command = [sys.executable, *system.start(folder), str(PROGRAMS / system.program)]
+        path = os.pathsep.join([str(PROGRAMS), *filter(None, [os.environ.get("PYTHONPATH")])])
         done = subprocess.run(
             [*command, "--out", str(out), *options],
             cwd=folder,
+            env={**os.environ, "PYTHONPATH": path},  # for workers that are started otherwise
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
