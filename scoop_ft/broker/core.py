@@ -255,11 +255,12 @@ class Broker:
 
     def needs_ticks(self) -> bool:
         """May something be due soon?"""
-        return bool(self.grace_until or self.cancels or self.full or self.dispatcher.any_idle())
+        may_recall = self.dispatcher.any_idle() and self.book.tally.of(LEASED) > 0
+        return bool(self.grace_until or self.cancels or self.full or may_recall)
 
     def dispatch(self) -> None:
         """Give what is queued to those who can run it."""
-        if not self.stopping and self.now >= self.grace_until:
+        if not (self.stopping or self.grace_until):
             self.dispatcher.dispatch()
 
     def take_outbox(self) -> list[Send]:

@@ -28,7 +28,7 @@ def on_heartbeat(
     for report in m.workers:
         worker = b.peers.get(report.session)
         if worker is None:
-            if b.now < b.grace_until:
+            if b.grace_until:
                 b.expected.add(report.session)
             if report.session in b.expected and report.task:
                 _await_busy_worker(b, peer, report)
@@ -66,7 +66,7 @@ def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> Non
 
 def lease_to_the_busy(b: Broker, batch: Batch) -> None:
     """A batch is said again: some of it may be what a worker runs that is too busy to say hello."""
-    for worker in b.peers.values() if b.now < b.grace_until else ():
+    for worker in b.peers.values() if b.grace_until else ():
         report = worker.report if not worker.connected and not worker.suspended else None
         if report is not None and report.task[:16] == batch.id:
             _lease_what_runs(b, worker, report)
@@ -92,7 +92,7 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
         b.dispatcher.not_idle(worker)
         if crashed and m.task and b.book.task(m.task) is None:
             _watch_parents(b, worker)
-    if crashed and m.task and m.task[:16] not in b.book.batches and b.now < b.grace_until:
+    if crashed and m.task and m.task[:16] not in b.book.batches and b.grace_until:
         b.await_batch(m.task[:16], peer, m, header)  # the end and the blame are recorded as one
     else:
         record_end(b, worker, peer, m, crashed=crashed)

@@ -138,7 +138,7 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
     for name, start, stop in holding:
         batch = b.book.batches.get(name)
         if batch is None:
-            if b.now < b.grace_until:
+            if b.grace_until:
                 message = wire.Hello(
                     1, peer.session, "worker", "", 0, b"", [], [(name, start, stop)]
                 )
@@ -287,7 +287,7 @@ def runs_here(
         return peer.session == b.root
     found = b.book.task(parent)
     if found is None:
-        if b.now < b.grace_until:
+        if b.grace_until:
             b.await_batch(parent[:16], peer, m, header, frames)
         else:
             _drop_parent(b, peer, parent)

@@ -62,7 +62,7 @@ def _without_batch(
     b: Broker, peer: Peer, m: wire.Results, header: bytes, frames: Sequence[Buffer]
 ) -> None:
     """Results of a batch nobody recorded: its sender may be about to send it again."""
-    if b.now < b.grace_until:
+    if b.grace_until:
         b.await_batch(m.batch, peer, m, header, frames)
     else:
         b.late += sum(stop - start for start, stop in m.ranges)

@@ -47,6 +47,18 @@ def test_a_worker_that_answers_no_recall_loses_all_but_its_running_task() -> Non
     assert not root.missing()
 
 
+def test_a_broker_with_idle_workers_and_no_work_rests() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    rig.settle()
+    rig.tick(timing.GRACE_S + 1)
+    assert rig.broker.dispatcher.idle_sessions() == [first.session, second.session]
+    assert not rig.broker.needs_ticks()
+    root.submit("leaf:a")
+    rig.dispatch()
+    assert rig.broker.needs_ticks(), "it may ask for it back"
+
+
 def test_a_worker_that_was_asked_before_its_machine_slept_has_time_to_answer() -> None:
     rig = Rig()
     root, agent = rig.root(), rig.agent()

@@ -291,3 +291,29 @@ def test_a_worker_whose_agent_never_comes_back_is_not_waited_for() -> None:
         rig.dispatch()
     second.handle()
     assert second.queue
+
+
+def test_a_broker_that_stood_still_at_the_end_of_the_reunion_loses_no_result() -> None:
+    """It comes to itself when the time is over, and finds all that was said meanwhile."""
+    rig = Rig()
+    root, worker, other = rig.root(), rig.worker(), rig.worker()
+    rig.commit()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    rig.restart()  # the batch was not recorded
+    worker.connect()
+    worker.handle()
+    rig.now += timing.GRACE_S / 2 + 0.1
+    other.connect()
+    rig.now += timing.GRACE_S / 2 + 0.1
+    rig.flush()
+    worker.handle()
+    worker.step()  # its result is there before its batch
+    root.connect()
+    rig.flush()
+    root.handle()
+    rig.tick(1.0)
+    rig.settle()
+    assert not root.missing()
+    assert rig.ran == [b"leaf:a"]
