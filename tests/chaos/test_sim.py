@@ -49,7 +49,7 @@ FOUND: dict[int, str] = {
     6218111: "a state that was saved dropped a call that moves up behind one that was under way",
     6311456: "a call of an attempt that was given up was taken for the next attempt's",
     6730974: "a worker that was asked for work before the machine slept lost it on waking",
-    8058431: "a result that came to a broker as its reunion ended was dropped, and its task waited for",
+    8058431: "a result that came to a broker as its reunion ended was dropped, and waited for",
     7120590: "a lost worker was blamed for what had failed elsewhere: the simulator's check",
     7039530: "what an older attempt had told nobody was said to be left out",
 }
