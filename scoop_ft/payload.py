@@ -181,12 +181,12 @@ class Packer:
         self._frame_bytes = 0
         return packed
 
-    def since(self, first: int) -> Packed:
-        """Return what is complete from the object number ``first`` on; all of it stays here.
+    def since(self, first: int, stop: int | None = None) -> Packed:
+        """Return what is complete from object number ``first`` up to ``stop``; it stays here.
 
         Somebody may be packing meanwhile: an object's end is the last that is noted of it.
         """
-        ends = self.ends[first:]
+        ends = self.ends[first:stop]
         base = self.ends[first - 1] if first else 0
         if not ends:
             return Packed(b"", b"", [], [])

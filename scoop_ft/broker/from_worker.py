@@ -72,8 +72,10 @@ def on_returned(
     b: Broker, peer: Peer, m: wire.Returned, header: bytes, f: Sequence[Buffer]
 ) -> None:
     """Spans that had not started come back."""
-    if m.drop and peer.dropping:
-        peer.dropping.popleft()
+    if m.drop:  # they were taken from it before it was told, and may have been given to it again
+        if peer.dropping:
+            peer.dropping.popleft()
+        return
     cancel = b.cancels.get(m.recall) if m.recall else None
     for name, start, stop in m.spans:
         batch = b.book.batches.get(name)

@@ -21,12 +21,12 @@ from ..slate import DONE, INDEX, Slate
 from ..wire.messages import Status
 from .limits import Overdue
 from .spans import Done, Piece, Span
+from .tray import TRAY_BYTES
 
 if TYPE_CHECKING:
     from .runner import Crew, Runner
 
 PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
-TRAY_BYTES: Final = 4 << 20  # results of a piece that are more than this go by themselves
 
 
 class Abandoned(BaseException):
@@ -96,7 +96,7 @@ class Calls:
             index = runner.index = piece.next
             words[INDEX] = index
             piece.next = index + 1
-            value = more = None
+            more, packed = None, False
             try:
                 if span.buffers:
                     args = load(*span.arguments(index))
@@ -108,18 +108,24 @@ class Calls:
                 named = type(args) is list
                 value = function(*args[0], **args[1]) if named else function(*args)
                 if runner.tray is tray:
-                    more = pack(value)
+                    more, packed = pack(value), True
             except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
                 self._end(runner, span, index, self._failure(span, index, error))
                 break
             if more is not None or runner.tray is not tray:
-                self._end(runner, span, index, self._result(span, index, value))
+                if more is None and packed:  # it was pickled as the tray was closed
+                    last = tray.last()
+                    done: Done = (index, 0, last.payload, last.frames)
+                else:
+                    done = self._result(span, index, value)
+                self._end(runner, span, index, done)
                 break
             if crew.ready or now() > until_ns or ends[-1] > TRAY_BYTES or buffers:
                 break
+            args = value = None  # what their end does is this task's doing
         if runner.tray is not None:
             with self._link.state:
-                self._session.lift(tray)
+                tray.close()
                 runner.tray = None
         return piece.next - begin
 
@@ -182,7 +188,7 @@ class Calls:
         task = task_id(span.batch, index)
         with self._link.state:
             if runner.tray is not None:
-                session.lift(runner.tray)
+                runner.tray.close()
                 runner.tray = None
             if runner.scope is not None:
                 if status > 0:
@@ -195,7 +201,6 @@ class Calls:
                 session.give_up(span, index, runner.dropped_on)
             elif not (status and runner.told):
                 session.finish(span, done)
-            runner.abandoned = None
             runner.cut_off = False
 
     def _import_script(self) -> None:

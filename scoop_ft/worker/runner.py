@@ -57,8 +57,7 @@ class Runner(greenlet.greenlet):
         self.parked = False
         self.waited = False
         self.tray: Tray | None = None  # where its result will lie, if it only returns something
-        self.abandoned: tuple[Span, int] | None = None  # a task that nobody wants any more
-        self.dropped_on = 0  # the connection on which that was said
+        self.dropped_on = 0  # the connection on which it was said that nobody wants its task
         self.until = 0.0  # when the task's time limit is over; 0: it has none
         self.told = False  # that it was over while the task waited
         self.cut_off = False  # it was told: what it returns or raises then is no result
@@ -66,7 +65,7 @@ class Runner(greenlet.greenlet):
 
     def look(self) -> None:
         """Raise `Abandoned` when nobody wants the task any more."""
-        if self.abandoned == (self.span, self.index):
+        if self.span is not None and self.span.gives_up(self.index):
             self.cut_off = True
             raise Abandoned
 
@@ -283,15 +282,16 @@ class Crew:
     def _abandon(self, spans: list[SpanRef]) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
         for runner in self.runners:
-            span, index = runner.span, runner.index
-            for batch, start, stop in spans:
-                if span is not None and span.batch == batch and start <= index < stop:
-                    self._abandon_task(runner, span, index)
+            if runner.span is not None:
+                self._abandon_some(runner, runner.span, spans)
 
-    def _abandon_task(self, runner: Runner, span: Span, index: int) -> None:
-        runner.abandoned = span, index  # one that runs now sees it when it next submits or waits
+    def _abandon_some(self, runner: Runner, span: Span, spans: list[SpanRef]) -> None:
+        ranges = [(start, stop) for batch, start, stop in spans if batch == span.batch]
+        if not ranges:
+            return
+        span.given_up += ranges  # one that runs now sees it when it next submits or waits
         runner.dropped_on = self.session.connections
-        if runner.scope is not None:
+        if runner.scope is not None and span.gives_up(runner.index):
             # The answer is on its way: what followed it in this task's name would be taken
             # for its next attempt's, which may be given to this very worker.
             self.session.end(runner.scope, abandoned=True)
@@ -319,7 +319,7 @@ class Crew:
         with self.link.state:
             task = task_id(runner.span.batch, runner.index)
             self.session.running[task] = runner.span, runner.index
-            self.session.lift(tray)
+            tray.close()
             runner.tray = None
 
     def scope(self) -> Scope:
@@ -334,9 +334,10 @@ class Crew:
             scope = Scope(task, lineage_of(span, runner.index), replayed=replayed)
             scope.time_limit_s = span.time_limit_s
             with self.link.state:
+                runner.look()  # it may have been given up just now
                 self.session.scopes[task] = scope
                 self._parents[task] = runner
-            runner.scope = scope
+                runner.scope = scope
         return runner.scope
 
     # ---- running -----------------------------------------------------------------------------

@@ -64,8 +64,7 @@ class WorkerSession(Session):
         self._open: dict[bytes, Scope] = {}
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
-        self._trays: list[Tray] = []  # on which results come together just now
-        self._taken: list[tuple[Span, int, Packed]] = []  # from those: first task, results
+        self._trays: list[Tray] = []  # with results that were not sent, or on which some come
         self._told: list[wire.SpanRef] = []  # what the last hello said
         # By parent, told children whose end it has not said: they go with the parent's own result.
         self._silent: dict[bytes, list[wire.SpanRef]] = {}
@@ -127,20 +126,9 @@ class WorkerSession(Session):
 
     def lay(self, piece: Piece) -> Tray:
         """Return where the results of a piece's tasks may lie, from the next one on."""
-        tray = Tray(piece)
-        self._trays.append(tray)
-        return tray
-
-    def lift(self, tray: Tray) -> None:
-        """Nothing more comes on this tray: the task that runs is told apart."""
-        tray.piece = None
-        self._trays.remove(tray)
-        self._take(tray)
-
-    def _take(self, tray: Tray) -> None:
-        found = tray.take()
-        if found is not None:
-            self._taken.append((tray.span, *found))
+        if not (self._trays and self._trays[-1].goes_on(piece)):
+            self._trays.append(Tray(piece))
+        return self._trays[-1]
 
     def end(self, scope: Scope, *, abandoned: bool = False) -> None:
         """A parent has ended: nobody wants its other children.
@@ -187,10 +175,10 @@ class WorkerSession(Session):
         if self.on_flush is not None:
             self.on_flush()
         for tray in self._trays:
-            self._take(tray)
-        taken, self._taken = self._taken, []
-        for each in taken:
-            self._send_taken(*each)
+            found = tray.take()
+            if found is not None:
+                self._send_taken(tray.span, *found)
+        self._trays = [tray for tray in self._trays if tray.piece is not None]
         finished, self._finished = self._finished, {}
         for span in finished.values():
             if span.done and span.is_reported():
@@ -300,16 +288,15 @@ class WorkerSession(Session):
 
         They have not ended, or their results may not have come.
         """
-        held = [
+        # The main thread goes on meanwhile: what it begins leaves the queue for where we look next,
+        # and what ends stays where it was found.  So a task may be found twice, and none is missed.
+        held = [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
+        held += [
             (span.batch, index, index + 1)
             for span, index in list(self.running.values())  # the main thread goes on
             if span.closed is None
         ]
-        # What runs may end meanwhile, and the next task begin: neither leaves its tray by that.
-        on_trays = [(tray.span.batch, *tray.held()) for tray in self._trays]
-        held += [(batch, start, stop) for batch, start, stop in on_trays if start < stop]
-        held += [(s.batch, first, first + packed.objects) for s, first, packed in self._taken]
-        held += [(s.batch, a, b) for s, a, b in self.queue.spans() if s.closed is None]
+        held += [(tray.span.batch, *tray.held()) for tray in self._trays]
         held += [
             (span.batch, index, index + 1)
             for span in self._finished.values()
@@ -324,7 +311,11 @@ class WorkerSession(Session):
         ]
         self._forget_silent(held)
         held += [each for silent in self._silent.values() for each in silent]
-        return held
+        of_batch: dict[bytes, list[wire.Range]] = {}
+        for batch, start, stop in held:
+            if start < stop:
+                of_batch.setdefault(batch, []).append((start, stop))
+        return [(batch, *each) for batch, ranges in of_batch.items() for each in _merged(ranges)]
 
     def _forget_silent(self, held: Sequence[wire.SpanRef]) -> None:
         """A parent's result is recorded, or it is another's: its children are nobody's business."""
@@ -394,7 +385,7 @@ class WorkerSession(Session):
     def _on_drop(self, m: wire.Drop, frames: Sequence[Buffer]) -> None:
         taken: list[wire.SpanRef] = []
         for batch, start, stop in m.spans:
-            taken += self.queue.drop(batch, start, stop)
+            taken += self.queue.drop(batch, start, stop, claimed=not m.recall)
         self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans)

@@ -31,6 +31,8 @@ class Span:
         The batch as it will be told to the broker, until that has happened.
     done : deque of (index, status, pickle, buffers)
         Results that were not sent yet.
+    given_up : list of (start, stop)
+        Tasks that nobody wants from here any more; given again, they come in another span.
     time_limit_s : float
         What each task may take; 0: as long as it likes.
     timed, elapsed_ns : int
@@ -38,9 +40,9 @@ class Span:
     """
 
     __slots__ = (
-        "batch", "buffers", "closed", "done", "elapsed_ns", "functions", "group", "lineage",
-        "ordinal", "payload", "replayed", "scope", "start", "starts", "stop", "time_limit_s",
-        "timed", "which",
+        "batch", "buffers", "closed", "done", "elapsed_ns", "functions", "given_up", "group",
+        "lineage", "ordinal", "payload", "replayed", "scope", "start", "starts", "stop",
+        "time_limit_s", "timed", "which",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +78,7 @@ class Span:
         self.group: Group | None = None
         self.closed: Closed | None = None
         self.done: deque[Done] = deque()
+        self.given_up: list[tuple[int, int]] = []
         self.time_limit_s = time_limit_s
         self.timed = 0
         self.elapsed_ns = 0
@@ -136,6 +139,10 @@ class Span:
         at = index - self.start
         view = self.payload[self.starts[at] : self.starts[at + 1]]
         return view, self.buffers.get(index, ())
+
+    def gives_up(self, index: int) -> bool:
+        """Does nobody want this task from here any more?"""
+        return any(start <= index < stop for start, stop in self.given_up)
 
     def wanted(self) -> bool:
         """Does anybody here, or the broker, still want these tasks run here?"""
@@ -224,8 +231,13 @@ class Queue:
                 self._pieces.pop()
         return taken
 
-    def drop(self, batch: bytes, start: int, stop: int) -> list[tuple[bytes, int, int]]:
-        """Take out what is there of these tasks."""
+    def drop(
+        self, batch: bytes, start: int, stop: int, *, claimed: bool
+    ) -> list[tuple[bytes, int, int]]:
+        """Take out what is there of these tasks; ``claimed``: also of what a runner has claimed.
+
+        That runner goes on meanwhile: it may begin one of them all the same.
+        """
         kept: deque[Piece] = deque()
         taken = []
         for piece in self._pieces:
@@ -239,6 +251,14 @@ class Queue:
             if high < piece.stop:
                 kept.append(Piece(piece.span, high, piece.stop))
         self._pieces = kept
+        mine = self._claimed
+        if claimed and mine is not None and mine.span.batch == batch:
+            low, high, end = max(mine.next + 1, start), min(mine.stop, stop), mine.stop
+            if low < high:
+                mine.stop = low
+                taken.append((batch, low, high))
+                if high < end:
+                    kept.appendleft(Piece(mine.span, high, end))
         return taken
 
     def drop_unwanted(self) -> list[tuple[Span, int, int]]:
@@ -253,5 +273,6 @@ class Queue:
         for piece in self._pieces:
             yield piece.span, piece.next, piece.stop
         claimed = self._claimed
-        if claimed is not None and claimed.next < claimed.stop:
-            yield claimed.span, claimed.next, claimed.stop
+        begin = 0 if claimed is None else claimed.next  # its runner goes on
+        if claimed is not None and begin < claimed.stop:
+            yield claimed.span, begin, claimed.stop

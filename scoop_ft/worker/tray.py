@@ -8,23 +8,27 @@ link's lock.  No I/O.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..payload import Packed, Packer
 from .spans import Piece, Span
 
+TRAY_BYTES: Final = 4 << 20  # results that are more than this go by themselves
+
 
 class Tray:
-    """The results of the first tasks of a piece.
+    """The results of tasks of a span that follow each other.
 
     Attributes
     ----------
     span : Span
     piece : Piece or None
-        What is run just now; None: nothing comes any more.
+        What is run just now; None: nothing comes, unless the next piece is the one that follows.
     packer : Packer
         The runner packs into it.
     """
 
-    __slots__ = ("_first", "_sent", "packer", "piece", "span")
+    __slots__ = ("_first", "_sent", "_stop", "packer", "piece", "span")
 
     def __init__(self, piece: Piece) -> None:
         self.span: Span = piece.span
@@ -32,18 +36,39 @@ class Tray:
         self.packer = Packer()
         self._first = piece.next
         self._sent = 0
+        self._stop = 0  # how many results there are, once nothing comes
+
+    def close(self) -> None:
+        """Nothing comes: a result that is being packed just now is none of this tray's."""
+        self.piece = None
+        self._stop = self.packer.count
+
+    def goes_on(self, piece: Piece) -> bool:
+        """Take the results of one more piece, if it follows and there is room."""
+        packer = self.packer
+        follows = piece.span is self.span and piece.next == self._first + self._stop
+        if self.piece is not None or not follows or packer.count != self._stop:
+            return False
+        if packer.size_bytes >= TRAY_BYTES or packer.buffers:
+            return False
+        self.piece = piece
+        return True
 
     def held(self) -> tuple[int, int]:
         """Return where the tasks start and stop that run, or whose results were not taken."""
         piece = self.piece
-        stop = self._first + self.packer.count if piece is None else piece.next
+        stop = self._first + self._stop if piece is None else piece.next
         return self._first + self._sent, stop
 
     def take(self) -> tuple[int, Packed] | None:
         """Return what has come since the last time, with its first task; None: nothing."""
-        packed = self.packer.since(self._sent)
+        packed = self.packer.since(self._sent, None if self.piece is not None else self._stop)
         if not packed.objects:
             return None
         first = self._first + self._sent
         self._sent += packed.objects
         return first, packed
+
+    def last(self) -> Packed:
+        """Return the result that was being packed as the tray was closed."""
+        return self.packer.since(self._stop)

@@ -94,3 +94,25 @@ def test_a_given_up_attempt_is_not_taken_for_the_next_one_of_the_same_worker() -
     rig.settle()
     assert not root.missing()
     assert not root.wrong()
+
+
+def test_what_was_dropped_and_given_again_stays_given() -> None:
+    """The answer to the drop comes after the same task was sent once more."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker, other = rig.worker(agent), rig.worker(agent)
+    other.leave()
+    root.submit("leaf:a")
+    rig.dispatch()
+    worker.handle()
+    rig.commit()
+    agent.heartbeat({worker: ("stopped", b"")})
+    agent.heartbeat({worker: ("idle", b"")})
+    worker.say(wire.Idle(worker.runs))
+    rig.dispatch()
+    worker.handle()
+    assert rig.stats["resubmitted"] == 1
+    assert [item.argument for item in worker.queue] == [b"leaf:a"]
+    assert list(rig.broker.peers[worker.session].held())
+    rig.settle()
+    assert rig.ran == [b"leaf:a"]

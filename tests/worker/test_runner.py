@@ -21,6 +21,7 @@ from scoop_ft.wire import messages as wire
 from scoop_ft.worker.runner import Crew
 from scoop_ft.worker.runtime import WorkerRuntime
 from scoop_ft.worker.session import WorkerSession
+from scoop_ft.worker.spans import Span
 
 BATCH = bytes(16)
 CREWS: list[Crew] = []
@@ -81,6 +82,9 @@ def task(what: str) -> str:
             before = held(crew)
             crew.session.flush()
             SEEN.append(f"held {before}, then {held(crew)}, sent {sent(crew)}")
+    if what == "drops all":
+        with crew.link.state:
+            crew.session.on_message(wire.Drop(0, [(BATCH, 0, 3)]), [])
     if what == "raises":
         raise ValueError(what)
     if what == "cannot be pickled":
@@ -127,12 +131,54 @@ def test_a_tray_with_nothing_on_it_holds_nothing(crew: Crew) -> None:
     piece = crew.session.queue.take()
     assert piece is not None
     tray = crew.session.lay(piece)  # the first task has not begun
-    assert [start < stop for _, start, stop in crew.session.holding()] == [True, True]
+    assert crew.session.holding() == [(BATCH, 0, 2)]
     piece.next += 1
     tray.packer.pack("its result")
     crew.session.flush()  # it was sent, and the next one has not begun
     assert tray.held() == (1, 1)
-    assert all(start < stop for _, start, stop in crew.session.holding())
+    assert crew.session.holding() == [(BATCH, 0, 2)]
+
+
+def test_what_begins_while_it_is_asked_what_is_held_is_held_once(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The main thread goes on between two looks of another one."""
+    session = crew.session
+    session.queue._costs[define(task).digest] = 1e-6
+    give(crew, *map(str, range(6)))
+    piece = session.queue.take()
+    assert piece is not None
+    tray = session.lay(piece)
+    spans = session.queue.spans
+
+    def goes_on() -> Iterator[tuple[Span, int, int]]:
+        for each in spans():
+            yield each
+            piece.next += 3  # two results, and a third one runs
+            for result in (1, 2):
+                tray.packer.pack(result)
+
+    monkeypatch.setattr(session.queue, "spans", goes_on)
+    assert session.holding() == [(BATCH, 0, 6)]
+
+
+def test_results_of_pieces_that_follow_each_other_go_together(crew: Crew) -> None:
+    give(
+        crew, "first", "second", "third", "the end"
+    )  # one task a piece: nobody knows what it takes
+    crew.run()
+    with crew.link.state:
+        crew.session.flush()
+    results = [m for _, m, _, _, _ in crew.session._unacknowledged if type(m) is wire.Results]
+    assert [m.ranges for m in results] == [[(0, 4)]]
+
+
+def test_the_rest_of_a_piece_is_dropped_too(crew: Crew) -> None:
+    crew.session.queue._costs[define(task).digest] = 1e-6
+    give(crew, "drops all", "second", "third")
+    give(crew, "the end", start=3)
+    crew.run()
+    assert SEEN == ["drops all", "second", "the end"], "one might have begun just then"
 
 
 def test_what_raises_in_a_piece_ends_by_itself_and_the_others_go_on(crew: Crew) -> None:
@@ -143,7 +189,7 @@ def test_what_raises_in_a_piece_ends_by_itself_and_the_others_go_on(crew: Crew) 
     raised = int(wire.Status.RAISED)
     assert found == [(0, 0), (1, raised), (2, 0), (3, raised), (4, 0)]
     assert not crew.session.running
-    assert not crew.session._trays
+    assert all(tray.piece is None for tray in crew.session._trays)
 
 
 @pytest.mark.parametrize("what", ["computes", "computes, told"])
@@ -171,12 +217,10 @@ def test_a_task_that_is_dropped_while_it_computes_submits_nothing_more(
 
 def done(crew: Crew) -> list[tuple[bytes, int, int]]:
     """Return the results that wait to be sent: what a task only returned, then all others."""
-    taken = [
-        (span.batch, first + number, 0)
-        for span, first, packed in crew.session._taken
-        for number in range(packed.objects)
+    on_trays = [
+        (tray.span.batch, index, 0) for tray in crew.session._trays for index in range(*tray.held())
     ]
-    return taken + [
+    return on_trays + [
         (span.batch, index, status)
         for span in crew.session._finished.values()
         for index, status, _, _ in span.done

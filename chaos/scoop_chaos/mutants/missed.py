@@ -69,7 +69,7 @@ MISSED = (
         "claimed-is-not-held",
         "A worker that comes back does not name what a runner has claimed.",
         "scoop_ft.worker.spans:Queue.spans",
-        "if claimed is not None and claimed.next < claimed.stop:",
+        "if claimed is not None and begin < claimed.stop:",
         "if False:",
     ),
     Mutant(
@@ -103,8 +103,8 @@ MISSED = (
     Mutant(
         "abandoned-goes-on-waiting",
         "A waiting task that nobody wants any more is not ended.",
-        "scoop_ft.worker.runner:Crew._abandon_task",
-        "runner.abandoned = span, index  # one that runs now sees it when it next submits or waits",
+        "scoop_ft.worker.runner:Crew._abandon_some",
+        "span.given_up += ranges  # one that runs now sees it when it next submits or waits",
         "pass",
     ),
     Mutant(

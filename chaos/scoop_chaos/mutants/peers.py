@@ -103,8 +103,8 @@ WORKERS = (
         "drop-is-not-answered",
         "What is dropped because somebody gave it up is not handed back.",
         f"{_WORKER}._on_drop",
-        "taken += self.queue.drop(batch, start, stop)",
-        "self.queue.drop(batch, start, stop)",
+        "taken += self.queue.drop(batch, start, stop, claimed=not m.recall)",
+        "self.queue.drop(batch, start, stop, claimed=not m.recall)",
     ),
     Mutant(
         "running-is-not-held",
