@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ else:
     import resource
 
 FEW, MANY = 1_000, 400_000
-MOST = 8.0  # measured: 4.1 to 5.7, the latter beside other work
+MOST = 8.0  # measured: 3.7 to 5.8, and once 10: the least of three runs counts
 
 PROGRAM = """
 import sys
@@ -53,8 +54,8 @@ def of_pickles(count: int) -> float:
 def of_run(folder: Path, count: int) -> float:
     """Return the seconds that all processes of a run with so many tasks take."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run_dir = folder / f"run-{count}"
-    words = ["run", "-q", "-n", "2", "--run-dir", str(run_dir), "program.py", str(count)]
+    run_dir = tempfile.mkdtemp(dir=folder)
+    words = ["run", "-q", "-n", "2", "--run-dir", run_dir, "program.py", str(count)]
     subprocess.run([*COMMAND, *words], cwd=folder, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -64,5 +65,6 @@ def of_run(folder: Path, count: int) -> float:
 def test_a_task_costs_few_times_what_its_pickles_cost(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     bare = of_pickles(MANY)
-    each = (of_run(tmp_path, MANY) - of_run(tmp_path, FEW)) / (MANY - FEW)
+    few, many = (min(of_run(tmp_path, count) for _ in range(3)) for count in (FEW, MANY))
+    each = (many - few) / (MANY - FEW)
     assert each / bare < MOST, f"{each * 1e6:.2f} µs a task, its pickles {bare * 1e6:.2f} µs"
