@@ -60,6 +60,17 @@ def drop(crew: Crew, index: int) -> None:
         crew.session.on_message(wire.Drop(0, [(BATCH, index, index + 1)]), [])
 
 
+class Submits:
+    """What submits a call as it is pickled."""
+
+    pickled = 0
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        Submits.pickled += 1
+        futures.submit(task, "a child")
+        return int, (Submits.pickled,)
+
+
 def task(what: str) -> str:
     """Do what a test wants."""
     crew = CREWS[0]
@@ -87,6 +98,8 @@ def task(what: str) -> str:
             crew.session.on_message(wire.Drop(0, [(BATCH, 0, 3)]), [])
     if what == "raises":
         raise ValueError(what)
+    if what == "submits":
+        return Submits()  # type: ignore[return-value]
     if what == "cannot be pickled":
         return crew  # type: ignore[return-value]
     if what == "slow":
@@ -137,6 +150,10 @@ def test_a_tray_with_nothing_on_it_holds_nothing(crew: Crew) -> None:
     crew.session.flush()  # it was sent, and the next one has not begun
     assert tray.held() == (1, 1)
     assert crew.session.holding() == [(BATCH, 0, 2)]
+    piece.stop = 1  # the other one was recalled
+    crew.session.queue = type(crew.session.queue)()
+    crew.session._unacknowledged.clear()
+    assert crew.session.holding() == []
 
 
 def test_what_begins_while_it_is_asked_what_is_held_is_held_once(
@@ -171,6 +188,21 @@ def test_results_of_pieces_that_follow_each_other_go_together(crew: Crew) -> Non
         crew.session.flush()
     results = [m for _, m, _, _, _ in crew.session._unacknowledged if type(m) is wire.Results]
     assert [m.ranges for m in results] == [[(0, 4)]]
+
+
+def test_a_result_that_submits_as_it_is_pickled_is_pickled_once(crew: Crew) -> None:
+    crew.session.queue._costs[define(task).digest] = 1e-6
+    Submits.pickled = 0
+    install(WorkerRuntime(crew.session, crew.link, crew))
+    try:
+        give(crew, "first", "submits", "the end")
+        crew.run()
+    finally:
+        install(None)
+    ((_, _, payload, _),) = [
+        each for span in crew.session._finished.values() for each in span.done if each[0] == 1
+    ]
+    assert (Submits.pickled, pickle.loads(payload)) == (1, 1)
 
 
 def test_the_rest_of_a_piece_is_dropped_too(crew: Crew) -> None:
