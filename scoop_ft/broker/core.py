@@ -28,6 +28,7 @@ from . import (
     timing,
 )
 from .book import Book
+from .copies import Copies
 from .delivery import Delivery
 from .dispatch import Dispatcher
 from .leaving import Departed
@@ -91,6 +92,7 @@ class Broker:
         self.costs = Costs()
         self.delivery = Delivery(self)
         self.dispatcher = Dispatcher(self)
+        self.copies = Copies(self)
         self.outbox: list[Send] = []
         self.full = ""
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
@@ -278,6 +280,7 @@ class Broker:
 
     def drop(self, peer: Peer, spans: list[wire.SpanRef]) -> None:
         """Tell somebody that he need not run these tasks."""
+        self.copies.forget(peer, spans)
         self.send(peer.session, wire.Drop(0, spans))
         if peer.role == "worker" and peer.connected:
             peer.dropping.append(spans)
@@ -422,6 +425,7 @@ class Broker:
                 "reused": self.reused,
                 "cancelled": tally.of(CANCELLED),
                 "dropped_late": self.late,
+                "copies": self.copies.begun,
             },
             "workers": [timing.worker_stats(self, p) for p in self.peers.values() if _works(p)],
             "waiting": timing.waiting(self),

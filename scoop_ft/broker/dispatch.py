@@ -41,7 +41,9 @@ class Dispatcher:
 
     def lease(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """The worker has these tasks."""
-        cost = self._broker.costs.of(batch.functions[0])
+        if not peer.load:
+            peer.began_at = self._broker.now
+        cost = self._broker.costs.of(batch.functions[0]) * peer.drag
         peer.lease(batch, start, stop, cost)
         self._busy[peer.session] = peer
         peer.recall_wait = 0.0
@@ -147,6 +149,7 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Hand out what is queued; when nothing is and somebody is idle, recall."""
         ready = self._broker.ready
+        self._broker.copies.look()
         while (span := ready.next_alone()) is not None:
             peer = self._next_idle()
             if peer is None:
@@ -162,13 +165,17 @@ class Dispatcher:
             if peer is None:
                 return
             batch, start, stop = span
-            stop = self._cut(batch, start, stop)
+            stop = self._cut(peer, batch, start, stop)
             ready.take(stop)
             self._run(peer, batch, start, stop)
         if ready.lanes:
             self._give_lanes(prefetching, urgent=False)
         if self.any_idle() and ready.next_alone() is None:
             self._recall()
+            self._broker.copies.begin(self._idle_now())
+
+    def _idle_now(self) -> list[Peer]:
+        return [p for p in self._idle.values() if p.connected and not p.suspended]
 
     def _give_lanes(self, prefetching: bool, *, urgent: bool) -> list[Needs]:
         """Hand out what asks for something; ``urgent``: what goes before all that does not.
@@ -187,18 +194,18 @@ class Dispatcher:
                     break
                 batch, start, stop = span
                 peer.isolated = start in batch.attempts
-                stop = start + 1 if lane.single else self._cut(batch, start, stop)
+                stop = start + 1 if lane.single else self._cut(peer, batch, start, stop)
                 lanes.take(lane, stop)
                 self._run(peer, batch, start, stop)
         return reserved
 
-    def _cut(self, batch: Batch, start: int, stop: int) -> int:
+    def _cut(self, peer: Peer, batch: Batch, start: int, stop: int) -> int:
         broker = self._broker
         workers = sum(1 for p in broker.peers.values() if p.role == "worker" and p.connected)
         share = broker.book.tally.of(QUEUED) // (2 * max(workers, 1))
         which = self._header(batch).which if len(batch.functions) > 1 else b""
         view = memoryview(which).cast("H") if which else None
-        return broker.costs.span(batch, view, start, stop, share)[0]
+        return broker.costs.span(batch, view, start, stop, share, peer.drag)[0]
 
     def _next_idle(self, needs: Needs = ()) -> Peer | None:
         """Those with nothing go first: where tasks have waited, they may compute again by now."""
@@ -225,11 +232,15 @@ class Dispatcher:
         return best
 
     def _run(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
+        """Let a worker have a span."""
+        batch.move(start, stop, LEASED)
+        self.lease(peer, batch, start, stop)
+        self.send(peer, batch, start, stop)
+
+    def send(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """Send a span to a worker."""
         broker = self._broker
-        batch.move(start, stop, LEASED)
         self.not_idle(peer)
-        self.lease(peer, batch, start, stop)
         header = self._header(batch)
         for function in header.functions:
             if function not in peer.functions:

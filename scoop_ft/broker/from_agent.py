@@ -151,8 +151,11 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
         elif attempts < b.max_attempts:
             return
         more = {} if options.repeatable else {"once": True}
-    if worker is not None:
-        b.dispatcher.release(worker, batch, index, index + 1)
+    for session in sorted(batch.holders):
+        if b.peers[session] is worker:
+            b.dispatcher.release(worker, batch, index, index + 1)
+        else:  # it runs a second time
+            b.dispatcher.take_away(b.peers[session], batch, index, index + 1)
     b.fail(batch, index, {**story(b, batch, index, attempts, agent, m, how), **more})
 
 

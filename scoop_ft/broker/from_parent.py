@@ -67,6 +67,7 @@ def _admit(b: Broker, m: wire.Hello) -> Peer:
         peer.leases, peer.load, peer.backlog_s = old.leases, old.load, old.backlog_s
         peer.acked = peer.seen = 0
         peer.report = old.report
+        peer.began_at, peer.pace, peer.paced = old.began_at, old.pace, old.paced
         b.dispatcher.not_idle(old)
         b.outbox = [send for send in b.outbox if send.session != m.session]  # for the older one
         _forget_orphans(b, m.session)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..errors import ProtocolError
 from ..ids import task_id
 from ..wire import messages as wire
-from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from . import departed
 from .from_parent import finish_cancel
@@ -35,8 +34,10 @@ def on_results(
     if b.book.departing and departed.at_its_end(b, batch, m):
         return  # its worker has it still, and the run ends
     if m.timed:
-        function = batch.functions[0] if len(batch.functions) == 1 else _function(b, batch, m)
-        b.costs.report(function, m.timed, m.elapsed_ns * 1e-9)
+        function = batch.function_of(m.ranges[0][0])
+        peer.keep_pace(b.costs.report(function, m.timed, m.elapsed_ns * 1e-9))
+    peer.began_at = b.now
+    b.copies.forget(peer, [(m.batch, start, stop) for start, stop in m.ranges])
     fresh = b.record_results(m, header, frames)
     count = sum(stop - start for start, stop in m.ranges)
     b.late += count - sum(stop - start for start, stop in fresh)
@@ -47,15 +48,6 @@ def on_results(
         for session in sorted(batch.holders):
             if session != peer.session:
                 b.dispatcher.take_away(b.peers[session], batch, start, min(stop, batch.count))
-
-
-def _function(b: Broker, batch: Batch, m: wire.Results) -> bytes:
-    """The function of the first task of a message about a batch of several functions."""
-    with b.journal.reading() as view:
-        header = decode_header(view.header(batch.seq), wire.Submit)
-    first = m.ranges[0][0]
-    which = memoryview(header.which).cast("H")[first] if header.which else 0
-    return batch.functions[which]
 
 
 def _without_batch(
@@ -76,6 +68,7 @@ def on_returned(
         if peer.dropping:
             peer.dropping.popleft()
         return
+    b.copies.forget(peer, m.spans)
     cancel = b.cancels.get(m.recall) if m.recall else None
     for name, start, stop in m.spans:
         batch = b.book.batches.get(name)
@@ -105,6 +98,8 @@ def on_returned(
         wait = max(RECALL_FIRST_S, peer.recall_wait * 2)
         peer.recall_wait = 0.0 if found else min(RECALL_MOST_S, wait)
         peer.recall_at = b.now + peer.recall_wait
+        if not found:
+            b.copies.is_bare(peer)
 
 
 def _hosts(b: Broker, session: bytes, batch: Batch) -> bool:

@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Final
 
 from ..wire.messages import Hello, SpanRef, WorkerReport
 from .tasks import Batch
+
+PACE_GAIN: Final = 0.5  # weight of the newest report in a worker's pace
+PACED: Final = 3  # reports before its pace is believed
+SLOW: Final = 2.0  # times as long as usual: a slow worker
+SLOWEST: Final = 100.0  # one report says no more than this
 
 Lease = tuple[int, int, float]  # start, stop, expected seconds a task
 
@@ -36,13 +42,18 @@ class Peer:
         Stopped or silent: it gets nothing, and what it held was given to others.
     leaving : bool
         It goes away: it is suspended for good.
+    began_at : float
+        When it was last given something while it had nothing, or last had a result: what it
+        runs has not run for longer.
+    pace : float
+        How many times as long as is usual its tasks take.
     """
 
     __slots__ = (
-        "acked", "agent", "backlog_s", "connected", "delivered", "dropping", "functions",
-        "heard_at", "host", "idle", "isolated", "leases", "leaving", "load", "lost_at", "pid",
-        "recall", "recall_at", "recall_sent", "recall_wait", "report", "resources", "role", "runs",
-        "seen", "session", "suspended", "tasks_done", "unsettled",
+        "acked", "agent", "backlog_s", "began_at", "connected", "delivered", "dropping",
+        "functions", "heard_at", "host", "idle", "isolated", "leases", "leaving", "load", "lost_at",
+        "pace", "paced", "pid", "recall", "recall_at", "recall_sent", "recall_wait", "report",
+        "resources", "role", "runs", "seen", "session", "suspended", "tasks_done", "unsettled",
     )  # fmt: skip
 
     def __init__(self, hello: Hello, now: float) -> None:
@@ -75,6 +86,24 @@ class Peer:
         self.recall_wait = 0.0
         self.report: WorkerReport | None = None
         self.tasks_done = 0
+        self.began_at = now
+        self.pace = 1.0
+        self.paced = 0  # reports that this stands on
+
+    def keep_pace(self, times: float) -> None:
+        """Its newest tasks have taken so many times as long as is usual."""
+        self.pace += PACE_GAIN * (min(times, SLOWEST) - self.pace)
+        self.paced += 1
+
+    @property
+    def is_fast(self) -> bool:
+        """Has it shown that it is not slower than others?"""
+        return self.paced >= PACED and self.pace < SLOW
+
+    @property
+    def drag(self) -> float:
+        """How much less than others it is to be given at a time."""
+        return self.pace if self.paced >= PACED and self.pace >= SLOW else 1.0
 
     def lease(self, batch: Batch, start: int, stop: int, cost: float) -> None:
         """The worker has these tasks now."""

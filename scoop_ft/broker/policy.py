@@ -5,6 +5,7 @@ Pure arithmetic: no state but the costs seen, no I/O, no clock.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from .tasks import Batch
@@ -15,6 +16,9 @@ PREFETCH_S: Final = 0.025  # a worker with less work than this in hand gets its 
 SPAN_BYTES: Final = 4 << 20  # a span of many tasks carries no more payload than this
 UNKNOWN_S: Final = 1.0  # what a task of a function never seen is expected to take
 GAIN: Final = 0.5  # weight of the newest report in a function's cost
+SAMPLES: Final = 32  # reports from which it is told what is usual
+FEWEST: Final = 5  # with less nobody knows
+LONG: Final = 2.0  # times what nine of ten have taken: long
 
 
 class Costs:
@@ -22,20 +26,36 @@ class Costs:
 
     def __init__(self) -> None:
         self._seconds: dict[bytes, float] = {}
+        self._last: dict[bytes, deque[float]] = {}  # the newest reports of each
 
-    def report(self, function: bytes, tasks: int, seconds: float) -> None:
-        """``tasks`` calls of a function took ``seconds`` in all."""
-        each = seconds / tasks
+    def report(self, function: bytes, tasks: int, seconds: float) -> float:
+        """``tasks`` calls of a function took ``seconds`` in all; return how many times as usual."""
+        each, usual = seconds / tasks, self.usual(function)
         known = self._seconds.get(function)
         self._seconds[function] = each if known is None else known + GAIN * (each - known)
+        self._last.setdefault(function, deque(maxlen=SAMPLES)).append(each)
+        return each / usual if usual else 1.0
+
+    def usual(self, function: bytes) -> float:
+        """Return what a call usually takes, whatever a slow worker says; 0.0: nobody knows yet."""
+        return self._quantile(function, 0.5)
+
+    def long(self, function: bytes) -> float:
+        """Return what few calls take."""
+        return LONG * self._quantile(function, 0.9)
+
+    def _quantile(self, function: bytes, share: float) -> float:
+        last = self._last.get(function, ())
+        return sorted(last)[int(share * len(last))] if len(last) >= FEWEST else 0.0
 
     def of(self, function: bytes) -> float:
         """Return the expected seconds of a call."""
         return self._seconds.get(function, UNKNOWN_S)
 
     def span(
-        self, batch: Batch, which: memoryview | None, start: int, stop: int, share: int
-    ) -> tuple[int, float]:
+        self, batch: Batch, which: memoryview | None, start: int, stop: int, share: int,
+        drag: float = 1.0,
+    ) -> tuple[int, float]:  # fmt: skip
         """Choose the end of a span that begins at ``start``.
 
         Parameters
@@ -47,6 +67,8 @@ class Costs:
             The tasks there are.
         share : int
             A worker's fair share of all that is queued.
+        drag : float
+            How many times as long as others the worker takes.
 
         Returns
         -------
@@ -60,11 +82,11 @@ class Costs:
         each = max(batch.payload_bytes // batch.count, 1)
         most = min(most, max(SPAN_BYTES // each, 1))
         if which is None:
-            cost = self.of(first)
+            cost = self.of(first) * drag
             return start + max(1, min(most, int(SPAN_S / max(cost, 1e-9)))), cost
         total, index = 0.0, start
         while index < start + most and (index == start or total < SPAN_S):
-            cost = self.of(batch.functions[which[index]])
+            cost = self.of(batch.functions[which[index]]) * drag
             if index > start and total + cost > SPAN_S:
                 break
             total += cost

@@ -59,6 +59,7 @@ class Server:
         self._clock = clock
         self._dirty_since = 0.0
         self._room_at = 0.0
+        self._copies = 0  # that were told of
         self._stuck = False  # the last commit found no room
         self._tick_at = 0.0
         self._reap_at = 0.0
@@ -71,10 +72,17 @@ class Server:
         if now >= self._tick_at:
             self._tick(now)
         self._broker.dispatch()
+        self._tell_copies()
         self._send_all()
         if self._commit_due(now):
             self.commit()
             self._send_all()
+
+    def _tell_copies(self) -> None:
+        begun = self._broker.copies.begun
+        if begun != self._copies:
+            log.info("second copies of tasks on slow workers: %d, now %d", self._copies, begun)
+            self._copies = begun
 
     def _take_messages(self, now: float) -> None:
         for _ in range(BURST):

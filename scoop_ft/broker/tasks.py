@@ -234,6 +234,11 @@ class Batch:
                 moved += b - a
         return moved
 
+    def function_of(self, index: int) -> bytes:
+        """Return the digest of the function that a task calls."""
+        which = memoryview(self.which).cast("H")[index] if self.which else 0
+        return self.functions[which]
+
     def options_of(self, index: int) -> Options:
         """Return how a task is to be run."""
         return self.changed.get(index, self.options) if self.changed else self.options

@@ -337,6 +337,7 @@ class FakeWorker(FakePeer):
         self.runs = 0
         self.idle_said = False
         self.resources: dict[str, int] = {}
+        self.elapsed_ns = 1_000_000  # what each of its tasks takes
         self.claims = True  # runs its tasks' children itself, where it may
 
     def has(self) -> dict[str, int]:
@@ -393,8 +394,8 @@ class FakeWorker(FakePeer):
             self.keep(
                 wire.Results(
                     self.number(), item.batch, [(item.index, item.index + 1)],
-                    bytes((status,)) if status else b"", packed_ends([payload]), [], 1, 1_000_000,
-                    scope is not None and scope.alive,
+                    bytes((status,)) if status else b"", packed_ends([payload]), [],
+                    1, self.elapsed_ns, scope is not None and scope.alive,
                 ),
                 [payload],
             )  # fmt: skip

@@ -64,6 +64,16 @@ def test_a_descendant_of_a_recorded_parent_that_starts_is_reported() -> None:
     assert [violation.invariant for violation in settle(story).violations] == [2]
 
 
+def test_a_second_copy_is_a_reason_as_often_as_the_brokers_tell_of_one() -> None:
+    beside = lines("S f:1 1.0 10 here", "S f:1 3.0 11 here", "E f:1 3.1 11 here")
+    assert settle(Story(beside)).violations
+    assert settle(Story(beside, copies=1)).again["a second copy, beside a slow worker"] == 1
+    other = lines("S f:2 1.0 10 here", "S f:2 3.0 11 here")
+    assert len(settle(Story(beside + other, copies=1)).violations) == 1
+    after = lines("S f:1 1.0 10 here", "E f:1 2.0 10 here", "S f:1 3.0 11 here")
+    assert settle(Story(after, copies=1)).violations, "the first had ended"
+
+
 def test_a_task_that_starts_twice_without_a_reason_is_reported() -> None:
     story = Story(lines("S f:1 1.0 10 here", "S f:1 3.0 11 here"))
     (violation,) = settle(story).violations

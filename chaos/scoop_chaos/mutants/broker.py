@@ -5,6 +5,7 @@ from __future__ import annotations
 from .mutant import Mutant
 
 _CORE = "scoop_ft.broker.core:Broker"
+_COPIES = "scoop_ft.broker.copies:Copies"
 _DISPATCH = "scoop_ft.broker.dispatch:Dispatcher"
 _SERVER = "scoop_ft.broker.server:Server"
 _PARENT = "scoop_ft.broker.from_parent"
@@ -334,4 +335,28 @@ MEMBERS = (
     ),
 )
 
-BROKER = (*QUEUEING, *RESULTS, *CANCELLING, *SYNCING, *TIME, *MEMBERS)
+COPIES = (
+    Mutant(
+        "parents-are-copied",
+        "A second copy is made of a parent that waits for its children.",
+        f"{_COPIES}._runs",
+        "if index in batch.families:",
+        "if False:",
+    ),
+    Mutant(
+        "copied-again-and-again",
+        "What has had a copy gets another.",
+        f"{_COPIES}._may_be_copied",
+        "(batch.id, index) in self._had or ",
+        "",
+    ),
+    Mutant(
+        "copies-of-suspects",
+        "What has killed a worker is run on two at once.",
+        f"{_COPIES}._may_be_copied",
+        "index in batch.attempts or ",
+        "",
+    ),
+)
+
+BROKER = (*QUEUEING, *RESULTS, *CANCELLING, *SYNCING, *TIME, *MEMBERS, *COPIES)

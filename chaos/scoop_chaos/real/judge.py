@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from scoop_ft.broker.copies import LEAST_S
 from scoop_ft.broker.timing import GRACE_S, SILENT_AGENT_S
 
 from ..faults import Fault
@@ -33,6 +34,7 @@ class Judge:
     def __init__(self, story: Story, starts: dict[str, list[Line]]) -> None:
         self._story = story
         self._starts = starts
+        self._copies = story.copies
         self._recorded: dict[str, float] = {}
         for look in sorted(story.looks, key=lambda look: look.at):
             for key in look.done:
@@ -113,10 +115,19 @@ class Judge:
             return True, "it had raised: tried again on resume"
         if self._not_known(first, second):
             return True, "its submission was not synced when the broker died"
+        if self._is_copy(first, second, end):
+            return True, "a second copy, beside a slow worker"
         return False, (
             f"{second.key} started in {first.pid} at {first.at:.3f} and again in {second.pid} at "
             f"{second.at:.3f}, with nothing between that allows it"
         )
+
+    def _is_copy(self, first: Line, second: Line, end: Line | None) -> bool:
+        """Was the first still at it, had it been for long, and do the brokers say so?"""
+        if self._copies < 1 or end is not None or second.at - first.at < LEAST_S:
+            return False
+        self._copies -= 1
+        return True
 
     def _end_of(self, first: Line, second: Line) -> Line | None:
         ends = self._ends.get((first.key, first.pid), ())

@@ -66,6 +66,8 @@ class Story:
         When a broker died, the launcher's deaths included.
     full : list of (float, float)
         When the disk was full.
+    copies : int
+        How many tasks its brokers say they have let run a second time beside a slow worker.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -74,3 +76,4 @@ class Story:
     resumes: list[float] = field(default_factory=list)
     broker_deaths: list[float] = field(default_factory=list)
     full: list[tuple[float, float]] = field(default_factory=list)
+    copies: int = 0

@@ -247,6 +247,7 @@ class Trial:
         scene.watches.give_up()
         for violation in (*of_answer(scene.victim, self._answer), *of_journal(scene.victim)):
             self._violate(*violation)
+        scene.story.copies = scene.victim.copies()
         if self.plan.ours:
             self.outcome.account = settle(scene.story)
             for violation in self.outcome.account.violations:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from ..runs import RunProcess
 from .noting import PLACE
 
 AWAY = "away"
+_COPIES = re.compile(r"second copies .*: (\d+), now (\d+)")
 
 
 class Victim(RunProcess):
@@ -65,6 +67,12 @@ class Victim(RunProcess):
         live = self.live()
         process: LiveProcess | None = None if live is None else getattr(live, name)
         return process.pid if process is not None and is_there(process) else None
+
+    def copies(self) -> int:
+        """Return how many second copies of tasks its brokers have told of."""
+        log = self.directory.log("broker")
+        text = log.read_text(errors="replace") if log.exists() else ""
+        return sum(int(now) - int(before) for before, now in _COPIES.findall(text))
 
     def outputs(self) -> list[str]:
         """Return what each command so far wrote to its standard output."""

@@ -54,6 +54,7 @@ class Checks:
         self.deaths: Counter[bytes] = Counter()
         self._not_answered_for: Counter[bytes] = Counter()
         self.executed: Counter[str] = Counter()
+        self.copied: set[bytes] = set()  # tasks that a broker has let run a second time
         self.saved: dict[bytes, int] = {}  # how far each task has got for sure
         self.values: dict[tuple[bytes, str, int], int] = {}  # of durable steps
         self._numbers = 0
@@ -260,11 +261,12 @@ class Checks:
 
         A broker that dies while the root is away may take along what is in no journal yet.
         """
-        return self._all_told() and not self.deaths and self._world.names_tasks()
+        calm = self._all_told() and not self.copied and not self.deaths
+        return calm and self._world.names_tasks()
 
     def _all_heard(self) -> bool:
         """Was nothing worse than a full disk, so that no task at all is run again?"""
-        fine = FULL.issuperset(self._world.struck) and not self._silent
+        fine = FULL.issuperset(self._world.struck) and not self._silent and not self.copied
         return fine and not self.deaths and self._world.names_tasks()
 
     def _was_given_away(self, task: bytes, session: bytes) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scoop_ft.broker.records import Kind
-from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, NAMES, Batch
+from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, LEASED, NAMES, Batch
 from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
 from scoop_ft.ids import task_id
 from scoop_ft.wire import messages as wire
@@ -51,6 +51,8 @@ class Witness:
         self._alone: set[bytes] = set()  # workers that try something that may kill them
         self._turned: dict[bytes, int] = {}  # session -> the first number that was turned away
         self._deaths: list[tuple[float, SimAgent, bytes]] = []
+        self._copied: set[bytes] = set()  # by this broker
+        self._back: dict[bytes, float] = {}  # session -> when it last said hello
         self._told: set[bytes] = set()  # workers whose end a broker has heard of
         self._stay: set[bytes] = set()  # batches that no failure may drop
         self._new = b""  # a batch that is about to be taken in
@@ -91,7 +93,8 @@ class Witness:
         now, agents = self._world.clock.now, self._world.agents()
         for when, agent, session in self._deaths:
             reached = agent in agents and agent.agent.connected and not agent.frozen
-            late = reached and now - when > JUMP_S and PROMPT.issuperset(self._world.struck)
+            since = max(when, self._back.get(agent.agent.session, when))
+            late = reached and now - since > JUMP_S and PROMPT.issuperset(self._world.struck)
             if late and session not in self._told:
                 name = self._world.trace.name_of(session)
                 self._world.violated(9, f"{name} died at {when:.3f} s, and no broker was told")
@@ -131,6 +134,7 @@ class Witness:
         elif kind is wire.Hello or kind is wire.Idle:
             self._alone.discard(session)
         if kind is wire.Hello:
+            self._back[session] = self._world.clock.now
             self._turned.pop(session, None)
         elif core.full and isinstance(message, _INTAKE):
             self._turned.setdefault(session, message.n)
@@ -169,6 +173,7 @@ class Witness:
             self._is_recorded(message, frames)
         elif kind is wire.Run:
             self._runs_alone(session, message)
+            self._may_be_copied(session, message)
         elif kind is wire.Cancelled:
             self._is_cancelled(session, message)
         elif kind is wire.Ack and message.n >= self._turned.get(session, message.n + 1):
@@ -227,6 +232,20 @@ class Witness:
         if m.stop - m.start > 1:
             self._world.violated(20, f"{batch!r}: {m.start} to {m.stop} are sent with a suspect")
 
+    def _may_be_copied(self, session: bytes, m: Any) -> None:
+        """Who is sent a task that it has no lease on runs its second copy: the only one."""
+        core = self._core()
+        batch, peer = core.book.batches.get(m.batch), core.peers.get(session)
+        if batch is None or peer is None or peer.holds(batch, m.start):
+            return
+        task, copied = task_id(m.batch, m.start), self._world.checks.copied
+        known = m.start in batch.families or m.start in batch.kept or m.start in batch.attempts
+        known = known or task in self._copied
+        if known or m.stop - m.start > 1 or batch.state[m.start] != LEASED:
+            self._world.violated(40, f"{batch!r}: {m.start} to {m.stop} may not be copied")
+        copied.add(task)
+        self._copied.add(task)
+
     def _is_cancelled(self, session: bytes, m: Any) -> None:
         """What is said to be cancelled does not run."""
         family = self._core().book.families.get(self._cancels.get((session, m.request), b""))
@@ -274,6 +293,7 @@ class Witness:
     def new_broker(self) -> None:
         """A broker has begun."""
         self._alone.clear()
+        self._copied.clear()
         self._turned.clear()
         self._stay.clear()
         self._new = b""
