@@ -1,8 +1,8 @@
 """``python -m tests.bench.uneven [--rounds N]``: eight workers, of which two are slow.
 
 These take ten times as long.  How near does a map come to the ideal, all workers busy to the end,
-each at its own pace?  And where nothing may be begun twice, so that no second copies are run?  Tasks
-sleep.
+each at its own pace?  And where nothing may be begun twice, so that no second copies are run?
+Tasks sleep.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A task that does not get on where it runs is run by an idle worker too; the first result counts."""
+"""A task that does not get on where it runs is run by an idle worker too."""
 
 from __future__ import annotations
 
