@@ -95,7 +95,7 @@ class Delivery:
         shift: int,
     ) -> None:
         """Send the results of the indices from ``start`` to ``stop`` of one record."""
-        position = _position(header.ranges, start)
+        position = position_in(header.ranges, start)
         count = stop - start
         ends = memoryview(header.ends).cast("I")
         base = ends[position - 1] if position else 0
@@ -122,7 +122,7 @@ class Delivery:
         self._broker.send(family.host, deliver, frames)
 
 
-def _position(ranges: Sequence[Range], index: int) -> int:
+def position_in(ranges: Sequence[Range], index: int) -> int:
     """Return how many results stand before that of ``index``."""
     before = 0
     for start, stop in ranges:
