@@ -112,7 +112,9 @@ class SimBroker:
             journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number,
             gather_from=GATHER_FROM,
         )  # fmt: skip
-        self.core.recover(journal.scan(), resume=resume and number > 1, now=world.broker_time())
+        self.core.recover(
+            journal.scan(payloads=False), resume=resume and number > 1, now=world.broker_time()
+        )
         self.sockets = SimSockets(world)
         self.server = SimServer(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
         self.server.world = world
