@@ -10,14 +10,13 @@ Decides which, and how; it changes no task's state.  No I/O beyond the journal t
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..wire.codec import decode_header, encode
 from ..wire.messages import Range, Results
-from .delivery import position_in
 from .records import Kind
+from .slices import Slices
 from .tasks import DONE, HELD, LEASED, QUEUED, Batch
 
 if TYPE_CHECKING:
@@ -81,11 +80,11 @@ class _Gathered:
                 counted.add(seq)
                 part.timed += header.timed
                 part.elapsed_ns += header.elapsed_ns
-            if part.size >= MOST_BYTES:
-                yield part.message(), b"".join(part.payload)
+            if part.slices.size >= MOST_BYTES:
+                yield part.message()
                 part = _Part(self._batch.id)
         if part.ranges:
-            yield part.message(), b"".join(part.payload)
+            yield part.message()
 
 
 class _Part:
@@ -93,30 +92,22 @@ class _Part:
 
     def __init__(self, batch: bytes) -> None:
         self._batch = batch
-        self._ends = array("I")
+        self.slices = Slices()
         self.ranges: list[Range] = []
-        self.payload: list[Any] = []
-        self.size = 0
         self.timed = 0
         self.elapsed_ns = 0
 
     def add(self, start: int, stop: int, header: Results, payload: Any) -> None:
         """These tasks' results stand in this record."""
-        first = position_in(header.ranges, start)
-        ends = memoryview(header.ends).cast("I")
-        base = ends[first - 1] if first else 0
-        last = ends[first + stop - start - 1]
-        shift = self.size - base
-        self._ends.extend(end + shift for end in ends[first : first + stop - start])
-        self.payload.append(payload[base:last])
-        self.size += last - base
+        self.slices.add(start, stop, header, payload)
         if self.ranges and self.ranges[-1][1] == start:
             start = self.ranges.pop()[0]
         self.ranges.append((start, stop))
 
-    def message(self) -> Results:
-        """Return the header."""
-        return Results(
-            0, self._batch, self.ranges, b"", self._ends.tobytes(), [], self.timed,
-            self.elapsed_ns, False,
+    def message(self) -> tuple[Results, bytes]:
+        """Return the header and the payload."""
+        header = Results(
+            0, self._batch, self.ranges, b"", self.slices.ends, [], self.timed, self.elapsed_ns,
+            False,
         )  # fmt: skip
+        return header, self.slices.payload

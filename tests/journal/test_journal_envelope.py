@@ -27,7 +27,9 @@ BYTES = st.binary(max_size=64)
 def test_golden_bytes() -> None:
     """The example of docs/journal-format.md, computed once and never again."""
     data = pack(1, b"head", b"payload", 2)
-    assert data.hex(" ") == ("2a 9b 24 26 01 02 00 00 04 00 00 00 15 6a 2c 42 68 65 61 64 70 61 79 6c 6f 61 64")
+    assert data.hex(" ") == (
+        "2a 9b 24 26 01 02 00 00 04 00 00 00 15 6a 2c 42 68 65 61 64 70 61 79 6c 6f 61 64"
+    )
     assert unpack(data) == (1, 2, b"head", b"payload")
     assert pack_named(b"next", bytes(7) + b"\1").hex(" ") == (
         "75 3f 34 54 00 00 00 00 04 00 00 00 ff ef 25 12 6e 65 78 74 00 00 00 00 00 00 00 01"

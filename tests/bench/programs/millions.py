@@ -40,7 +40,13 @@ def new(path: str) -> float:
     return now
 
 
-SHAPE, TASKS, SIZE, FOLDER, MODE = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
+SHAPE, TASKS, SIZE, FOLDER, MODE = (
+    sys.argv[1],
+    int(sys.argv[2]),
+    int(sys.argv[3]),
+    Path(sys.argv[4]),
+    sys.argv[5],
+)
 FUNCTION = small if SIZE <= 8 else large
 
 
@@ -60,6 +66,8 @@ def results() -> Iterator[object]:
 
 
 times = {}
+
+
 def t(name):
     times[name] = time.time()
 
@@ -72,12 +80,13 @@ if __name__ == "__main__":
     it = iter(results())
     count = 0
     for r in it:
-        if not count: t("first")
+        if not count:
+            t("first")
         count += 1
     t("last")
-    (FOLDER / f"times.{int(times['began']*1000)}").write_text(json.dumps(times))
+    (FOLDER / f"times.{int(times['began'] * 1000)}").write_text(json.dumps(times))
     if MODE == "resumed":
         print(futures.submit(new, str(FOLDER / "new")).result())
     with open("/proc/self/status") as f:
         print([l.strip() for l in f if l.startswith(("RssAnon", "VmHWM"))])
-    print({k: round(v-times["began"],3) for k,v in times.items()})
+    print({k: round(v - times["began"], 3) for k, v in times.items()})
