@@ -161,16 +161,19 @@ class BaseJournal(ABC):
                 self._views -= 1
                 view.close()
 
-    def scan(self, start: int = FIRST_SEQ) -> Iterator[tuple[int, Record]]:
+    def scan(
+        self, start: int = FIRST_SEQ, *, payloads: bool = True
+    ) -> Iterator[tuple[int, Record]]:
         """Go through the committed records from ``start`` on, in order, each one verified.
 
-        A record is valid until the scan ends; the journal cannot commit before that.
+        A record is valid until the scan ends; the journal cannot commit before that.  Without
+        ``payloads`` those are not read: only their lengths are known.
         """
         self._require_usable()
         with self._open_snapshot() as snapshot:
             self._views += 1
             try:
-                yield from fold(snapshot.items(start))
+                yield from fold(snapshot.items(start), payloads=payloads)
             finally:
                 self._views -= 1
 

@@ -38,6 +38,7 @@ class Found(Enum):
     BAD_PAGES = auto()
     NOT_OURS = auto()
     TOO_NEW = auto()
+    TOO_OLD = auto()
     BAD_VALUE = auto()
     BAD_RECORD = auto()
     SOUND = auto()
@@ -119,6 +120,14 @@ DECISIONS: Final[dict[Found, dict[Intent, Decision]]] = {
             f"{FORMAT}; go on with the newer version that wrote it",
         ),
     },
+    Found.TOO_OLD: {
+        Intent.CREATE: _TAKEN,
+        Intent.USE: Decision(
+            JournalForeign,
+            "{path} has journal format {detail}, which no released version has written; "
+            "go on with the version that wrote it, or start a new run",
+        ),
+    },
     Found.BAD_VALUE: {
         Intent.CREATE: _TAKEN,
         Intent.USE: Decision(JournalDamaged, "{path}: {detail}"),
@@ -147,7 +156,9 @@ class Finding(NamedTuple):
     seq: int | None = None
 
 
-def inspect(path: Path, *, live: bool = False, records: bool = True) -> Finding:
+def inspect(
+    path: Path, *, live: bool = False, records: bool = True, payloads: bool = True
+) -> Finding:
     """Look at what is there and change nothing.
 
     Parameters
@@ -158,6 +169,8 @@ def inspect(path: Path, *, live: bool = False, records: bool = True) -> Finding:
         A writer may be at work: its pages cannot be checked at rest.
     records : bool
         Also verify every record and blob.
+    payloads : bool
+        The records' payloads, too; else these are not read.
     """
     finding = inspect_file(path)
     if finding.found is not Found.SOUND:
@@ -166,7 +179,7 @@ def inspect(path: Path, *, live: bool = False, records: bool = True) -> Finding:
         flaws = structure_flaws(path)
         if flaws:
             return Finding(Found.BAD_PAGES, _cut_off(path) or flaws[0])
-    return _inspect_tables(path, live, records)
+    return _inspect_tables(path, live, records, payloads)
 
 
 def inspect_file(path: Path) -> Finding:
@@ -194,7 +207,7 @@ def require(path: Path, finding: Finding, intent: Intent) -> None:
     raise decision.refusal(message)
 
 
-def _inspect_tables(path: Path, live: bool, records: bool) -> Finding:
+def _inspect_tables(path: Path, live: bool, records: bool, payloads: bool) -> Finding:
     try:
         store = Store(path, map_size=map_bytes(path), write=False, lock=live)
     except TablesMissing:
@@ -208,12 +221,14 @@ def _inspect_tables(path: Path, live: bool, records: bool) -> Finding:
                 return Finding(Found.NOT_OURS)
             if number > FORMAT:
                 return Finding(Found.TOO_NEW, str(number))
-            return _inspect_contents(snapshot, records)
+            if number < FORMAT:
+                return Finding(Found.TOO_OLD, str(number))
+            return _inspect_contents(snapshot, records, payloads)
     finally:
         store.close()
 
 
-def _inspect_contents(snapshot: StoreSnapshot, records: bool) -> Finding:
+def _inspect_contents(snapshot: StoreSnapshot, records: bool, payloads: bool) -> Finding:
     try:
         for key in (RUN_KEY, NEXT_KEY):
             unpack_named(key, snapshot.meta(key) or b"")
@@ -225,7 +240,7 @@ def _inspect_contents(snapshot: StoreSnapshot, records: bool) -> Finding:
     except JournalDamaged as error:
         return Finding(Found.BAD_VALUE, str(error))
     try:
-        for _ in fold(snapshot.items(0) if records else ()):
+        for _ in fold(snapshot.items(0) if records else (), payloads=payloads):
             pass
     except JournalDamaged as error:
         return Finding(Found.BAD_RECORD, str(error), error.seq)

@@ -2,9 +2,11 @@
 
 The bytes, little-endian, are part of the disk format (docs/journal-format.md):
 
-    crc32 u32 | kind u8 | number of buffers u24 | header length u32 | header | payload
+    crc32 u32 | kind u8 | number of buffers u24 | header length u32 | crc32 of the payload u32
+    | header | payload
 
-The checksum covers everything after itself.  Kind 0 is the library's own (named values: blobs and
+The first checksum covers all from behind itself to the header's end, the other one the payload:
+so headers can be read, and trusted, without reading the payloads behind them.  Kind 0 is the library's own (named values: blobs and
 metadata, whose header is their name), 255 is an out-of-band buffer of the record before it, and
 1 to 254 belong to the user of the library.
 """
@@ -26,7 +28,7 @@ FIRST_USER_KIND: Final = 1
 LAST_USER_KIND: Final = 254
 
 #: Bytes in front of the header.
-OVERHEAD_BYTES: Final = 12
+OVERHEAD_BYTES: Final = 16
 #: LMDB stores values below 4 GiB; the difference leaves room for its page headers.
 MAX_ENVELOPE_BYTES: Final = (1 << 32) - (1 << 16)
 MAX_BUFFERS: Final = (1 << 24) - 1
@@ -36,8 +38,8 @@ WAY_OUT: Final = "restore the journal's folder from a copy, or start a new run"
 
 _CRC = struct.Struct("<I")
 # Kind and number of buffers share one word: kind is its lowest byte.
-_FIXED = struct.Struct("<II")
-_ALL = struct.Struct("<III")
+_FIXED = struct.Struct("<III")
+_ALL = struct.Struct("<IIII")
 
 
 class Envelope(NamedTuple):
@@ -77,9 +79,8 @@ def pack(kind: int, header: bytes, payload: Buffer = b"", buffer_count: int = 0)
         raise ValueError(
             f"a record can have {MAX_ENVELOPE_BYTES} bytes, not {size}: split it into several"
         )
-    fixed = _FIXED.pack(kind | buffer_count << 8, len(header))
-    # The checksum is continued over the parts, so that the payload is copied only once.
-    crc = crc32(payload, crc32(header, crc32(fixed)))
+    fixed = _FIXED.pack(kind | buffer_count << 8, len(header), crc32(payload))
+    crc = crc32(header, crc32(fixed))
     return b"".join((_CRC.pack(crc), fixed, header, payload))
 
 
@@ -101,7 +102,24 @@ def unpack(data: Buffer, seq: int | None = None, check: bool = True) -> Envelope
         When the checksum or a length is wrong.
     """
     try:
-        return _decode(memoryview(data), check)
+        envelope = _decode(memoryview(data), check)
+        if check:
+            _check_payload(memoryview(data), envelope.payload)
+    except _Flaw as flaw:
+        raise damaged(seq, str(flaw)) from None
+    return envelope
+
+
+def unpack_head(data: Buffer, seq: int | None = None) -> Envelope:
+    """Decode one record without reading its payload, whose bytes are not checked therefore.
+
+    Raises
+    ------
+    JournalDamaged
+        When the header is not what was written.
+    """
+    try:
+        return _decode(memoryview(data), check=True)
     except _Flaw as flaw:
         raise damaged(seq, str(flaw)) from None
 
@@ -115,6 +133,7 @@ def unpack_named(name: bytes, data: Buffer) -> memoryview:
     """Decode a blob or a metadata value and check that it is the one asked for."""
     try:
         envelope = _decode(memoryview(data), check=True)
+        _check_payload(memoryview(data), envelope.payload)
         if envelope.kind != NAMED or envelope.header != name:
             raise _Flaw("it holds another record's bytes")
     except _Flaw as flaw:
@@ -138,10 +157,15 @@ class _Flaw(ValueError):
 def _decode(memory: memoryview, check: bool) -> Envelope:
     if memory.nbytes < OVERHEAD_BYTES:
         raise _Flaw(f"it has only {memory.nbytes} bytes")
-    crc, word, header_length = _ALL.unpack_from(memory)
-    if check and crc32(memory[4:]) != crc:
-        raise _Flaw("its checksum is wrong")
+    crc, word, header_length, _ = _ALL.unpack_from(memory)
     end = OVERHEAD_BYTES + header_length
     if end > memory.nbytes:
         raise _Flaw(f"its header of {header_length} bytes is cut off")
+    if check and crc32(memory[4:end]) != crc:
+        raise _Flaw("its checksum is wrong")
     return Envelope(word & 0xFF, word >> 8, bytes(memory[OVERHEAD_BYTES:end]), memory[end:])
+
+
+def _check_payload(memory: memoryview, payload: memoryview) -> None:
+    if crc32(payload) != _ALL.unpack_from(memory)[3]:
+        raise _Flaw("its payload's checksum is wrong")

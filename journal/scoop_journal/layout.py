@@ -12,7 +12,7 @@ from typing import Final
 
 #: The LMDB library line whose file format is used (0.9: readable by the widest set of tools).
 LMDB_LINE: Final = 0
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 META_TABLE: Final = b"meta"
 EVENTS_TABLE: Final = b"events"

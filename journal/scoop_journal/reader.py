@@ -87,10 +87,15 @@ class Reader:
         """Estimate how large the data file would be if it were compacted; looks at every record."""
         return needed_bytes(self._store)
 
-    def scan(self, start: int = FIRST_SEQ) -> Iterator[tuple[int, Record]]:
-        """Go through the records from ``start`` on, in order, each one verified."""
+    def scan(
+        self, start: int = FIRST_SEQ, *, payloads: bool = True
+    ) -> Iterator[tuple[int, Record]]:
+        """Go through the records from ``start`` on, in order, each one verified.
+
+        Without ``payloads`` those are not read: only their lengths are known.
+        """
         with self._store.snapshot() as snapshot:
-            yield from fold(snapshot.items(start))
+            yield from fold(snapshot.items(start), payloads=payloads)
 
     @contextmanager
     def reading(self) -> Generator[View, None, None]:

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .envelope import BUFFER, NAMED, Envelope, damaged, unpack
+from .envelope import BUFFER, NAMED, Envelope, damaged, unpack, unpack_head
 from .errors import JournalError, RecordMissing
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class View:
         return Record(own.kind, own.header, own.payload, buffers)
 
     def header(self, seq: int) -> bytes:
-        """Read only a record's header."""
-        return self._envelope(seq).header
+        """Read only a record's header; its payload is neither read nor checked."""
+        return unpack_head(self._stored(seq), seq).header
 
     def __contains__(self, seq: int) -> bool:
         self._require_open()
@@ -116,10 +116,7 @@ class View:
         return envelope.payload
 
     def _envelope(self, seq: int) -> Envelope:
-        self._require_open()
-        data = self._fetch(seq)
-        if data is None:
-            raise RecordMissing(f"the journal has no record {seq}: it was deleted or never written")
+        data = self._stored(seq)
         known = seq in self._checked
         envelope = unpack(data, seq, check=not known)
         if not known:
@@ -127,22 +124,34 @@ class View:
         self._given.append(envelope.payload)
         return envelope
 
+    def _stored(self, seq: int) -> Buffer:
+        self._require_open()
+        data = self._fetch(seq)
+        if data is None:
+            raise RecordMissing(f"the journal has no record {seq}: it was deleted or never written")
+        return data
+
     def _require_open(self) -> None:
         if self._closed:
             raise JournalError("this view is closed: read inside its 'with'")
 
 
-def fold(items: Iterable[tuple[int, Buffer]]) -> Iterator[tuple[int, Record]]:
+def fold(
+    items: Iterable[tuple[int, Buffer]], *, payloads: bool = True
+) -> Iterator[tuple[int, Record]]:
     """Decode records in order, giving each the buffers that follow it.
+
+    Without ``payloads`` only their lengths are known: their bytes are neither read nor checked.
 
     Raises
     ------
     JournalDamaged
         At the first record that is not what was written, by its number.
     """
+    decode = unpack if payloads else unpack_head
     stream = iter(items)
     for seq, data in stream:
-        own = unpack(data, seq)
+        own = decode(data, seq)
         if own.kind in (NAMED, BUFFER):
             raise damaged(seq, "the record it belongs to is missing")
         buffers: list[memoryview] = []
@@ -150,7 +159,7 @@ def fold(items: Iterable[tuple[int, Buffer]]) -> Iterator[tuple[int, Record]]:
             found, data = next(stream, (None, b""))
             if found != expected:
                 raise damaged(seq, f"its buffer {expected} is missing")
-            envelope = unpack(data, expected)
+            envelope = decode(data, expected)
             if envelope.kind != BUFFER:
                 raise damaged(seq, f"its buffer {expected} is not a buffer")
             buffers.append(envelope.payload)

@@ -133,7 +133,8 @@ class Journal(BaseJournal):
         if not late:
             owner.acquire()
         try:
-            require(folder, inspect(folder), Intent.USE)
+            # Payloads are checked when they are read: there may be hundreds of gigabytes of them.
+            require(folder, inspect(folder, payloads=False), Intent.USE)
             if late:
                 owner.acquire()
             drop_leftovers(folder)

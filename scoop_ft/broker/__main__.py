@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
     hold()
     options = _parse(argv)
-    from scoop_journal import JournalBroken, JournalError
+    from scoop_journal import JournalBroken, JournalDamaged, JournalError
 
     from ..errors import RunError
 
@@ -44,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     except JournalBroken as error:
         print(f"scoop-ft: the broker stops: {error}", file=sys.stderr)
         return 1
+    except JournalDamaged as error:  # found only now: it was not read before
+        print(f"scoop-ft: error: {error}", file=sys.stderr)
+        return 2
     except BaseException:
         log.exception("the broker fails")
         raise
@@ -86,7 +89,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             on_divergence=info.on_divergence,
         )
         broker.recover(
-            journal.scan(), resume=options.resume and not new, now=time.monotonic(),
+            journal.scan(payloads=False), resume=options.resume and not new, now=time.monotonic(),
             keep_failed=options.keep_failed, edits=_edits(options.edits),
             recorded_code=info.recorded_code,
         )  # fmt: skip

@@ -167,6 +167,8 @@ class Book:
         batch = self.batches.get(m.batch)
         if batch is None:
             return []
+        if not m.n and not m.status:
+            self._gather(batch, seq, m)
         fresh: list[tuple[int, int]] = []
         position = 0
         for start, stop in m.ranges:
@@ -182,6 +184,19 @@ class Book:
         if fresh:
             self.code.settle()
         return fresh
+
+    def _gather(self, batch: Batch, seq: int, m: Results) -> None:
+        """What is done is recorded again, in place of records that hold less: see `gathering`."""
+        before = {number: size for _, _, number, size in batch.results}
+        for start, stop in m.ranges:
+            for a, b, state in list(batch.runs(start, min(stop, batch.count))):
+                if state == DONE:
+                    batch.results = [*_without(batch.results, a, b), (a, b, seq, 1)]
+        batch.results.sort()
+        left = {number for _, _, number, _ in batch.results}
+        gone = [(number, size) for number, size in before.items() if number not in left]
+        self._dropped.extend(gone)
+        self._dropped.extend(self._records.results_left(number for number, _ in gone))
 
     def _finish(self, batch: Batch, start: int, stop: int, status: bytes, position: int) -> None:
         if not status:

@@ -23,6 +23,7 @@ from . import (
     from_code,
     from_parent,
     from_worker,
+    gathering,
     keeping,
     records,
     timing,
@@ -57,6 +58,8 @@ class Broker:
         How many brokers this run has had, this one included.
     on_divergence : str
         What happens when a parent that is run again departs from what is recorded.
+    gather_from : int
+        So many records of a batch's results are written again as one.
 
     Attributes
     ----------
@@ -75,6 +78,7 @@ class Broker:
         max_attempts: int = 3,
         incarnation: int = 1,
         on_divergence: str = departed.RECOMPUTE,
+        gather_from: int = gathering.LEAST,
     ) -> None:
         self.journal = journal
         self.run = run
@@ -82,6 +86,7 @@ class Broker:
         self.max_attempts = max_attempts
         self.incarnation = incarnation
         self.on_divergence = on_divergence
+        self.gather_from = gather_from
         self.diverged = ""
         self.other_steps = 0  # durable steps that were asked for in place of recorded ones
         self.now = 0.0
@@ -323,6 +328,7 @@ class Broker:
         for start, stop in fresh:
             for index in [i for i in batch.families if start <= i < stop]:
                 self.dispatcher.take_family(task_id(batch.id, index))  # else it is no more
+        gathering.gather(self, batch)
         return fresh
 
     def take_back_dropped(self) -> None:

@@ -8,20 +8,24 @@ send to whom.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Deliver, Range, Results
 from .families import Family
 from .ports import Ref
+from .slices import Slices, position_in
 from .tasks import Batch
 
 if TYPE_CHECKING:
     from .core import Broker
 
 
+Moved = tuple[Batch, int, int, int]  # indices, and what makes ordinals of them
+
+MOST_BYTES: Final = 8 << 20  # of a record that is read as its results are put together
 _NONE = Results(0, b"", [], b"", b"", [], 0, 0, False)
 
 
@@ -70,19 +74,47 @@ class Delivery:
     def _deliver_stretch(
         self, family: Family, batch: Batch, start: int, stop: int, shift: int
     ) -> None:
-        at = max(bisect_left(batch.results, (start, 0, 0, 0)) - 1, 0)
         with self._broker.journal.reading() as view:
             seen, header = -1, _NONE
-            for a, b, seq, _ in batch.results[at:]:
-                if a >= stop:
-                    break
-                low, high = max(a, start), min(b, stop)
-                if low >= high:
-                    continue
+            for low, high, seq in _entries(batch, start, stop):
                 if seq != seen:
                     seen, header = seq, decode_header(view.header(seq), Results)
                 for c, d in batch.claimed_stretches(low, high):
                     self._send_slice(family, batch, header, seq, c, d, shift)
+
+    def deliver_moved(self, family: Family, moved: Sequence[Moved]) -> None:
+        """Send recorded results of tasks that were found at other ordinals.
+
+        Those of one record go together: each by itself would be a message for each task.
+        """
+        if not self._reachable(family):
+            return
+        together: dict[int, tuple[Batch, list[tuple[int, int, int]]]] = {}
+        for batch, start, stop, shift in moved:
+            for a, b, seq in _entries(batch, start, stop):
+                together.setdefault(seq, (batch, []))[1].append((a, b, shift))
+        with self._broker.journal.reading() as view:
+            for seq, (batch, parts) in together.items():
+                self._send_together(view, family, batch, seq, sorted(parts))
+
+    def _send_together(
+        self, view: Any, family: Family, batch: Batch, seq: int, parts: list[tuple[int, int, int]]
+    ) -> None:
+        header = decode_header(view.header(seq), Results)
+        large = len(header.ends) and memoryview(header.ends).cast("I")[-1] > MOST_BYTES
+        if large or header.buffers:
+            for start, stop, shift in parts:
+                self._send_slice(family, batch, header, seq, start, stop, shift)
+            return
+        slices, payload = Slices(), view.record(seq).payload
+        for start, stop, _ in parts:
+            slices.add(start, stop, header, payload)
+        ranges = [(start, stop) for start, stop, _ in parts]
+        deliver = Deliver(
+            family.parent, batch.id, 0, ranges, slices.status, slices.ends, 0, [],
+            [shift for _, _, shift in parts],
+        )  # fmt: skip
+        self._send(family, deliver, [slices.payload])
 
     def _send_slice(
         self,
@@ -95,7 +127,7 @@ class Delivery:
         shift: int,
     ) -> None:
         """Send the results of the indices from ``start`` to ``stop`` of one record."""
-        position = _position(header.ranges, start)
+        position = position_in(header.ranges, start)
         count = stop - start
         ends = memoryview(header.ends).cast("I")
         base = ends[position - 1] if position else 0
@@ -122,11 +154,12 @@ class Delivery:
         self._broker.send(family.host, deliver, frames)
 
 
-def _position(ranges: Sequence[Range], index: int) -> int:
-    """Return how many results stand before that of ``index``."""
-    before = 0
-    for start, stop in ranges:
-        if start <= index < stop:
-            return before + index - start
-        before += stop - start
-    raise LookupError(f"index {index} has no result in this record")
+def _entries(batch: Batch, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Yield ``(start, stop, seq)``: the results of these tasks lie in that record."""
+    at = max(bisect_left(batch.results, (start, 0, 0, 0)) - 1, 0)
+    for number in range(at, len(batch.results)):
+        a, b, seq, _ = batch.results[number]
+        if a >= stop:
+            return
+        if max(a, start) < min(b, stop):
+            yield max(a, start), min(b, stop), seq

@@ -4,7 +4,8 @@ The children are segments of batches, in order of ordinals and without overlap. 
 parent submits something else at an ordinal, the new segment cuts the old one; the tasks it cut out
 stay in their batch, without an ordinal, where they may be found again by content.
 
-No I/O, no clock.
+They are kept in blocks of so many ordinals: a million children that were submitted in another order
+are a million segments, and each would move all those behind it.  No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -12,13 +13,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from .tasks import Batch
 
+BLOCK: Final = 4096  # ordinals
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Segment:
-    """The children ``first`` to ``first + count`` are ``batch``'s tasks from ``index`` on."""
+    """The children ``first`` to ``first + count`` are ``batch``'s tasks from ``index`` on.
+
+    Never changed: it is not frozen since there may be a million, and making one would take thrice
+    as long.
+    """
 
     first: int
     count: int
@@ -33,6 +41,49 @@ class Segment:
         """The piece of this segment between two ordinals."""
         start, stop = max(start, self.first), min(stop, self.stop)
         return Segment(start, stop - start, self.batch, self.index + start - self.first)
+
+
+class _Block:
+    """The segments of some ordinals, in order."""
+
+    __slots__ = ("_firsts", "segments")
+
+    def __init__(self) -> None:
+        self.segments: list[Segment] = []
+        self._firsts: list[int] = []
+
+    def overlapping(self, start: int, stop: int) -> Iterator[Segment]:
+        position = max(bisect_right(self._firsts, start) - 1, 0)
+        for at in range(position, len(self.segments)):
+            segment = self.segments[at]
+            if segment.first >= stop:
+                return
+            if segment.stop > start:
+                yield segment.part(start, stop)
+
+    def insert(self, segment: Segment) -> None:
+        at = bisect_left(self._firsts, segment.first)
+        self.segments.insert(at, segment)
+        self._firsts.insert(at, segment.first)
+
+    def cut(self, start: int, stop: int) -> bool:
+        low = max(bisect_right(self._firsts, start) - 1, 0)
+        if low < len(self.segments) and self.segments[low].stop <= start:
+            low += 1
+        high = bisect_left(self._firsts, stop, low)
+        if low == high:
+            return False
+        kept = []
+        for old in self.segments[low:high]:
+            if start <= old.first and old.stop <= stop:
+                old.batch.put(old.index, None, old.count)
+                continue
+            gone = old.part(start, stop)
+            old.batch.put(gone.index, None, gone.count)
+            kept += [old.part(a, b) for a, b in ((old.first, start), (stop, old.stop)) if a < b]
+        self.segments[low:high] = kept
+        self._firsts[low:high] = [segment.first for segment in kept]
+        return True
 
 
 class Family:
@@ -59,32 +110,44 @@ class Family:
     """
 
     __slots__ = (
-        "_firsts", "batches", "claims", "fresh", "host", "parent", "pool", "segments", "session",
-        "unclaimed",
+        "_blocks", "batches", "claims", "fresh", "host", "parent", "pool", "session", "unclaimed",
     )  # fmt: skip
 
     def __init__(self, parent: bytes) -> None:
         self.parent = parent
         self.host = b""
         self.batches: dict[bytes, Batch] = {}
-        self.segments: list[Segment] = []
-        self._firsts: list[int] = []
+        self._blocks: dict[int, _Block] = {}
         self.unclaimed: set[bytes] = set()
         self.pool: dict[bytes, list[tuple[Batch, int]]] | None = None
         self.session = b""
         self.fresh = 0
         self.claims = False
 
+    @property
+    def segments(self) -> list[Segment]:
+        """All segments, in order."""
+        return [one for _, block in sorted(self._blocks.items()) for one in block.segments]
+
+    @property
+    def stop(self) -> int:
+        """The ordinal behind the last child."""
+        return self._blocks[max(self._blocks)].segments[-1].stop if self._blocks else 0
+
     def overlapping(self, start: int, stop: int) -> list[Segment]:
         """Return the segments, cut to size, of the children between two ordinals."""
-        position = max(bisect_right(self._firsts, start) - 1, 0)
-        found = []
-        for segment in self.segments[position:]:
-            if segment.first >= stop:
-                break
-            if segment.stop > start:
-                found.append(segment.part(start, stop))
-        return found
+        return [
+            segment
+            for number in self._numbers(start, stop)
+            for segment in self._blocks[number].overlapping(start, stop)
+        ]
+
+    def _numbers(self, start: int, stop: int) -> list[int]:
+        """Return the blocks that there are between two ordinals, in order."""
+        numbers = range(start // BLOCK, -(-stop // BLOCK))
+        if len(numbers) <= len(self._blocks):
+            return [number for number in numbers if number in self._blocks]
+        return sorted(number for number in self._blocks if number in numbers)
 
     def missing(self, start: int, stop: int) -> int:
         """Return how many ordinals between two have no child."""
@@ -99,9 +162,15 @@ class Family:
     def place(self, segment: Segment) -> bool:
         """Make a segment the children of its ordinals, cutting what was there (True: something)."""
         cut = self._cut(segment.first, segment.stop)
-        at = bisect_left(self._firsts, segment.first)
-        self.segments.insert(at, segment)
-        self._firsts.insert(at, segment.first)
+        at = segment.first
+        while at < segment.stop:
+            number = at // BLOCK
+            end = min(segment.stop, (number + 1) * BLOCK)
+            whole = at == segment.first and end == segment.stop
+            self._blocks.setdefault(number, _Block()).insert(
+                segment if whole else segment.part(at, end)
+            )
+            at = end
         segment.batch.put(segment.index, range(segment.first, segment.stop), segment.count)
         return cut
 
@@ -134,20 +203,13 @@ class Family:
 
     def _cut(self, start: int, stop: int) -> bool:
         """Leave these ordinals without children; return whether there were any."""
-        low = max(bisect_right(self._firsts, start) - 1, 0)
-        if low < len(self.segments) and self.segments[low].stop <= start:
-            low += 1
-        high = bisect_left(self._firsts, stop, low)
-        if low == high:
-            return False
-        kept = []
-        for old in self.segments[low:high]:
-            gone = old.part(start, stop)
-            old.batch.put(gone.index, None, gone.count)
-            kept += [old.part(a, b) for a, b in ((old.first, start), (stop, old.stop)) if a < b]
-        self.segments[low:high] = kept
-        self._firsts[low:high] = [segment.first for segment in kept]
-        return True
+        cut = False
+        for number in self._numbers(start, stop):
+            block = self._blocks[number]
+            cut = block.cut(start, stop) or cut
+            if not block.segments:
+                del self._blocks[number]
+        return cut
 
     def ordinals(self, batch: Batch, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield ``(start, stop, shift)``: these indices are the children ``index + shift``."""

@@ -47,7 +47,7 @@ def _carry_lost(b: Broker, m: wire.Checkpoint, before: int) -> None:
     """
     family = b.book.family(m.parent)
     slots = []
-    at = max(m.next, family.segments[-1].stop if family.segments else 0)
+    at = max(m.next, family.stop)
     for batch in family.batches.values():
         for start, stop in batch.without_place(before, m.next):
             slots.append((at, stop - start, batch.id, start))

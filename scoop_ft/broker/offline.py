@@ -40,7 +40,7 @@ def read(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> tu
     reader = Reader.open(path, unsafe_filesystem=unsafe_filesystem)
     book = Book()
     try:
-        for seq, record in reader.scan():
+        for seq, record in reader.scan(payloads=False):
             book.apply(seq, record.kind, record.header, len(record.payload))
     except BaseException:
         reader.close()

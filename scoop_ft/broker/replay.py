@@ -8,22 +8,22 @@ in completion order are legal), and only then it is recorded as new, never serve
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Range, Submit
 from . import departed, records
 from .content import Content, compare
+from .delivery import Moved
 from .families import Family
 from .lanes import without_keys
 from .records import Bind, Change, Kind
-from .tasks import DONE, VOID, Batch
+from .tasks import DONE, FAILED, VOID, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
 
-Found = tuple[int, Batch, int]  # index in the new batch, recorded batch, index there
 Stretch = tuple[
     int, int, Batch, int
 ]  # start and stop in the new batch, recorded batch, index there
@@ -49,14 +49,26 @@ def record(
     batch = _record_all(b, m, header, frames) if fresh else None
     if moved or (batch is not None and (same or again)):
         _bind(b, family, m, batch, same + again, moved)
-    _change(b, m, [*again, *same, *((i, i + 1, older, at) for i, older, at in moved)])
+    _change(b, m, [*again, *same, *moved])
     for start, stop, older, index in again:
         b.serve(older, index, index + stop - start)
     for start, stop, older, index in same:
         b.reused += b.serve(older, index, index + stop - start)
-    for _, older, index in moved:
-        b.reused += b.serve(older, index, index + 1)
+    b.reused += _serve_moved(b, family, m.first, moved)
     return batch
+
+
+def _serve_moved(b: Broker, family: Family, first: int, moved: list[Stretch]) -> int:
+    """Deliver what is done of tasks found elsewhere, queue what is not; return how many were."""
+    ended: list[Moved] = []
+    for start, stop, older, index in moved:
+        for a, z, state in list(older.runs(index, index + stop - start)):
+            if state in (DONE, FAILED):
+                ended.append((older, a, z, first + start - index))
+            else:
+                b.serve(older, a, z)
+    b.delivery.deliver_moved(family, ended)
+    return sum(z - a for _, a, z, _ in ended)
 
 
 def _record_all(b: Broker, m: Submit, header: bytes, frames: Sequence[Buffer]) -> Batch:
@@ -74,13 +86,13 @@ def _match_by_ordinal(
     """
     same: list[Stretch] = []
     again: list[Stretch] = []
+    contents: dict[bytes, Content] = {}  # one batch may be met at many places
     with b.journal.reading() as view:
         for segment in family.overlapping(m.first, m.first + m.count):
             older = segment.batch
-            recorded = view.record(older.seq)
-            known = Content(
-                decode_header(recorded.header, Submit), recorded.payload, recorded.buffers
-            )
+            known = contents.get(older.id)
+            if known is None:
+                known = contents[older.id] = _content(view, older)
             at = segment.first - m.first
             for offset, count, equal in compare(content, at, known, segment.index, segment.count):
                 if equal:
@@ -95,11 +107,19 @@ def _match_by_ordinal(
     return same, again, _gaps([(start, stop) for start, stop, _, _ in same + again], m.count)
 
 
+def _content(view: Any, batch: Batch) -> Content:
+    recorded = view.record(batch.seq)
+    return Content(decode_header(recorded.header, Submit), recorded.payload, recorded.buffers)
+
+
 def _match_by_content(
     b: Broker, family: Family, content: Content, rest: list[Range]
-) -> tuple[list[Found], list[int]]:
-    """Claim what is the same call at another ordinal; return it, and the indices left."""
-    moved: list[Found] = []
+) -> tuple[list[Stretch], list[int]]:
+    """Claim what is the same call at another ordinal; return it, and the indices left.
+
+    Calls that were recorded behind one another, and are again, are one stretch.
+    """
+    moved: list[Stretch] = []
     fresh: list[int] = []
     if not rest:
         return moved, fresh
@@ -112,8 +132,16 @@ def _match_by_content(
                 continue
             older, place = found
             family.claim(older, place, place + 1)
-            moved.append((index, older, place))
+            if moved and _goes_on(moved[-1], index, older, place):
+                moved[-1] = (moved[-1][0], index + 1, older, moved[-1][3])
+            else:
+                moved.append((index, index + 1, older, place))
     return moved, fresh
+
+
+def _goes_on(stretch: Stretch, index: int, batch: Batch, place: int) -> bool:
+    start, stop, older, first = stretch
+    return stop == index and older is batch and first + stop - start == place
 
 
 def _take_wanted(
@@ -145,9 +173,7 @@ def _unclaimed_by_content(b: Broker, family: Family) -> dict[bytes, list[tuple[B
             free = list(_unclaimed(batch, 0, batch.count))
             if not free:
                 continue
-            recorded = view.record(batch.seq)
-            header = decode_header(recorded.header, Submit)
-            content = Content(header, recorded.payload, recorded.buffers)
+            content = _content(view, batch)
             for start, stop in free:
                 for index in range(start, stop):
                     if batch.state[index] != VOID:
@@ -175,17 +201,12 @@ def _bind(
     m: Submit,
     batch: Batch | None,
     same: list[Stretch],
-    moved: list[Found],
+    moved: list[Stretch],
 ) -> None:
     """Record which tasks of the batch are older ones, and where older ones are found now."""
-    slots = [(m.first + index, 1, older.id, place) for index, older, place in moved]
-    void: list[Range] = []
-    if batch is not None:
-        for start, stop, older, place in same:
-            slots.append((m.first + start, stop - start, older.id, place))
-        bound = [(start, stop) for start, stop, _, _ in same]
-        bound += [(index, index + 1) for index, _, _ in moved]
-        void = sorted(bound)
+    bound = moved + (same if batch is not None else [])
+    slots = [(m.first + start, stop - start, older.id, at) for start, stop, older, at in bound]
+    void = sorted((start, stop) for start, stop, _, _ in bound) if batch is not None else []
     message = Bind(m.parent, m.batch if batch is not None else bytes(16), void, slots)
     seq = b.append(Kind.BIND, records.encode(message))
     b.book.apply_bind(seq, message)

@@ -10,6 +10,7 @@ import os
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -322,8 +323,8 @@ class Session:
                 buffers.setdefault(position_of(index), []).append(memoryview(frame).toreadonly())
         chunk = Chunk(m.status, memoryview(m.ends).cast("I"), m.base, frames[0], buffers)
         position = 0
-        for start, stop in m.ranges:
-            scope.deliver(start + m.shift, stop + m.shift, chunk, position)
+        for (start, stop), shift in zip(m.ranges, m.shifts or repeat(m.shift)):  # noqa: B905
+            scope.deliver(start + shift, stop + shift, chunk, position)
             position += stop - start
 
     def _on_const(self, m: wire.Const, frames: Frames) -> None:

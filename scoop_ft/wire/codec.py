@@ -352,6 +352,7 @@ def _deliver(m: Deliver, frames: Sequence[Buffer]) -> None:
     count = _check_ranges(m.ranges, MAX_COUNT)
     _check_status(m.status, count)
     _check_frames(count, m.ends, m.base, m.buffers, frames, MAX_COUNT)
+    _need(not m.shifts or len(m.shifts) == len(m.ranges), "shifts do not fit the ranges")
 
 
 def _u16(data: bytes) -> memoryview:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
@@ -379,6 +379,7 @@ class Function(Message, frozen=True, tag=37):
 class Deliver(Message, frozen=True, tag=38):
     """Results for a parent: the child of ordinal ``index + shift`` for each index in ``ranges``.
 
+    Where ``shifts`` is not empty, each range has its own.
     ``batch`` is their batch.  Frames: payload, buffers.  The payload frame begins at ``base`` of
     what ``ends`` counts.  The receiver keeps the message until `Synced`: a broker that died may
     have passed on what it had not recorded, and then gets it back as `Results`.
@@ -392,6 +393,7 @@ class Deliver(Message, frozen=True, tag=38):
     ends: bytes
     base: int
     buffers: list[tuple[int, int]]
+    shifts: list[int] = []
 
 
 class Synced(Message, frozen=True, tag=46):

@@ -57,10 +57,11 @@ def unpack_results(m: wire.Deliver, frames: Sequence[Buffer]) -> dict[int, tuple
     found = {}
     ends = memoryview(m.ends).cast("I")
     begin, position = m.base, 0
-    for start, stop in m.ranges:
+    for number, (start, stop) in enumerate(m.ranges):
+        shift = m.shifts[number] if m.shifts else m.shift
         for index in range(start, stop):
             status = m.status[position] if m.status else 0
-            found[index + m.shift] = (
+            found[index + shift] = (
                 status, bytes(frames[0][begin - m.base : ends[position] - m.base])
             )  # fmt: skip
             begin = ends[position]

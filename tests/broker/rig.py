@@ -13,6 +13,7 @@ from typing import Any
 from scoop_journal import MemoryJournal
 
 from scoop_ft.broker.core import Broker
+from scoop_ft.broker.gathering import LEAST
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.ports import Ref
 from scoop_ft.broker.records import Edit
@@ -28,11 +29,14 @@ RUN = "a-run"
 class Rig:
     """One run: its journal, its present broker, and all who speak to it."""
 
-    def __init__(self, *, max_attempts: int = 3, checked: bool = True) -> None:
+    def __init__(
+        self, *, max_attempts: int = 3, checked: bool = True, gather_from: int = LEAST
+    ) -> None:
         self.journal = MemoryJournal(RUN)
         self.now = 100.0
         self.max_attempts = max_attempts
         self.checked = checked
+        self.gather_from = gather_from
         self.incarnation = 0
         self.peers: dict[bytes, FakePeer] = {}
         self.sessions = 0
@@ -48,7 +52,7 @@ class Rig:
         self.incarnation += 1
         self.broker = Broker(
             self.journal, RUN, {"seed": 7}, max_attempts=self.max_attempts,
-            incarnation=self.incarnation,
+            incarnation=self.incarnation, gather_from=self.gather_from,
         )  # fmt: skip
         self.broker.recover(self.journal.scan(), resume=resume, now=self.now, edits=edits)
         self.journal.commit()

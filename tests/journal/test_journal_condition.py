@@ -149,6 +149,11 @@ def make_it_newer(path: Path) -> None:
     edit_meta(path, b"next", b"whatever the next format keeps here")
 
 
+def make_it_older(path: Path) -> None:
+    sound(path)
+    edit_meta(path, b"magic", layout.pack_magic(layout.FORMAT - 1))
+
+
 def flip_a_bit_in_the_run(path: Path) -> None:
     sound(path)
     replace_on_disk(path, b"a-run", b"b-run")
@@ -167,6 +172,11 @@ def flip_a_bit_in_a_blob(path: Path) -> None:
 
 
 def flip_a_bit_in_a_record(path: Path) -> None:
+    sound(path)
+    replace_on_disk(path, b"record %d" % BAD_SEQ, b"recorc %d" % BAD_SEQ)
+
+
+def flip_a_bit_in_a_payload(path: Path) -> None:
     sound(path)
     replace_on_disk(path, b"payload of %d" % BAD_SEQ, b"paymoad of %d" % BAD_SEQ)
 
@@ -191,6 +201,7 @@ ROWS: list[Row] = [
     (make_lmdb_with_tables_like_ours, Found.NOT_OURS, JournalExists, JournalForeign),
     (change_the_magic, Found.NOT_OURS, JournalExists, JournalForeign),
     (make_it_newer, Found.TOO_NEW, JournalExists, JournalTooNew),
+    (make_it_older, Found.TOO_OLD, JournalExists, JournalForeign),
     (flip_a_bit_in_the_run, Found.BAD_VALUE, JournalExists, JournalDamaged),
     (lower_the_next_number, Found.BAD_VALUE, JournalExists, JournalDamaged),
     (flip_a_bit_in_a_blob, Found.BAD_VALUE, JournalExists, JournalDamaged),
@@ -278,6 +289,21 @@ def test_the_damaged_record_is_named(path: Path) -> None:
         assert view.record(BAD_SEQ - 1).header == b"record %d" % (BAD_SEQ - 1)
         with pytest.raises(JournalDamaged, match=f"record {BAD_SEQ}"):
             view.record(BAD_SEQ)
+
+
+def test_a_damaged_payload_is_named_when_it_is_read(path: Path) -> None:
+    """It is not read at opening: recovery takes as long as there are records, however large."""
+    flip_a_bit_in_a_payload(path)
+    with Journal.open(path, reserve_bytes=0) as journal:
+        assert len(list(journal.scan(payloads=False))) == RECORDS + 1
+        with journal.reading() as view:
+            assert view.header(BAD_SEQ) == b"record %d" % BAD_SEQ
+            with pytest.raises(JournalDamaged, match=f"record {BAD_SEQ}: its payload"):
+                view.record(BAD_SEQ)
+        with pytest.raises(JournalDamaged, match=f"record {BAD_SEQ}"):
+            list(journal.scan())
+    report = verify(path)
+    assert (report.ok, report.seq) == (False, BAD_SEQ)
 
 
 def test_any_bytes_of_damage_end_in_a_refusal_or_are_harmless(path: Path) -> None:

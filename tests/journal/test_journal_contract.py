@@ -105,7 +105,7 @@ def test_deleting_what_is_staged_needs_no_commit(subject: Subject) -> None:
     second = journal.append(2, b"")
     size = journal.staged_bytes
     journal.delete(first)
-    assert size - journal.staged_bytes == 3 * (100 + 12)
+    assert size - journal.staged_bytes == 3 * (100 + 16)
     with journal.reading() as view, pytest.raises(RecordMissing):
         view.record(first)
     journal.commit()
@@ -191,10 +191,10 @@ def test_what_is_staged_is_counted(subject: Subject) -> None:
     assert not journal.dirty
     journal.append(1, b"12345", b"123456789")
     assert journal.dirty
-    assert journal.staged_bytes == 12 + 14
+    assert journal.staged_bytes == 16 + 14
     journal.put_blob(b"name", b"1")
     journal.put_blob(b"name", b"12")
-    assert journal.staged_bytes == 26 + 12 + 6
+    assert journal.staged_bytes == 30 + 16 + 6
     journal.commit()
     assert (journal.dirty, journal.staged_bytes) == (False, 0)
     assert journal.last_commit_seconds > 0

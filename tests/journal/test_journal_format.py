@@ -11,21 +11,21 @@ import pytest
 from scoop_journal import Journal, Reader, layout, verify
 from scoop_journal.__main__ import main
 
-#: Every value of a small journal in format 1, computed once and never again.
+#: Every value of a small journal in format 2, computed once and never again.
 GOLDEN: dict[bytes, dict[str, str]] = {
     b"blobs": {
-        "6e616d65": "dd 7d bb e8 00 00 00 00 04 00 00 00 6e 61 6d 65 76 61 6c 75 65",
+        "6e616d65": "2d 45 30 0f 00 00 00 00 04 00 00 00 34 58 77 1d 6e 61 6d 65 76 61 6c 75 65",
     },
     b"events": {
-        "0000000000000001": "53 71 62 9f 01 02 00 00 04 00 00 00 68 65 61 64 70 61 79 6c 6f 61 64",
-        "0000000000000002": "a5 7d 91 f4 ff 00 00 00 00 00 00 00 6f 6e 65",
-        "0000000000000003": "32 71 37 9f ff 00 00 00 00 00 00 00 74 77 6f",
-        "0000000000000004": "3a ee 6c ae 07 00 00 00 04 00 00 00 6e 65 78 74",
+        "0000000000000001": "2a 9b 24 26 01 02 00 00 04 00 00 00 15 6a 2c 42 68 65 61 64 70 61 79 6c 6f 61 64",
+        "0000000000000002": "73 1d 36 ef ff 00 00 00 00 00 00 00 f1 86 6c 7a 6f 6e 65",
+        "0000000000000003": "b5 9e 86 e4 ff 00 00 00 00 00 00 00 66 8a ca 11 74 77 6f",
+        "0000000000000004": "7f 47 2f 37 07 00 00 00 04 00 00 00 00 00 00 00 6e 65 78 74",
     },
     b"meta": {
-        "6d61676963": "73 63 6f 6f 70 5f 6a 6f 75 72 6e 61 6c 00 01 00 00 00",
-        "6e657874": "5c f1 bf 03 00 00 00 00 04 00 00 00 6e 65 78 74 00 00 00 00 00 00 00 05",
-        "72756e": "22 ca c3 a0 00 00 00 00 03 00 00 00 72 75 6e 61 2d 72 75 6e",
+        "6d61676963": "73 63 6f 6f 70 5f 6a 6f 75 72 6e 61 6c 00 02 00 00 00",
+        "6e657874": "79 6e d8 09 00 00 00 00 04 00 00 00 e6 2b 48 15 6e 65 78 74 00 00 00 00 00 00 00 05",
+        "72756e": "24 82 a9 74 00 00 00 00 03 00 00 00 d1 a3 1f 9f 72 75 6e 61 2d 72 75 6e",
     },
 }
 
@@ -57,7 +57,7 @@ def test_what_was_written_is_read(path: Path) -> None:
                 for key, value in values.items():
                     txn.put(bytes.fromhex(key), bytes.fromhex(value))
     with Reader.open(path) as reader:
-        assert reader.meta == ("a-run", 1, 5)
+        assert reader.meta == ("a-run", 2, 5)
         records = [(seq, *record) for seq, record in reader.scan()]
         assert records == [(1, 1, b"head", b"payload", [b"one", b"two"]), (4, 7, b"next", b"", [])]
         assert dict(reader.blobs()) == {b"name": b"value"}

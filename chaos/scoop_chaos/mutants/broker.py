@@ -148,7 +148,7 @@ RESULTS = (
     Mutant(
         "record-before-is-missed",
         "Of several records of one batch, the one in which a slice begins is passed over.",
-        f"{_DELIVERY}:Delivery._deliver_stretch",
+        f"{_DELIVERY}:_entries",
         "max(bisect_left(batch.results, (start, 0, 0, 0)) - 1, 0)",
         "bisect_left(batch.results, (start, 0, 0, 0))",
     ),

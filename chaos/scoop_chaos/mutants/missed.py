@@ -12,7 +12,7 @@ MISSED = (
     Mutant(
         "gaps-ignored",
         "A result's place in its record is reckoned as if the record had no gaps.",
-        "scoop_ft.broker.delivery:_position",
+        "scoop_ft.broker.slices:position_in",
         "return before + index - start",
         "return index - ranges[0][0]",
     ),

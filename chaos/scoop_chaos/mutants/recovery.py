@@ -7,7 +7,7 @@ from .mutant import Mutant
 _BOOK = "scoop_ft.broker.book:Book"
 _REPLAY = "scoop_ft.broker.replay"
 _PARENT = "scoop_ft.broker.from_parent"
-_FAMILY = "scoop_ft.broker.families:Family"
+_BLOCK = "scoop_ft.broker.families:_Block"
 _BATCH = "scoop_ft.broker.tasks:Batch"
 _MEMORY = "scoop_journal.memory:MemoryJournal"
 
@@ -16,8 +16,8 @@ REPLAYING = (
         "wrong-ordinal-on-replay",
         "A child that a replay finds elsewhere is bound to the ordinal it had.",
         f"{_REPLAY}:_bind",
-        "(m.first + index, 1, older.id, place)",
-        "(older.first + place, 1, older.id, place)",
+        "(m.first + start, stop - start, older.id, at)",
+        "(older.first + at, stop - start, older.id, at)",
     ),
     Mutant(
         "arguments-not-compared",
@@ -65,8 +65,8 @@ REPLAYING = (
         "doubles-are-not-void",
         "Those tasks of a replayed batch that are older ones are queued as well.",
         f"{_REPLAY}:_bind",
-        "void = sorted(bound)",
-        "void = []",
+        "sorted((start, stop) for start, stop, _, _ in bound) if batch is not None else []",
+        "[]",
     ),
     Mutant(
         "claims-survive-the-parent",
@@ -85,14 +85,14 @@ REPLAYING = (
     Mutant(
         "segment-before-is-missed",
         "The segment in which a range of ordinals begins is passed over.",
-        f"{_FAMILY}.overlapping",
+        f"{_BLOCK}.overlapping",
         "max(bisect_right(self._firsts, start) - 1, 0)",
         "bisect_right(self._firsts, start)",
     ),
     Mutant(
         "rest-of-a-cut-is-lost",
         "Where a new child cuts a segment, what stands behind it is lost too.",
-        f"{_FAMILY}._cut",
+        f"{_BLOCK}.cut",
         "for a, b in ((old.first, start), (stop, old.stop)) if a < b",
         "for a, b in ((old.first, start),) if a < b",
     ),

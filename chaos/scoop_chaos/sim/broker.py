@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .world import World
 
 INCARNATION = b"incarnation"
+GATHER_FROM = 2  # records of results: the simulator's batches are small
 LOOK_S = 0.00005  # from a message's arrival to the look at it
 
 
@@ -108,9 +109,12 @@ class SimBroker:
         number = int(journal.blob(INCARNATION) or b"0") + 1
         journal.put_blob(INCARNATION, str(number).encode())
         self.core = Broker(
-            journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number
+            journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number,
+            gather_from=GATHER_FROM,
+        )  # fmt: skip
+        self.core.recover(
+            journal.scan(payloads=False), resume=resume and number > 1, now=world.broker_time()
         )
-        self.core.recover(journal.scan(), resume=resume and number > 1, now=world.broker_time())
         self.sockets = SimSockets(world)
         self.server = SimServer(self.core, journal, self.sockets, world.broker_time)  # type: ignore[arg-type]
         self.server.world = world
