@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from ..errors import InvalidTransition
 from ..ids import short
 from ..wire.messages import PLAIN, Options
+from .holders import Holders
 from .lanes import is_special
 
 HELD, QUEUED, LEASED, DONE, FAILED, CANCELLED, VOID = range(7)
@@ -80,8 +81,8 @@ class Batch:
         How many tasks are `LOST` (see `departures`).
     families, kept : set of int
         The tasks that have children, and those that have checkpoints or durable steps.
-    holders : set of bytes
-        Sessions that hold leases on it.
+    holders : Holders
+        Which sessions have leases on it.
     options : Options
         How its tasks are to be run (without their keys).
     changed : dict
@@ -131,7 +132,7 @@ class Batch:
         self.kept: set[int] = set()
         self.places: array[int] | None = None
         self.lost = 0
-        self.holders: set[bytes] = set()
+        self.holders = Holders()
         self.options = options
         self.changed: dict[int, Options] = {}
         self.special = is_special(options)

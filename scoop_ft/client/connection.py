@@ -31,6 +31,24 @@ _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
 
+def dealer(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+    """Make a socket as every peer has one, with an identity nobody had before."""
+    socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
+    for option, value in (
+        (zmq.LINGER, 0),
+        (zmq.RCVHWM, 0),  # never finite: libzmq 4.3.5 may abort on it with heartbeats
+        (zmq.SNDHWM, 0),
+        (zmq.RECONNECT_IVL, RECONNECT_MS),
+        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
+        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        (zmq.IMMEDIATE, 1),
+        (zmq.PROBE_ROUTER, 1),
+    ):
+        socket.set(option, value)
+    socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))
+    return socket
+
+
 class Connection:
     """The socket of a root, a worker, an agent or an observer.
 
@@ -67,19 +85,7 @@ class Connection:
     def open(self) -> None:
         """Begin anew.  It connects as soon as there is a broker."""
         self._shut()
-        socket = self._context.socket(zmq.DEALER)
-        for option, value in (
-            (zmq.LINGER, 0),
-            (zmq.RCVHWM, 0),  # never finite: libzmq 4.3.5 may abort on it with heartbeats
-            (zmq.SNDHWM, 0),
-            (zmq.RECONNECT_IVL, RECONNECT_MS),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
-            (zmq.IMMEDIATE, 1),
-            (zmq.PROBE_ROUTER, 1),
-        ):
-            socket.set(option, value)
-        socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))
+        socket = dealer(self._context)
         endpoint = self._endpoint()
         if endpoint.startswith("tcp:"):
             keys = self._keys()
