@@ -167,7 +167,7 @@ class Dispatcher:
         # While one waits to be tried alone nobody is kept busy: the next to be through tries it.
         prefetching = ready.next_alone() is None
         reserved = self._give_lanes(prefetching, urgent=True) if ready.lanes else []
-        while (span := ready.next()) is not None:
+        while (span := ready.next(self._broker.costs.most(self._share()))) is not None:
             peer = self._next_idle() or (self._next_busy(reserved) if prefetching else None)
             if peer is None:
                 return
@@ -204,10 +204,14 @@ class Dispatcher:
 
     def _cut(self, batch: Batch, start: int, stop: int) -> int:
         broker = self._broker
-        share = broker.book.tally.of(QUEUED) // (2 * max(broker.peers.usable, 1))
         which = self._header(batch).which if len(batch.functions) > 1 else b""
         view = memoryview(which).cast("H") if which else None
-        return broker.costs.span(batch, view, start, stop, share)[0]
+        return broker.costs.span(batch, view, start, stop, self._share())[0]
+
+    def _share(self) -> int:
+        """Return how many of all that is queued are a worker's fair share."""
+        broker = self._broker
+        return broker.book.tally.of(QUEUED) // (2 * max(broker.peers.usable, 1))
 
     def _next_idle(self, needs: Needs = ()) -> Peer | None:
         """Those with nothing go first: where tasks have waited, they may compute again by now."""

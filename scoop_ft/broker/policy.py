@@ -22,16 +22,24 @@ class Costs:
 
     def __init__(self) -> None:
         self._seconds: dict[bytes, float] = {}
+        self._least = UNKNOWN_S  # that a function was ever expected to take
 
     def report(self, function: bytes, tasks: int, seconds: float) -> None:
         """``tasks`` calls of a function took ``seconds`` in all."""
         each = seconds / tasks
         known = self._seconds.get(function)
-        self._seconds[function] = each if known is None else known + GAIN * (each - known)
+        each = each if known is None else known + GAIN * (each - known)
+        self._seconds[function] = each
+        self._least = min(self._least, each)
 
     def of(self, function: bytes) -> float:
         """Return the expected seconds of a call."""
         return self._seconds.get(function, UNKNOWN_S)
+
+    def most(self, share: int) -> int:
+        """Return how many tasks no span exceeds, whatever they are calls of."""
+        least = max(self._least, 1e-9)
+        return 1 + min(max(share, int(LEAST_S / least), 1), int(SPAN_S / least))
 
     def span(
         self, batch: Batch, which: memoryview | None, start: int, stop: int, share: int

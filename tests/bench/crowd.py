@@ -64,6 +64,7 @@ class Found:
     memory_bytes: int  # its own, not what it has mapped
     wait_p50_ms: float
     wait_p99_ms: float
+    broken: int  # connections that had to be made anew
     late_ms: float  # how late the simulated workers themselves were at worst
     load: float
 
@@ -118,7 +119,7 @@ class Root:
 
     def __init__(self, endpoint: str, ahead: int) -> None:
         self._context = zmq.Context()
-        self._socket = dealer(self._context)
+        self._socket = dealer(self._context, endpoint)
         self._socket.connect(endpoint)
         self._session = os.urandom(8)
         self._ahead = ahead
@@ -201,6 +202,7 @@ class Workers:
             "waits": sorted(wait for one in found for wait in one["waits"]),
             "done": sum(one["done"] for one in found),
             "late_s": max(one["late_s"] for one in found),
+            "broken": sum(one["broken"] for one in found),
         }
 
     def end(self) -> None:
@@ -248,7 +250,8 @@ def _measure(
     share, rate, waits = sum(threads.values()), (seen["done"] - done) / took, seen["waits"]
     return Found(
         workers, joined, resting, rate, share, threads, share / rate * 1e6, _own_bytes(pid),
-        statistics.median(waits) * 1e3, waits[len(waits) * 99 // 100] * 1e3, seen["late_s"] * 1e3,
+        statistics.median(waits) * 1e3, waits[len(waits) * 99 // 100] * 1e3, seen["broken"],
+        seen["late_s"] * 1e3,
         os.getloadavg()[0],
     )  # fmt: skip
 

@@ -39,8 +39,9 @@ class Line:
 
     def __init__(self, context: zmq.Context[Any], endpoint: str, session: bytes) -> None:
         self.session = session
-        self.greeted = False
-        self.socket = dealer(context)
+        self.greeted = self.welcomed = False
+        self.connections = 1
+        self.socket = dealer(context, endpoint)
         self.socket.connect(endpoint)
 
     def say(self, message: Any, *frames: bytes) -> bool:
@@ -77,7 +78,7 @@ class Worker(Line):
     def hello(self) -> wire.Hello:
         return wire.Hello(
             wire.PROTOCOL_VERSION, self.session, "worker", "a host", os.getpid(), self.agent,
-            [], [], 1,
+            [], [], self.connections,
         )  # fmt: skip
 
     def report(self, now: float) -> wire.WorkerReport:
@@ -96,8 +97,9 @@ class Agent(Line):
 
     def hello(self) -> wire.Hello:
         return wire.Hello(
-            wire.PROTOCOL_VERSION, self.session, "agent", "a host", os.getpid(), b"", [], [], 1
-        )
+            wire.PROTOCOL_VERSION, self.session, "agent", "a host", os.getpid(), b"", [], [],
+            self.connections,
+        )  # fmt: skip
 
 
 class Crowd:
@@ -128,6 +130,7 @@ class Crowd:
         self._order = 0
         self._random = random.Random(os.getpid())
         self.joined = 0
+        self.broken = 0  # connections that had to be made anew
         self.done = 0
         self.late_s = 0.0  # how late the latest task was ended, for want of processor time
         self.waits: list[float] = []  # seconds from a result to the next task
@@ -177,12 +180,23 @@ class Crowd:
         for message in line.heard():
             if type(message) is wire.Welcome:
                 self._welcome(line)
-            elif type(message) is wire.Refused or type(message) is wire.Unknown:
-                raise SystemExit(f"a peer was turned away: {message}")
+            elif type(message) is wire.Unknown:  # ØMQ has made a broken connection anew
+                self.broken += 1
+                line.connections += 1
+                line.say(line.hello())
+            elif type(message) is wire.Refused:
+                raise SystemExit(f"a peer was refused: {message.reason}")
             elif isinstance(line, Worker):
                 self._work(line, message)
 
     def _welcome(self, line: Line) -> None:
+        if line.welcomed:
+            if isinstance(line, Worker):  # what it had is given to others: it begins anew
+                line.task, line.runs, line.n = b"", 0, 0
+                line.held.clear()
+                line.say(wire.Idle(0))
+            return
+        line.welcomed = True
         if isinstance(line, Worker):
             self.joined += 1
             line.say(wire.Idle(0))
@@ -219,6 +233,8 @@ class Crowd:
         now = time.monotonic()
         while self._ends and self._ends[0][0] <= now:
             due, _, worker = heappop(self._ends)
+            if not worker.task:
+                continue  # it has begun anew since
             self.late_s = max(self.late_s, now - due)
             self._end(worker, now)
 
@@ -268,5 +284,12 @@ def serve(pipe: Pipe, endpoint: str, workers: int, each: int, seconds: float) ->
         if pipe.poll():
             if pipe.recv() == "stop":
                 os._exit(0)  # closing thousands of sockets one by one takes its time
-            pipe.send({"waits": crowd.waits, "done": crowd.done, "late_s": crowd.late_s})
+            pipe.send(
+                {
+                    "waits": crowd.waits,
+                    "done": crowd.done,
+                    "late_s": crowd.late_s,
+                    "broken": crowd.broken,
+                }
+            )
             crowd.waits, crowd.late_s = [], 0.0
