@@ -104,7 +104,8 @@ def _cpu_s(pid: int) -> dict[str, float]:
     return found
 
 
-def _own_bytes(pid: int) -> int:
+def own_bytes(pid: int) -> int:
+    """Return a process's memory, without what it has mapped."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
@@ -249,7 +250,7 @@ def _measure(
     threads = {name: (value - before.get(name, 0.0)) / took for name, value in after.items()}
     share, rate, waits = sum(threads.values()), (seen["done"] - done) / took, seen["waits"]
     return Found(
-        workers, joined, resting, rate, share, threads, share / rate * 1e6, _own_bytes(pid),
+        workers, joined, resting, rate, share, threads, share / rate * 1e6, own_bytes(pid),
         statistics.median(waits) * 1e3, waits[len(waits) * 99 // 100] * 1e3, seen["broken"],
         seen["late_s"] * 1e3,
         os.getloadavg()[0],
