@@ -11,6 +11,7 @@ Decides; sends through the broker.  No I/O, no clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..wire.messages import SpanRef
@@ -24,6 +25,7 @@ LEAST_S: Final = 0.1  # what has run for less than this is not worth a copy
 GAIN: Final = 2.0  # a copy must be expected to need less than half of what is left
 TRUST: Final = 4  # times longer than usual may run what a worker has that is as fast as others
 LOOK_S: Final = 0.02  # between two looks at who is late
+LOOKS: Final = 256  # workers in one
 LOOKED_AT: Final = 64  # who has more tasks than this in hand is no case for a copy
 MOST: Final = 1_024  # tasks that are known to have had a copy
 
@@ -85,18 +87,25 @@ class Copies:
         """Asked for what it has not begun, this worker had nothing."""
         self._bare[peer.session] = peer
 
-    def begin(self, idle: list[Peer]) -> None:
-        """Nothing is queued and these have nothing to do: copy what will take long yet."""
+    def begin(self) -> None:
+        """Nothing is queued and somebody has nothing to do: copy what will take long yet."""
         if self._broker.now < self._look_at or not self._bare:
             return
         self._look_at = self._broker.now + LOOK_S
-        late = [found for peer in list(self._bare.values()) if (found := self._late(peer))]
+        late = [found for peer in self._some_bare() if (found := self._late(peer))]
         late.sort(key=lambda found: -found[0])
-        idle.sort(key=lambda peer: peer.pace)
+        idle = sorted(self._broker.dispatcher.idle(), key=lambda p: p.pace) if late else []
         for worker, (left, batch, index) in zip(idle, late, strict=False):
             usual = self._broker.costs.usual(batch.function_of(index))
             if usual * worker.pace * GAIN < left:
                 self._begin(worker, batch, index)
+
+    def _some_bare(self) -> list[Peer]:
+        """Return so many of them as one look may cost, others the next time."""
+        some = list(islice(self._bare.values(), LOOKS))
+        for peer in some:
+            self._bare[peer.session] = self._bare.pop(peer.session)
+        return some
 
     def _begin(self, worker: Peer, batch: Batch, index: int) -> None:
         if len(self._had) >= MOST:  # those that have ended need not be known

@@ -33,7 +33,7 @@ from .copies import Copies
 from .delivery import Delivery
 from .dispatch import Dispatcher
 from .leaving import Departed
-from .peers import Peer
+from .peers import Peer, Peers
 from .policy import Costs
 from .ports import JournalPort, Ref, Send
 from .ready import Ready
@@ -91,7 +91,7 @@ class Broker:
         self.other_steps = 0  # durable steps that were asked for in place of recorded ones
         self.now = 0.0
         self.book = Book()
-        self.peers: dict[bytes, Peer] = {}
+        self.peers = Peers()
         self.root = b""
         self.ready = Ready()
         self.costs = Costs()
@@ -113,6 +113,7 @@ class Broker:
         self.late = 0
         self.bad_messages = 0
         self.journal_info: dict[str, Any] = {}
+        self._looks = timing.Looks()
         self.turned_away: dict[str, str] = {}  # machines that do not join, and why
         self._ack_due: set[bytes] = set()
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
@@ -208,8 +209,7 @@ class Broker:
         peer = self.peers.get(session)
         if peer is None or not peer.connected:
             return
-        peer.connected = False
-        peer.lost_at = now
+        self.peers.lose(peer, now)
         self.dispatcher.not_idle(peer)
         if peer.role == "observer":
             del self.peers[session]
@@ -238,13 +238,12 @@ class Broker:
                 self.send(session, wire.Ack(settled))
         if self.book.exit_code is not None and not self.stopping:
             self.stopping = True
-            for peer in self.peers.values():
-                if peer.role == "agent":
-                    self.say_over(peer.session)
+            for peer in list(self.peers.agents.values()):
+                self.say_over(peer.session)
 
     def say_over(self, agent: bytes) -> None:
         """The run is over: the agent ends its workers, and knows the exit code."""
-        self.send(agent, wire.Stats(self.stats()))
+        self.send(agent, wire.Stats(self.overview()))
         self.send(agent, wire.Stop("the run is over"))
 
     def on_room(self) -> None:
@@ -335,7 +334,7 @@ class Broker:
         """A parent has ended: workers need not run what is left of its descendants."""
         dropped, self.book.dropped_batches = self.book.dropped_batches, []
         for batch in dropped:
-            for session in sorted(batch.holders):
+            for session in batch.holders.all():
                 self.dispatcher.take_away(self.peers[session], batch, 0, batch.count)
 
     def fail(self, batch: Batch, index: int, info: dict[str, Any]) -> None:
@@ -415,7 +414,18 @@ class Broker:
         return departures.total(self.book) + self.other_steps
 
     def stats(self) -> dict[str, Any]:
-        """Return how the run is, as plain values."""
+        """Return how the run is, as plain values, and all that is known of each worker."""
+        workers = [timing.worker_stats(self, p) for p in self.peers.workers.values()]
+        return {**self._summary(), "workers": workers, "waiting": timing.waiting(self)}
+
+    def overview(self) -> dict[str, Any]:
+        """Return the same without the single workers, for those who ask twice a second.
+
+        What is said of all workers is so long ago at most (`timing.LOOK_S`).
+        """
+        return {**self._summary(), **self._looks.now(self)}
+
+    def _summary(self) -> dict[str, Any]:
         tally, code = self.book.tally, self.book.code
         return {
             "run": self.run,
@@ -433,8 +443,6 @@ class Broker:
                 "dropped_late": self.late,
                 "copies": self.copies.begun,
             },
-            "workers": [timing.worker_stats(self, p) for p in self.peers.values() if _works(p)],
-            "waiting": timing.waiting(self),
             "journal": self.journal_info,
             "bad_messages": self.bad_messages,
             **departures.report(self.book, self.journal),
@@ -447,10 +455,6 @@ class Broker:
     def _state(self) -> str:
         code = self.book.exit_code
         return "running" if code is None else "failed" if code else "done"
-
-
-def _works(peer: Peer) -> bool:
-    return peer.role == "worker"
 
 
 _Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]

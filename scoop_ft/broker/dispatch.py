@@ -6,7 +6,10 @@ beyond reading the journal through its port.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..ids import task_id
@@ -32,9 +35,15 @@ class Dispatcher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._idle: dict[bytes, Peer] = {}  # workers that have nothing
-        self._waiting: dict[bytes, Peer] = {}  # and those whose tasks wait, or did a moment ago
-        self._busy: dict[bytes, Peer] = {}  # workers that have said something since they had work
+        # Workers that have nothing; those whose tasks wait, or did a moment ago; those that have
+        # said something since they had work.  (Ordered: their first ones are taken all the time.)
+        self._idle: OrderedDict[bytes, Peer] = OrderedDict()
+        self._waiting: OrderedDict[bytes, Peer] = OrderedDict()
+        self._busy: OrderedDict[bytes, Peer] = OrderedDict()
+        self._resting: list[tuple[float, int, Peer]] = []  # a heap: with work, not to be asked yet
+        self._rests = 0
+        self._askable: dict[bytes, Peer] = {}  # with work, and rested
+        self._recalled: dict[bytes, Peer] = {}  # asked, not known to have answered
         self._headers: dict[bytes, Submit] = {}
 
     # ---- leases ----------------------------------------------------------------------------
@@ -47,6 +56,7 @@ class Dispatcher:
         peer.lease(batch, start, stop, cost)
         self._busy[peer.session] = peer
         peer.recall_wait = 0.0
+        self.may_recall(peer)
 
     def release(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """The worker has these tasks no longer."""
@@ -87,14 +97,14 @@ class Dispatcher:
             broker.orphan_family(name)
             family = broker.book.families.get(name)
             for batch in family.batches.values() if family is not None else ():
-                for session in sorted(batch.holders):
+                for session in batch.holders.all():
                     self.take_away(broker.peers[session], batch, 0, batch.count)
                 batch.move_all(0, batch.count, LEASED, HELD)
                 parents += [task_id(batch.id, index) for index in batch.families]
 
     def abandon(self, batch: Batch, start: int, stop: int) -> None:
         """Nobody wants these tasks, nor their descendants, from the workers that have them."""
-        for session in sorted(batch.holders):
+        for session in batch.holders.of(start, stop):
             self.take_away(self._broker.peers[session], batch, start, stop)
         for index in [i for i in batch.families if start <= i < stop]:
             self.take_family(task_id(batch.id, index))
@@ -160,7 +170,7 @@ class Dispatcher:
         # While one waits to be tried alone nobody is kept busy: the next to be through tries it.
         prefetching = ready.next_alone() is None
         reserved = self._give_lanes(prefetching, urgent=True) if ready.lanes else []
-        while (span := ready.next()) is not None:
+        while (span := ready.next(self._broker.costs.most(self._share()))) is not None:
             peer = self._next_idle() or (self._next_busy(reserved) if prefetching else None)
             if peer is None:
                 return
@@ -172,9 +182,10 @@ class Dispatcher:
             self._give_lanes(prefetching, urgent=False)
         if self.any_idle() and ready.next_alone() is None:
             self._recall()
-            self._broker.copies.begin(self._idle_now())
+            self._broker.copies.begin()
 
-    def _idle_now(self) -> list[Peer]:
+    def idle(self) -> list[Peer]:
+        """Return those who have nothing at all and can be given something."""
         return [p for p in self._idle.values() if p.connected and not p.suspended]
 
     def _give_lanes(self, prefetching: bool, *, urgent: bool) -> list[Needs]:
@@ -201,27 +212,36 @@ class Dispatcher:
 
     def _cut(self, peer: Peer, batch: Batch, start: int, stop: int) -> int:
         broker = self._broker
-        workers = sum(1 for p in broker.peers.values() if p.role == "worker" and p.connected)
-        share = broker.book.tally.of(QUEUED) // (2 * max(workers, 1))
         which = self._header(batch).which if len(batch.functions) > 1 else b""
         view = memoryview(which).cast("H") if which else None
-        return broker.costs.span(batch, view, start, stop, share, peer.drag)[0]
+        return broker.costs.span(batch, view, start, stop, self._share(), peer.drag)[0]
+
+    def _share(self) -> int:
+        """Return how many of all that is queued are a worker's fair share."""
+        broker = self._broker
+        return broker.book.tally.of(QUEUED) // (2 * max(broker.peers.usable, 1))
 
     def _next_idle(self, needs: Needs = ()) -> Peer | None:
         """Those with nothing go first: where tasks have waited, they may compute again by now."""
         for idle in (self._idle, self._waiting):
-            for session in list(idle):
-                peer = idle[session]
+            gone: list[bytes] = []
+            found: Peer | None = None
+            for session, peer in idle.items():
                 if not peer.connected or peer.suspended:
-                    del idle[session]
+                    gone.append(session)
                 elif not needs or has(peer.resources, needs):
-                    return peer
+                    found = peer
+                    break
+            for session in gone:
+                del idle[session]
+            if found is not None:
+                return found
         return None
 
     def _next_busy(self, reserved: Sequence[Needs] = (), needs: Needs = ()) -> Peer | None:
         """A worker that will soon have nothing left."""
         best: Peer | None = None
-        for session, peer in list(self._busy.items())[:BUSY_LOOKS]:
+        for session, peer in list(islice(self._busy.items(), BUSY_LOOKS)):
             usable = peer.connected and not peer.suspended and not peer.isolated
             if not usable or peer.backlog_s >= PREFETCH_S or not peer.load:
                 del self._busy[session]  # its next report brings it back
@@ -286,22 +306,61 @@ class Dispatcher:
 
     # ---- taking back -----------------------------------------------------------------------
 
+    def recalled(self) -> list[Peer]:
+        """Return the workers that were asked for a part of their work and have not answered."""
+        peers = self._broker.peers
+        for session, peer in list(self._recalled.items()):
+            if not peer.recall or peers.get(session) is not peer:
+                del self._recalled[session]
+        return list(self._recalled.values())
+
+    def may_recall(self, peer: Peer) -> None:
+        """A worker has work, or has answered: it may be asked for some, when it has rested."""
+        if not (peer.resting or peer.recall):
+            peer.resting = True
+            self._rest(peer)
+
     def _recall(self) -> None:
         """Somebody is idle and nothing is queued: ask those with most in hand for a part of it."""
         broker = self._broker
+        self._wake()
         loaded = [
             p
-            for p in broker.peers.values()
-            if p.role == "worker" and p.connected and p.load and not p.idle and not p.recall
-            and not p.suspended and (not p.isolated or p.load > 1) and p.recall_at <= broker.now
+            for p in self._askable.values()
+            if p.connected and not p.idle and not p.suspended and (not p.isolated or p.load > 1)
             and p.session not in broker.refused  # its answer would not be heard
         ]  # fmt: skip
-        loaded.sort(key=lambda peer: -peer.load)
+        loaded.sort(key=lambda peer: (-peer.load, peer.place))
         for peer in loaded[: len(self._idle) + len(self._waiting)]:
             broker.requests += 1
             peer.recall = broker.requests
             peer.recall_sent = broker.now
+            self._recalled[peer.session] = peer
             broker.send(peer.session, Recall(peer.recall))
+
+    def _rest(self, peer: Peer) -> None:
+        self._rests += 1
+        heappush(self._resting, (peer.recall_at, self._rests, peer))
+        peers = self._broker.peers
+        if len(self._resting) > 2 * len(peers) + 16:  # most are of peers that are gone
+            self._resting = [
+                each for each in self._resting if peers.get(each[2].session) is each[2]
+            ]
+            heapify(self._resting)
+
+    def _wake(self) -> None:
+        """Have those at hand who have work, were not asked, and have rested."""
+        broker = self._broker
+        while self._resting and self._resting[0][0] <= broker.now:
+            peer = heappop(self._resting)[2]
+            self._askable[peer.session] = peer
+        for session, peer in list(self._askable.items()):
+            if not peer.load or peer.recall or broker.peers.get(session) is not peer:
+                del self._askable[session]
+                peer.resting = False  # its next lease, or its answer, brings it back
+            elif peer.recall_at > broker.now:
+                del self._askable[session]
+                self._rest(peer)
 
 
 def _around(start: int, stop: int, kept: int) -> list[tuple[int, int]]:

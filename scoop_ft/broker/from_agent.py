@@ -48,7 +48,7 @@ def on_heartbeat(
             if worker.idle:
                 b.dispatcher.now_idle(worker)
     b.agents_heard = True
-    b.send(peer.session, wire.Stats(b.stats()))
+    b.send(peer.session, wire.Stats(b.overview()))
 
 
 def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> None:
@@ -66,8 +66,8 @@ def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> Non
 
 def lease_to_the_busy(b: Broker, batch: Batch) -> None:
     """A batch is said again: some of it may be what a worker runs that is too busy to say hello."""
-    for worker in b.peers.values() if b.grace_until else ():
-        report = worker.report if not worker.connected and not worker.suspended else None
+    for worker in list(b.peers.away.values()) if b.grace_until else ():
+        report = worker.report if not worker.suspended else None
         if report is not None and report.task[:16] == batch.id:
             _lease_what_runs(b, worker, report)
 
@@ -151,7 +151,7 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
         elif attempts < b.max_attempts:
             return
         more = {} if options.repeatable else {"once": True}
-    for session in sorted(batch.holders):
+    for session in batch.holders.of(index, index + 1):
         if b.peers[session] is worker:
             b.dispatcher.release(worker, batch, index, index + 1)
         else:  # it runs a second time

@@ -174,7 +174,7 @@ def _held_by_nobody(b: Broker, batch: Batch, start: int, stop: int) -> list[wire
     """Return the stretches of these tasks that no worker has a lease on."""
     held = sorted(
         (low, high)
-        for session in batch.holders
+        for session in batch.holders.of(start, stop)
         for low, high, _ in b.peers[session].leases[batch.id]
         if low < stop and high > start
     )
@@ -456,10 +456,9 @@ def _cancel_segment(
             request.done.append((a + shift, z + shift))
         elif state == LEASED:
             for index in range(a, z):
-                for session in sorted(batch.holders):
-                    if b.peers[session].holds(batch, index):
-                        asked.setdefault(session, []).append((batch.id, index, index + 1))
-                        request.asked[batch.id, index] = index + shift
+                for session in batch.holders.of(index, index + 1):
+                    asked.setdefault(session, []).append((batch.id, index, index + 1))
+                    request.asked[batch.id, index] = index + shift
 
 
 def finish_cancel(b: Broker, number: int) -> None:

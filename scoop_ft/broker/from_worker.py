@@ -45,7 +45,7 @@ def on_results(
     b.delivery.forward(batch, m, frames, fresh, peer.session)
     for start, stop in m.ranges:
         b.dispatcher.release(peer, batch, start, stop)
-        for session in sorted(batch.holders):
+        for session in batch.holders.of(start, stop):
             if session != peer.session:
                 b.dispatcher.take_away(b.peers[session], batch, start, min(stop, batch.count))
 
@@ -98,6 +98,7 @@ def on_returned(
         wait = max(RECALL_FIRST_S, peer.recall_wait * 2)
         peer.recall_wait = 0.0 if found else min(RECALL_MOST_S, wait)
         peer.recall_at = b.now + peer.recall_wait
+        b.dispatcher.may_recall(peer)
         if not found:
             b.copies.is_bare(peer)
 
@@ -109,7 +110,7 @@ def _hosts(b: Broker, session: bytes, batch: Batch) -> bool:
 
 
 def _held_by_other(b: Broker, batch: Batch, index: int) -> bool:
-    return any(b.peers[session].holds(batch, index) for session in batch.holders)
+    return bool(batch.holders.of(index, index + 1))
 
 
 def on_idle(b: Broker, peer: Peer, m: wire.Idle, header: bytes, frames: Sequence[Buffer]) -> None:

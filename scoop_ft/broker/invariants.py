@@ -16,6 +16,7 @@ from ..wire.messages import Checkpoint, Results, Step, Submit
 from .code import blob_name
 from .core import Broker
 from .families import Family
+from .holders import Holders
 from .tasks import DONE, FAILED, LEASED, NAMES, QUEUED, VOID, Batch
 
 
@@ -119,7 +120,7 @@ def _segments(family: Family) -> Iterator[str]:
 def _leases(b: Broker) -> Iterator[str]:
     """Each leased task is held by exactly one known worker, and only leased tasks are held."""
     held: Counter[tuple[bytes, int]] = Counter()
-    holders: dict[bytes, set[bytes]] = {}
+    holders: dict[bytes, Holders] = {}
     for session, peer in b.peers.items():
         load = 0
         for name, start, stop in peer.held():
@@ -128,7 +129,7 @@ def _leases(b: Broker) -> Iterator[str]:
             if batch is None or stop > batch.count:
                 yield f"{session.hex()} holds tasks that are in no book"
                 continue
-            holders.setdefault(name, set()).add(session)
+            holders.setdefault(name, Holders()).add(start, stop, session)
             for index in range(start, stop):
                 held[name, index] += 1
                 if batch.state[index] != LEASED:
@@ -138,7 +139,7 @@ def _leases(b: Broker) -> Iterator[str]:
         if load and peer.role != "worker":
             yield f"{session.hex()} holds tasks and is no worker"
     for batch in b.book.batches.values():
-        if batch.holders != holders.get(batch.id, set()):
+        if batch.holders.leases() != holders.get(batch.id, Holders()).leases():
             yield f"{batch!r}: its holders are others than it says"
         for index, state in enumerate(batch.state):
             if state == LEASED and held[batch.id, index] != 1:

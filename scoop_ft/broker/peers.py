@@ -1,5 +1,8 @@
 """Who is connected, and what each worker holds: sessions and their leases.
 
+Nothing that happens for each message, each span or each tick may look at all workers: there may be
+ten thousand.  So `Peers` has at hand those few that somebody may ask about.
+
 A lease says that a worker has a stretch of a batch and has not reported it.  Leases are
 bookkeeping for requeueing: a result counts whoever sends it.
 
@@ -52,8 +55,9 @@ class Peer:
     __slots__ = (
         "acked", "agent", "backlog_s", "began_at", "connected", "delivered", "dropping",
         "functions", "heard_at", "host", "idle", "isolated", "leases", "leaving", "load", "lost_at",
-        "pace", "paced", "pid", "recall", "recall_at", "recall_sent", "recall_wait", "report",
-        "resources", "role", "runs", "seen", "session", "suspended", "tasks_done", "unsettled",
+        "pace", "paced", "pid", "place", "recall", "recall_at", "recall_sent", "recall_wait",
+        "report", "resources", "resting", "role", "runs", "seen", "session", "suspended",
+        "tasks_done", "unsettled",
     )  # fmt: skip
 
     def __init__(self, hello: Hello, now: float) -> None:
@@ -64,6 +68,7 @@ class Peer:
         self.agent = hello.agent
         self.resources = hello.resources
         self.connected = True
+        self.place = 0  # among all peers, in the order in which they came
         self.heard_at = now
         self.lost_at = 0.0
         self.functions: set[bytes] = set()
@@ -84,6 +89,7 @@ class Peer:
         self.recall_sent = 0.0
         self.recall_at = 0.0  # not before
         self.recall_wait = 0.0
+        self.resting = False  # the dispatcher has it among those that it may recall, now or later
         self.report: WorkerReport | None = None
         self.tasks_done = 0
         self.began_at = now
@@ -108,7 +114,7 @@ class Peer:
     def lease(self, batch: Batch, start: int, stop: int, cost: float) -> None:
         """The worker has these tasks now."""
         self.leases.setdefault(batch.id, []).append((start, stop, cost))
-        batch.holders.add(self.session)
+        batch.holders.add(start, stop, self.session)
         self.load += stop - start
         self.backlog_s += cost * (stop - start)
 
@@ -125,15 +131,15 @@ class Peer:
                 continue
             self.load -= high - low
             self.backlog_s -= cost * (high - low)
-            if a < low:
-                kept.append((a, low, cost))
-            if high < b:
-                kept.append((high, b, cost))
+            batch.holders.remove(a, b, self.session)
+            for left in ((a, low), (high, b)):
+                if left[0] < left[1]:
+                    kept.append((*left, cost))
+                    batch.holders.add(*left, self.session)
         if kept:
             self.leases[batch.id] = kept
         else:
             del self.leases[batch.id]
-            batch.holders.discard(self.session)
         if not self.leases:
             self.backlog_s = 0.0
 
@@ -156,3 +162,78 @@ class Peer:
     def settled(self) -> int:
         """Return the number up to which all messages of this session are dealt with."""
         return min(self.unsettled) - 1 if self.unsettled else self.seen
+
+
+class Peers(dict[bytes, Peer]):
+    """All sessions, by name, in the order in which they came.
+
+    Attributes
+    ----------
+    workers, agents, observers : dict
+        Those of a role, by session.
+    away : dict
+        The workers that are not connected.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.workers: dict[bytes, Peer] = {}
+        self.agents: dict[bytes, Peer] = {}
+        self.observers: dict[bytes, Peer] = {}
+        self.away: dict[bytes, Peer] = {}
+        self._of_role = {
+            "worker": self.workers, "agent": self.agents, "observer": self.observers
+        }  # fmt: skip
+        self._of_agent: dict[bytes, dict[bytes, Peer]] = {}
+        self._places = 0
+
+    def __setitem__(self, session: bytes, peer: Peer) -> None:
+        old = self.get(session)
+        if old is not None:
+            peer.place = old.place
+            self._forget(old, but=peer)
+        else:
+            self._places += 1
+            peer.place = self._places
+        super().__setitem__(session, peer)
+        if peer.role in self._of_role:
+            self._of_role[peer.role][session] = peer
+        if peer.role == "worker":
+            self._of_agent.setdefault(peer.agent, {})[session] = peer
+            if not peer.connected:
+                self.away[session] = peer
+
+    def __delitem__(self, session: bytes) -> None:
+        self._forget(self[session])
+        super().__delitem__(session)
+
+    def _forget(self, old: Peer, but: Peer | None = None) -> None:
+        self.away.pop(old.session, None)
+        if but is None and old.role in self._of_role:
+            del self._of_role[old.role][old.session]
+        if old.role == "worker" and (but is None or but.agent != old.agent):
+            siblings = self._of_agent[old.agent]
+            del siblings[old.session]
+            if not siblings:
+                del self._of_agent[old.agent]
+
+    @property
+    def usable(self) -> int:
+        """How many workers are connected."""
+        return len(self.workers) - len(self.away)
+
+    def lose(self, peer: Peer, now: float) -> None:
+        """A session cannot be reached."""
+        peer.connected = False
+        peer.lost_at = now
+        if peer.role == "worker":
+            self.away[peer.session] = peer
+
+    def of_agent(self, agent: bytes) -> list[Peer]:
+        """Return the workers that an agent answers for."""
+        return list(self._of_agent.get(agent, {}).values())
+
+    def unanswered_for(self) -> list[Peer]:
+        """Return the workers whose agents are not here."""
+        missing = [agent for agent in self._of_agent if agent and agent not in self]
+        return [peer for agent in missing for peer in self._of_agent[agent].values()]

@@ -27,12 +27,14 @@ class Costs:
     def __init__(self) -> None:
         self._seconds: dict[bytes, float] = {}
         self._last: dict[bytes, deque[float]] = {}  # the newest reports of each
+        self._least = UNKNOWN_S  # that a function was ever expected to take
 
     def report(self, function: bytes, tasks: int, seconds: float) -> float:
         """``tasks`` calls of a function took ``seconds`` in all; return how many times as usual."""
         each, usual = seconds / tasks, self.usual(function)
         known = self._seconds.get(function)
-        self._seconds[function] = each if known is None else known + GAIN * (each - known)
+        now = self._seconds[function] = each if known is None else known + GAIN * (each - known)
+        self._least = min(self._least, now)
         self._last.setdefault(function, deque(maxlen=SAMPLES)).append(each)
         return each / usual if usual else 1.0
 
@@ -51,6 +53,11 @@ class Costs:
     def of(self, function: bytes) -> float:
         """Return the expected seconds of a call."""
         return self._seconds.get(function, UNKNOWN_S)
+
+    def most(self, share: int) -> int:
+        """Return how many tasks no span exceeds, whatever they are calls of."""
+        least = max(self._least, 1e-9)
+        return 1 + min(max(share, int(LEAST_S / least), 1), int(SPAN_S / least))
 
     def span(
         self, batch: Batch, which: memoryview | None, start: int, stop: int, share: int,

@@ -63,12 +63,12 @@ class Ready:
         """Return all entries, in no promised order."""
         return [*self._alone, *self._spans, *self.lanes.spans()]
 
-    def next(self) -> Span | None:
-        """Return the first queued stretch without taking it.
+    def next(self, most: int) -> Span | None:
+        """Return the first queued stretch, of so many tasks at most, without taking it.
 
         What has become a suspect since it was queued is put aside too.
         """
-        while (span := _first_queued(self._spans)) is not None and span[0].attempts:
+        while (span := _first_queued(self._spans, most)) is not None and span[0].attempts:
             batch, start, stop = span
             if start not in batch.attempts:
                 suspects = (index for index in batch.attempts if start < index < stop)
@@ -79,7 +79,7 @@ class Ready:
 
     def next_alone(self) -> Span | None:
         """Return the first task to be tried alone without taking it."""
-        return _first_queued(self._alone)
+        return _first_queued(self._alone, 1)
 
     def take(self, stop: int, *, alone: bool = False) -> None:
         """Take the stretch just returned, up to ``stop``."""
@@ -91,7 +91,7 @@ class Ready:
             spans[0] = (batch, stop, end)
 
 
-def _first_queued(spans: deque[Span]) -> Span | None:
+def _first_queued(spans: deque[Span], most: int) -> Span | None:
     """Drop what is no longer queued from the front; return the first stretch that is."""
     while spans:
         batch, first, stop = spans[0]
@@ -99,7 +99,7 @@ def _first_queued(spans: deque[Span]) -> Span | None:
         if at < 0:
             spans.popleft()
             continue
-        first_run = next(batch.runs(at, stop))
+        first_run = next(batch.runs(at, min(at + most, stop)))
         spans[0] = (batch, at, stop)
         end = first_run[1]
         if batch.special:

@@ -3,10 +3,15 @@
 One ROUTER, in one thread.  A session is where its last `Hello` came from.  On tcp everything is
 CURVE-encrypted and only the run's client key is let in (the ZAP request is answered here); on ipc
 the run directory's permissions decide.  Decodes and counts; decides nothing about tasks.
+
+There may be ten thousand peers.  So connections are watched by the kernel and not by ØMQ, which for
+its heartbeats keeps a timer a connection in a list that it walks for each answer, and descriptors
+are had up to the hard limit.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +21,28 @@ from zmq.utils import z85
 from ..errors import ProtocolError
 from ..rundir import Keys
 from ..wire import messages as wire
+from ..wire import parts
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
 from .routes import Routes
 
-HEARTBEAT_MS = 500
-HEARTBEAT_TIMEOUT_MS = 2_000
 BACKLOG = 4_096
+LOST_MS = 3_000  # a tcp connection without a sign of life from its other end is closed
+PROBES = ((zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 1), (zmq.TCP_KEEPALIVE_INTVL, 1),
+          (zmq.TCP_KEEPALIVE_CNT, LOST_MS // 1_000 - 1), (zmq.TCP_MAXRT, LOST_MS))  # fmt: skip
+
+
+def allow_descriptors() -> None:
+    """Raise the limit of descriptors as far as this process may: each peer needs one."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError):  # macOS: no more than it says elsewhere
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Sockets:
@@ -41,6 +61,7 @@ class Sockets:
     def __init__(
         self, endpoints: Sequence[str], server: Keys | None = None, client_public: str = ""
     ) -> None:
+        allow_descriptors()
         self._context = zmq.Context()
         self._client_public = client_public.encode()
         self.zap: zmq.Socket[bytes] | None = None
@@ -54,15 +75,14 @@ class Sockets:
     def _listen(self, endpoint: str, server: Keys | None) -> None:
         router = self._context.socket(zmq.ROUTER)
         # Every option before bind: connections accepted by a bound listener keep the old values.
-        # RCVHWM stays infinite: with a finite one and heartbeats, libzmq 4.3.5 may abort.
+        # RCVHWM stays infinite: with a finite one and peers' heartbeats, libzmq 4.3.5 may abort.
         for option, value in (
             (zmq.ROUTER_MANDATORY, 1),
             (zmq.SNDHWM, 0),
             (zmq.RCVHWM, 0),
             (zmq.LINGER, 500),
             (zmq.BACKLOG, BACKLOG),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+            *(PROBES if endpoint.startswith("tcp:") else ()),
         ):
             router.set(option, value)
         if endpoint.startswith("tcp:"):
@@ -104,25 +124,26 @@ class Sockets:
         for number, router in enumerate(self.routers):
             while True:
                 try:
-                    parts = router.recv_multipart(zmq.DONTWAIT, copy=False)
+                    found = self._read(number, parts.receive(router))
                 except zmq.Again:
                     break
-                found = self._read(number, parts)
                 if found is not None:
                     return found
         return None
 
-    def _read(self, number: int, parts: list[Any]) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
-        route = (number, parts[0].bytes)
-        if len(parts) < 2:
+    def _read(
+        self, number: int, came: list[zmq.Frame]
+    ) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
+        route = (number, came[0].bytes)
+        if len(came) < 2:
             self.bad_messages += 1
             return None
-        header = parts[1].bytes
+        header = came[1].bytes
         if not header:  # the probe that ØMQ sends first on each connection that it makes
             if self._routes.anew(route):
                 self._send_to(route, [encode(wire.Unknown())])
             return None
-        frames: list[Buffer] = [p.bytes if len(p) < LARGE else p.buffer for p in parts[2:]]
+        frames: list[Buffer] = [p.bytes if len(p) < LARGE else p.buffer for p in came[2:]]
         try:
             message = decode_from_peer(header, frames)
         except ProtocolError:
@@ -149,7 +170,7 @@ class Sockets:
 
     def _send_to(self, route: tuple[int, bytes], frames: list[Buffer]) -> bool:
         try:
-            self.routers[route[0]].send_multipart([route[1], *frames], zmq.DONTWAIT)
+            parts.send(self.routers[route[0]], [route[1], *frames])
         except zmq.Again:
             return False
         except zmq.ZMQError as error:

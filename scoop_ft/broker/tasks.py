@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from ..errors import InvalidTransition
 from ..ids import short
 from ..wire.messages import PLAIN, Options
+from .holders import Holders
 from .lanes import is_special
 
 HELD, QUEUED, LEASED, DONE, FAILED, CANCELLED, VOID = range(7)
@@ -36,6 +37,8 @@ LEGAL: dict[int, frozenset[int]] = {
     VOID: frozenset(),
 }
 LOST, FORSAKEN = -1, -2  # in place of an ordinal
+NEAR = 256  # tasks that are looked through one by one (in C: a Python loop costs 50 ns a task)
+OTHERS = tuple(tuple({*range(len(NAMES))} - {state}) for state in range(len(NAMES)))
 UNFINISHED = frozenset({HELD, QUEUED, LEASED, CANCELLED})
 
 
@@ -80,8 +83,8 @@ class Batch:
         How many tasks are `LOST` (see `departures`).
     families, kept : set of int
         The tasks that have children, and those that have checkpoints or durable steps.
-    holders : set of bytes
-        Sessions that hold leases on it.
+    holders : Holders
+        Which sessions have leases on it.
     options : Options
         How its tasks are to be run (without their keys).
     changed : dict
@@ -131,7 +134,7 @@ class Batch:
         self.kept: set[int] = set()
         self.places: array[int] | None = None
         self.lost = 0
-        self.holders: set[bytes] = set()
+        self.holders = Holders()
         self.options = options
         self.changed: dict[int, Options] = {}
         self.special = is_special(options)
@@ -200,12 +203,31 @@ class Batch:
 
     def runs(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield ``(start, stop, state)`` of each stretch of tasks in one state."""
+        states = self.state
         while start < stop:
-            rest = self.state[start:stop]
-            # The length of the leading run, counted in C: a Python loop here costs 50 ns a task.
-            end = start + len(rest) - len(rest.lstrip(rest[:1]))
-            yield start, end, rest[0]
+            state, end = states[start], start + 1
+            if end < stop and states[end] == state:
+                near = states[end : min(end + NEAR, stop)]
+                end += len(near) - len(near.lstrip(near[:1]))
+                if end < stop and states[end] == state:
+                    end = self._end_of(state, end, stop)
+            yield start, end, state
             start = end
+
+    def _end_of(self, state: int, start: int, stop: int) -> int:
+        """Return where a stretch of tasks in one state ends that is a long one.
+
+        Without a copy: other states are looked for, in pieces, since they may be far away.
+        """
+        size = NEAR
+        while start < stop:
+            size = min(size * 8, stop - start)
+            ends = (self.state.find(other, start, start + size) for other in OTHERS[state])
+            found = min((end for end in ends if end >= 0), default=-1)
+            if found >= 0:
+                return found
+            start += size
+        return stop
 
     def stretches_of(self, function: bytes) -> Iterator[tuple[int, int]]:
         """Yield the stretches of tasks that call a function."""

@@ -25,6 +25,8 @@ LOST_S: Final = 5.0  # a worker that cannot be reached keeps its work this long
 SILENT_AGENT_S: Final = 5.0  # an agent that says nothing this long: its host is gone or asleep
 SILENT_OBSERVER_S: Final = 5.0  # an observer asks again and again, or has gone
 UNANSWERED_S: Final = 2.0  # a worker that does not answer a recall is busy without a pause
+LOOK_S: Final = 0.25  # agents are told of all workers as they were at most this long ago
+UP: Final = frozenset({"idle", "busy"})
 JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
 
 
@@ -36,7 +38,7 @@ def on_tick(b: Broker, now: float) -> None:
             b.grace_until = min(b.grace_until, now + REUNION_S)
         if now >= b.grace_until:
             _end_grace(b)
-    for peer in list(b.peers.values()):
+    for peer in _to_be_looked_at(b):
         if peer.role == "worker":
             _look_at_worker(b, peer, now)
         elif peer.role == "observer" and now - peer.heard_at > SILENT_OBSERVER_S:
@@ -47,6 +49,18 @@ def on_tick(b: Broker, now: float) -> None:
     for number, request in list(b.cancels.items()):
         if now >= request.deadline:
             finish_cancel(b, number)
+
+
+def _to_be_looked_at(b: Broker) -> list[Peer]:
+    """Return those of whom something may be due, in the order in which they came.
+
+    All others are connected, answered for and not asked for anything.
+    """
+    peers = b.peers
+    found = [*peers.agents.values(), *peers.observers.values(), *peers.away.values()]
+    found += peers.unanswered_for()
+    found += b.dispatcher.recalled()
+    return sorted({peer.session: peer for peer in found}.values(), key=lambda peer: peer.place)
 
 
 def pass_to(b: Broker, now: float) -> None:
@@ -110,8 +124,8 @@ def _nobody_answers_for(b: Broker, worker: Peer, now: float) -> bool:
 def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:
     if now - agent.heard_at <= SILENT_AGENT_S:
         return
-    for peer in b.peers.values():
-        if peer.agent == agent.session and peer.role == "worker" and not peer.suspended:
+    for peer in b.peers.of_agent(agent.session):
+        if not peer.suspended:
             b.dispatcher.take_all(peer)
             peer.suspended = True
     if not agent.connected:
@@ -125,7 +139,7 @@ def waiting(b: Broker) -> str:
     if b.book.exit_code is not None:
         return ""
     tally = b.book.tally
-    workers = [p for p in b.peers.values() if p.role == "worker"]
+    workers = list(b.peers.workers.values())
     usable = [p for p in workers if p.connected and not p.suspended]
     if not b.root or b.root not in b.peers or not b.peers[b.root].connected:
         return "the script's process is not connected"
@@ -137,6 +151,22 @@ def waiting(b: Broker) -> str:
         if not usable:
             return "no worker can be reached"
     return lanes.unmet(b.ready.lanes, workers) or once.waits_for(b)
+
+
+class Looks:
+    """What is said of all workers at once, looked up anew now and then."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._found: dict[str, Any] | None = None
+
+    def now(self, b: Broker) -> dict[str, Any]:
+        """Return how many workers there are and are up, and why nothing can progress."""
+        workers = b.peers.workers
+        if self._found is None or b.now - self._at > LOOK_S:
+            up = sum(_worker_state(peer) in UP for peer in workers.values())
+            self._at, self._found = b.now, {"workers_up": up, "waiting": waiting(b)}
+        return {"workers_known": len(workers), **self._found}
 
 
 def _turned_away(b: Broker) -> str:

@@ -31,6 +31,28 @@ _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
 
+def dealer(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
+    """Make a socket as every peer has one, with an identity nobody had before.
+
+    Heartbeats find out that a machine is cut off; that a process here has died the kernel says.
+    """
+    heartbeats = endpoint.startswith("tcp:")
+    socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
+    for option, value in (
+        (zmq.LINGER, 0),
+        (zmq.RCVHWM, 0),  # never finite: libzmq 4.3.5 may abort on it with heartbeats
+        (zmq.SNDHWM, 0),
+        (zmq.RECONNECT_IVL, RECONNECT_MS),
+        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS if heartbeats else 0),
+        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        (zmq.IMMEDIATE, 1),
+        (zmq.PROBE_ROUTER, 1),
+    ):
+        socket.set(option, value)
+    socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))
+    return socket
+
+
 class Connection:
     """The socket of a root, a worker, an agent or an observer.
 
@@ -67,20 +89,8 @@ class Connection:
     def open(self) -> None:
         """Begin anew.  It connects as soon as there is a broker."""
         self._shut()
-        socket = self._context.socket(zmq.DEALER)
-        for option, value in (
-            (zmq.LINGER, 0),
-            (zmq.RCVHWM, 0),  # never finite: libzmq 4.3.5 may abort on it with heartbeats
-            (zmq.SNDHWM, 0),
-            (zmq.RECONNECT_IVL, RECONNECT_MS),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
-            (zmq.IMMEDIATE, 1),
-            (zmq.PROBE_ROUTER, 1),
-        ):
-            socket.set(option, value)
-        socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))
         endpoint = self._endpoint()
+        socket = dealer(self._context, endpoint)
         if endpoint.startswith("tcp:"):
             keys = self._keys()
             if keys is not None:

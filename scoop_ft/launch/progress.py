@@ -16,7 +16,6 @@ from typing import Any, Final
 PLAIN_S: Final = 10.0
 RATE_WINDOW_S: Final = 10.0
 WAITING_S: Final = 1.0
-UP: Final = frozenset({"idle", "busy"})
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,13 @@ class Figures:
     def of(cls, stats: dict[str, Any], wanted: int, waiting: str) -> Figures:
         """Take them from the broker's statistics; ``waiting`` of our own goes first."""
         tasks = stats.get("tasks", {})
-        workers = stats.get("workers", [])
         return cls(
             submitted=tasks.get("submitted", 0),
             done=tasks.get("done", 0),
             failed=tasks.get("failed", 0),
             resubmitted=tasks.get("resubmitted", 0),
             reused=tasks.get("reused", 0),
-            workers=sum(worker.get("state") in UP for worker in workers),
+            workers=stats.get("workers_up", 0),
             wanted=wanted,
             waiting=waiting or stats.get("waiting", ""),
         )

@@ -179,7 +179,7 @@ class Supervisor:
         self.host.listen()
         for place in self._places.values():
             place.tick()
-        if lost := self._fleet.hopeless(self.host.agent.stats.get("workers")):
+        if lost := self._fleet.hopeless(self.host.agent.stats.get("workers_known")):
             self._give_up(GiveUp(lost, 2))
         self._root_output.tick()
         self._show()

@@ -221,6 +221,8 @@ def _results(m: Results, frames: Sequence[Buffer]) -> None:
 
 def _check_growth(ends: bytes) -> None:
     """Check that no task ends before the one before it: payloads are cut at these places."""
+    if len(ends) <= 4:
+        return
     in_order = array("I", sorted(memoryview(ends).cast("I")))
     _need(in_order.tobytes() == ends, "ends do not grow")
 

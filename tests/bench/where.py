@@ -46,7 +46,9 @@ class Process(NamedTuple):
     pids: list[int]
 
 
-def measure(tasks: int, *, sampled: bool) -> tuple[float, dict[str, float], dict[str, Counter[str]]]:
+def measure(
+    tasks: int, *, sampled: bool
+) -> tuple[float, dict[str, float], dict[str, Counter[str]]]:
     """Run the map; return seconds, processor seconds by process, and its samples."""
     with tempfile.TemporaryDirectory(prefix="scoop-ft-bench-") as place:
         folder, run = Path(place), RunDir(f"{place}/run")

@@ -48,9 +48,9 @@ def test_what_becomes_a_suspect_in_the_queue_is_tried_alone() -> None:
     (batch,) = rig.broker.book.batches.values()
     batch.attempts[2] = 1
     ready = rig.broker.ready
-    assert ready.next() == (batch, 0, 2)
+    assert ready.next(10) == (batch, 0, 2)
     ready.take(2)
-    assert ready.next() == (batch, 3, 4)
+    assert ready.next(10) == (batch, 3, 4)
     assert ready.next_alone() == (batch, 2, 3)
 
 

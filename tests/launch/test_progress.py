@@ -13,7 +13,8 @@ from scoop_ft.launch.progress import Figures, Progress, Rate, format_age, format
 
 STATS = {
     "tasks": {"submitted": 5000, "done": 1234, "failed": 0, "resubmitted": 2, "reused": 10},
-    "workers": [{"state": "busy"}, {"state": "idle"}, {"state": "stopped"}],
+    "workers_known": 3,
+    "workers_up": 2,
     "waiting": "",
 }
 

@@ -132,8 +132,8 @@ class Fleet:
 
         Parameters
         ----------
-        workers : list
-            Those that the broker knows, from wherever they have come.
+        workers : int or None
+            How many the broker knows, from wherever they have come.
         """
         keepers = [remote.keeper for remote in self._remotes]
         if not keepers or self._info.workers or workers or self._leaving:
