@@ -18,6 +18,7 @@ from ..rundir import Keys
 from ..wire import messages as wire
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
+from ..wire.receiving import receive
 from .routes import Routes
 
 HEARTBEAT_MS = 500
@@ -103,9 +104,8 @@ class Sockets:
         """
         for number, router in enumerate(self.routers):
             while True:
-                try:
-                    parts = router.recv_multipart(zmq.DONTWAIT, copy=False)
-                except zmq.Again:
+                parts = receive(router)
+                if parts is None:
                     break
                 found = self._read(number, parts)
                 if found is not None:

@@ -23,6 +23,7 @@ from ..rundir import Keys
 from ..wire.codec import decode_from_broker, encode
 from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
+from ..wire.receiving import receive
 
 RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
 HEARTBEAT_MS = 500
@@ -47,6 +48,11 @@ class Connection:
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._waiting: deque[tuple[Message, Sequence[Buffer]]] = deque()  # until it is connected
+
+    @property
+    def monitor(self) -> zmq.Socket[bytes] | None:
+        """What is readable when the connection has begun or ended."""
+        return self._monitor
 
     @property
     def sockets(self) -> list[zmq.Socket[bytes]]:
@@ -119,10 +125,10 @@ class Connection:
         while self._socket is not None:
             while self._waiting and self._try_to_send(self._socket, *self._waiting[0]):
                 self._waiting.popleft()
-            try:
-                header, *rest = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
+            parts = receive(self._socket)
+            if parts is None:
                 return None
+            header, *rest = parts
             frames: list[Buffer] = [f.bytes if len(f) < LARGE else f.buffer for f in rest]
             try:
                 return decode_from_broker(header.bytes, frames), frames
