@@ -23,7 +23,7 @@ from ..rundir import Keys
 from ..wire.codec import decode_from_broker, encode
 from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
-from ..wire.receiving import receive
+from ..wire.receiving import is_readable, receive
 
 RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
 HEARTBEAT_MS = 500
@@ -116,6 +116,10 @@ class Connection:
         except zmq.Again:
             return False
         return True
+
+    def readable(self) -> bool:
+        """Has something come?"""
+        return self._socket is not None and is_readable(self._socket)
 
     def receive(self) -> tuple[Any, list[Buffer]] | None:
         """Return the next message and its frames; None when there is none now.

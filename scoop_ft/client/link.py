@@ -124,6 +124,16 @@ class Link:
                 self._tell()
             self._call_back()
 
+    def look(self) -> None:
+        """Pump if something has come; to ask costs next to nothing."""
+        if self._pump_lock.acquire(blocking=False):
+            try:
+                has_come = self._connection.readable()
+            finally:
+                self._pump_lock.release()
+            if has_come:
+                self.pump(0.0)
+
     def _call_back(self) -> None:
         if self.after_pump is not None:
             self.after_pump()

@@ -13,9 +13,14 @@ _READABLE: Final = int(zmq.POLLIN)
 _AT_ONCE: Final = int(zmq.DONTWAIT)
 
 
+def is_readable(socket: zmq.Socket[bytes]) -> bool:
+    """Has a message come?"""
+    return bool(int(socket.get(zmq.EVENTS)) & _READABLE)
+
+
 def receive(socket: zmq.Socket[bytes]) -> list[Any] | None:
     """Return the parts of the next message, as ØMQ holds them; None when there is none now."""
-    if not int(socket.get(zmq.EVENTS)) & _READABLE:
+    if not is_readable(socket):
         return None
     try:
         parts: list[Any] = [socket.recv(_AT_ONCE, copy=False)]
