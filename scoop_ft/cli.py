@@ -6,10 +6,8 @@ error is one line that says what to do, and exit code 2; ``-v`` adds where it co
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import traceback
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -247,6 +245,8 @@ def status(run_dir: str | None, as_json: bool) -> int:
 
     found = looking.status(named(run_dir))
     if as_json:
+        import json
+
         click.echo(json.dumps(found, indent=1, default=str))
     else:
         looking.show(found)
@@ -262,6 +262,8 @@ def runs(as_json: bool) -> int:
 
     rows = [looking.brief(directory) for directory in find_runs()]
     if as_json:
+        import json
+
         click.echo(json.dumps(rows, indent=1))
     elif rows:
         looking.show_runs(rows)
@@ -390,6 +392,8 @@ def _prepare(arguments: list[str]) -> tuple[list[str], _Said]:
 
 def _fail(text: str, code: int, said: _Said) -> int:
     if said.verbose and sys.exc_info()[0] is not None:
+        import traceback
+
         traceback.print_exc()
     print(f"scoop-ft: error: {text}", file=sys.stderr, flush=True)
     return code

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import signal as _signal
 from collections.abc import Mapping
-from concurrent.futures import CancelledError, TimeoutError
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import CancelledError, TimeoutError
 
 __all__ = [
     "BrokenRun",
@@ -27,6 +29,16 @@ __all__ = [
     "TimeoutError",
     "UnpicklableError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the exceptions of the standard library's futures when they are asked for."""
+    if name not in ("CancelledError", "TimeoutError"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import concurrent.futures
+
+    globals()[name] = found = getattr(concurrent.futures, name)
+    return found
 
 
 class ScoopError(Exception):

@@ -12,9 +12,15 @@ Nothing here reads a clock or draws a number.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from typing import Final
+
+try:
+    from _blake2 import (
+        blake2b as blake2b,  # hashlib's own, without all that hashlib loads beside it
+    )
+except ImportError:
+    from hashlib import blake2b as blake2b
 
 SESSION_BYTES: Final = 8
 BATCH_ID_BYTES: Final = 16
@@ -51,7 +57,7 @@ def lineage(parent: bytes, ordinal: int) -> bytes:
 
 def digest(content: bytes | bytearray | memoryview) -> bytes:
     """Return the name of a content, 16 bytes of BLAKE2b."""
-    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def short(identifier: bytes) -> str:

@@ -1,17 +1,15 @@
 """The run directory: where each file of a run is, and how the small ones are read and written.
 
-Every process of a run imports this, so it stays light: no click, rich or psutil, and zmq only
-when keys are made.  It does not look into the journal and starts nothing.
+Every process of a run imports this, so it stays light: no click, rich or psutil, zmq only when
+keys are made, and of the standard library what each of them needs.  It does not look into the
+journal and starts nothing.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import stat
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,6 +22,7 @@ from .surroundings import AsScoop, Surroundings
 
 FORMAT: Final = 1
 PARENT: Final = ".scoop-ft"
+_AS_BYTES: Final[int] = getattr(os, "O_BINARY", 0)  # Windows knows text files, too
 LONGEST_SOCKET_PATH: Final = 100  # sun_path holds 104 to 108 bytes, depending on the system
 
 
@@ -229,6 +228,8 @@ class RunDir:
             return f"tcp://127.0.0.1:{_free_port()}"
         path = self.path / "broker.sock"
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            import tempfile
+
             path = Path(tempfile.mkdtemp(prefix="scoop-ft-")) / "broker.sock"
         return f"ipc://{path}"
 
@@ -240,6 +241,8 @@ class RunDir:
             return
         folder = _temporary_folder(endpoint)
         if folder is not None and _is_private(folder):
+            import shutil
+
             shutil.rmtree(folder, ignore_errors=True)
         else:
             (self.path / "broker.sock").unlink(missing_ok=True)
@@ -280,7 +283,8 @@ class _Versioned(msgspec.Struct):
 
 def write_atomically(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Replace a file by a new one (0600), so that readers see the old or the new one whole."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.parent / f".{path.name}.{os.urandom(8).hex()}"
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _AS_BYTES, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -345,7 +349,7 @@ def _free_port() -> int:
 
 def new_run_id(now: float) -> str:
     """Name a run: its local date and time, and four digits against collisions."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{os.urandom(2).hex()}"
 
 
 def find_runs(folder: str | os.PathLike[str] = ".") -> list[RunDir]:

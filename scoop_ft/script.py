@@ -16,7 +16,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -254,6 +253,8 @@ def _import_failure(script: _Script, error: BaseException) -> MissingMainGuard |
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != script.path:
         trace = trace.tb_next
+    import traceback
+
     text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
     name = os.path.basename(script.path)
     return ScriptImportError(f"{name} failed when a worker imported it:\n{text}")

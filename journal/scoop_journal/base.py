@@ -143,23 +143,32 @@ class BaseJournal(ABC):
 
     @contextmanager
     def reading(self) -> Generator[View, None, None]:
-        """Read records, staged ones included, without copying; keep it short."""
+        """Read records, staged ones included, without copying; keep it short.
+
+        What is committed is opened when something is asked for that is not staged.
+        """
         self._require_usable()
         staged = self._staging.records
-        with self._open_snapshot() as snapshot:
-            stored = snapshot.get
+        opened: list[tuple[AbstractContextManager[Snapshot], Snapshot]] = []
 
-            def fetch(seq: int) -> Buffer | None:
-                data = staged.get(seq)
-                return stored(seq) if data is None else data
+        def fetch(seq: int) -> Buffer | None:
+            data = staged.get(seq)
+            if data is not None:
+                return data
+            if not opened:
+                context = self._open_snapshot()
+                opened.append((context, context.__enter__()))
+            return opened[0][1].get(seq)
 
-            view = View(fetch, self._checked)
-            self._views += 1
-            try:
-                yield view
-            finally:
-                self._views -= 1
-                view.close()
+        view = View(fetch, self._checked)
+        self._views += 1
+        try:
+            yield view
+        finally:
+            self._views -= 1
+            view.close()
+            for context, _ in opened:
+                context.__exit__(None, None, None)
 
     def scan(
         self, start: int = FIRST_SEQ, *, payloads: bool = True

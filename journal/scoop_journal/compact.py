@@ -10,7 +10,6 @@ where no writer is at work; who reads meanwhile goes on reading what was there.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -73,6 +72,10 @@ def compact(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) ->
 
 def drop_leftovers(folder: Path) -> None:
     """Remove the copy of a compaction that was ended from outside; only for the journal's owner."""
+    if not (folder / COMPACT_FOLDER).exists():
+        return
+    import shutil
+
     shutil.rmtree(folder / COMPACT_FOLDER, ignore_errors=True)
 
 

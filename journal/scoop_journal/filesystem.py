@@ -2,19 +2,19 @@
 
 LMDB needs one coherent memory map and working locks.  Networked and user-space file systems promise
 neither, even between processes of one host, so they are refused by name.
+
+A broker's start waits for this module: what takes time to import is imported where it is needed.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
+import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Protocol
-
-import psutil
+from typing import Final, NamedTuple
 
 from .errors import UnsafeFilesystem
 
@@ -34,16 +34,27 @@ _UNSAFE_PREFIXES: Final = ("nfs", "smb", "fuse.")
 _SAFE: Final = frozenset({"fuseblk"})
 
 
-class Mount(Protocol):
-    """What is needed of ``psutil``'s partitions."""
+class Mount(NamedTuple):
+    """Where a file system is mounted, and what it is."""
 
-    @property
-    def mountpoint(self) -> str:
-        """Where it is mounted."""
+    mountpoint: str
+    fstype: str
 
-    @property
-    def fstype(self) -> str:
-        """What it is."""
+
+def all_mounts() -> list[Mount]:
+    """Return everything that is mounted, in the order in which it was."""
+    if sys.platform != "linux":
+        import psutil
+
+        return [Mount(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
+        fields = [line.split(" ") for line in file]
+    return [Mount(_unescaped(point), _unescaped(fstype)) for _, point, fstype, *_ in fields]
+
+
+def _unescaped(text: str) -> str:
+    """The kernel writes blanks, tabs, line ends and backslashes as three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 def existing_parent(path: Path) -> Path:
@@ -82,7 +93,7 @@ def require_safe(path: Path, mounts: Iterable[Mount] | None = None) -> None:
         With the mount's name and the way out.
     """
     if mounts is None:
-        mounts = psutil.disk_partitions(all=True)
+        mounts = all_mounts()
     mount = mount_of(existing_parent(path), mounts)
     if mount is not None and is_unsafe(mount.fstype):
         raise UnsafeFilesystem(
@@ -93,11 +104,21 @@ def require_safe(path: Path, mounts: Iterable[Mount] | None = None) -> None:
 
 def free_bytes(path: Path) -> int:
     """How many bytes an ordinary user can still store beside ``path``."""
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
+    import shutil
+
     return shutil.disk_usage(path).free
 
 
 def total_bytes(path: Path) -> int:
     """How large the file system is."""
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(path)
+        return found.f_blocks * found.f_frsize
+    import shutil
+
     return shutil.disk_usage(path).total
 
 
@@ -105,6 +126,8 @@ def can_store(folder: Path, size: int) -> bool:
     """Try whether ``size`` bytes find room: quotas and limits count, not only free space."""
     if free_bytes(folder) < size:
         return False
+    import tempfile
+
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             allocate(probe.fileno(), size)

@@ -2,6 +2,7 @@
 
 The kernel releases the lock when its holder dies, however it dies.  Beside it a note says who the
 holder is, for messages only: nothing is decided by the note but how to read (see ``reader``).
+A broker's start waits for this module, so it asks the system for the lock itself.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import contextlib
 import json
 import os
 import socket
+import sys
+import time
 from pathlib import Path
-from typing import NamedTuple
-
-import filelock
-import psutil
+from typing import Final, NamedTuple
 
 from .errors import JournalLocked
 from .filesystem import is_no_room
 from .layout import OWNER_FILE, OWNER_LOCK_FILE
+
+_LOOK_AGAIN_S: Final = 0.01
 
 
 class Owner(NamedTuple):
@@ -30,7 +32,11 @@ class Owner(NamedTuple):
     @property
     def lives(self) -> bool:
         """Whether it is there, as far as this host can know."""
-        return self.host != socket.gethostname() or psutil.pid_exists(self.pid)
+        if self.host != socket.gethostname():
+            return True
+        import psutil
+
+        return bool(psutil.pid_exists(self.pid))
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -49,10 +55,8 @@ class OwnerLock:
 
     def __init__(self, folder: Path, patience: float = 0.25) -> None:
         self._folder = folder
-        # Not bound to a thread: whoever closes the journal releases it.
-        self._lock = filelock.FileLock(
-            folder / OWNER_LOCK_FILE, timeout=patience, mode=0o600, thread_local=False
-        )
+        self._patience = patience
+        self._fd: int | None = None
 
     def acquire(self) -> None:
         """Take the lock or refuse.
@@ -62,14 +66,18 @@ class OwnerLock:
         JournalLocked
             When another holds it, naming the holder.
         """
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            holder = read_owner(self._folder)
-            who = str(holder) if holder is not None else "another process"
-            raise JournalLocked(
-                f"{self._folder} belongs to {who}; wait until it ends, or end it"
-            ) from None
+        fd = os.open(self._folder / OWNER_LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + self._patience
+        while not _try_lock(fd):
+            if time.monotonic() >= deadline:
+                os.close(fd)
+                holder = read_owner(self._folder)
+                who = str(holder) if holder is not None else "another process"
+                raise JournalLocked(
+                    f"{self._folder} belongs to {who}; wait until it ends, or end it"
+                )
+            time.sleep(_LOOK_AGAIN_S)
+        self._fd = fd
 
     def sign(self) -> None:
         """Write down who holds the lock."""
@@ -96,12 +104,32 @@ class OwnerLock:
 
     def release(self) -> None:
         """Give the lock back; the note of another process stays."""
-        if self._lock.is_locked:
+        if self._fd is not None:
             holder = read_owner(self._folder)
             if holder == Owner(os.getpid(), socket.gethostname()):
                 with contextlib.suppress(OSError):  # only a note: the lock decides
                     (self._folder / OWNER_FILE).unlink()
-            self._lock.release()
+            os.close(self._fd)
+            self._fd = None
+
+
+def _try_lock(fd: int) -> bool:
+    """Lock an open file without waiting; closing it unlocks."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_owner(folder: Path) -> Owner | None:

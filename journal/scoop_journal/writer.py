@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -257,11 +255,15 @@ def _build(folder: Path, run: str) -> None:
     """Make a journal beside its place and move it there, so that no half of one is ever seen."""
     fresh: Path | None = None
     try:
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))  # 0700
+        beside = folder.parent / f".{folder.name}.new-{os.urandom(8).hex()}"
+        beside.mkdir(mode=0o700)
+        fresh = beside
         _fill(fresh, run)
         _move(fresh, folder)
     except BaseException as error:
         if fresh is not None:
+            import shutil
+
             shutil.rmtree(fresh, ignore_errors=True)
         full = isinstance(error, StoreFailed) or (
             isinstance(error, OSError) and is_no_room(error.errno)

@@ -7,7 +7,9 @@ line on standard error and exit code 2.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -165,4 +167,8 @@ def _sockets(run: RunDir, info: RunInfo) -> Sockets:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)  # the end of a run waits for it, and all is on disk

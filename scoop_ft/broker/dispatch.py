@@ -299,10 +299,14 @@ class Dispatcher:
         if header is None:
             with self._broker.journal.reading() as view:
                 header = decode_header(view.header(batch.seq), Submit)
-            if len(self._headers) >= HEADERS:
-                del self._headers[next(iter(self._headers))]
-            self._headers[batch.id] = header
+            self.keep_at_hand(header)
         return header
+
+    def keep_at_hand(self, header: Submit) -> None:
+        """The header of a batch was just read, or written: it need not be read again soon."""
+        if len(self._headers) >= HEADERS:
+            del self._headers[next(iter(self._headers))]
+        self._headers[header.batch] = header
 
     # ---- taking back -----------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ def on_returned(
         batch = b.book.batches.get(name)
         if batch is None:
             continue
+        back: list[wire.Range] = []  # together again: each stretch that is queued is a message
         for index in range(start, min(stop, batch.count)):
             if not peer.holds(batch, index):
                 continue
@@ -86,8 +87,12 @@ def on_returned(
             if cancel is not None and ordinal is not None and _hosts(b, cancel.session, batch):
                 batch.move(index, index + 1, CANCELLED)
                 cancel.done.append((ordinal, ordinal + 1))
+            elif back and back[-1][1] == index:
+                back[-1] = (back[-1][0], index + 1)
             else:
-                b.requeue(batch, index, index + 1, first=True)
+                back.append((index, index + 1))
+        for first, end in back:
+            b.requeue(batch, first, end, first=True)
     if cancel is not None:
         cancel.waits_for.discard(peer.session)
         if not cancel.waits_for:

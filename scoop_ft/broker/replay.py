@@ -73,6 +73,7 @@ def _serve_moved(b: Broker, family: Family, first: int, moved: list[Stretch]) ->
 
 def _record_all(b: Broker, m: Submit, header: bytes, frames: Sequence[Buffer]) -> Batch:
     seq = b.append(Kind.BATCH, header, frames[0], frames[1:])
+    b.dispatcher.keep_at_hand(m)
     return b.book.apply_batch(seq, m, len(frames[0]) + sum(size for _, size in m.buffers))
 
 

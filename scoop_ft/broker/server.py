@@ -67,14 +67,22 @@ class Server:
         self._live_bytes = journal.live_bytes
 
     def step(self, now: float) -> None:
-        """Take what has come, decide, send, and commit when it is time."""
-        self._take_messages(now)
+        """Take what has come, decide, send, and commit when it is time.
+
+        The first message is answered before the others are looked at: whoever waits for one task
+        has sent only that.
+        """
+        quiet = not self._take_messages(1, now)
+        if not quiet:
+            self._broker.dispatch()
+            self._send_all()
+            self._take_messages(BURST, now)
         if now >= self._tick_at:
             self._tick(now)
         self._broker.dispatch()
         self._tell_copies()
         self._send_all()
-        if self._commit_due(now):
+        if self._commit_due(now, quiet=quiet):
             self.commit()
             self._send_all()
 
@@ -84,16 +92,17 @@ class Server:
             log.info("second copies of tasks on slow workers: %d, now %d", self._copies, begun)
             self._copies = begun
 
-    def _take_messages(self, now: float) -> None:
-        for _ in range(BURST):
+    def _take_messages(self, most: int, now: float) -> int:
+        for number in range(most):
             found = self._sockets.receive()
             if found is None:
-                return
+                return number
             try:
                 self._broker.on_message(*found, now)
             except ProtocolError as error:
                 self._sockets.bad_messages += 1
                 log.warning("dropped a message of session %s: %s", found[0].hex(), error)
+        return most
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + TICK_S
@@ -138,7 +147,11 @@ class Server:
     def _window_s(self) -> float:
         return min(max(COMMIT_S, COMMIT_SHARE * self._journal.last_commit_seconds), COMMIT_MOST_S)
 
-    def _commit_due(self, now: float) -> bool:
+    def _commit_due(self, now: float, *, quiet: bool) -> bool:
+        """Is it time?  While messages come, one may be on its way that somebody waits for.
+
+        Then a pause is awaited, for as long again and no longer.
+        """
         if not self._waits():
             self._dirty_since = 0.0
             return False
@@ -146,7 +159,7 @@ class Server:
             self._dirty_since = now
         if self._stuck:
             return False  # tried again when it is time to look for room
-        old = now - self._dirty_since >= self._window_s()
+        old = now - self._dirty_since >= self._window_s() * (1 if quiet else 2)
         return old or self._broker.hurry or self._journal.staged_bytes >= COMMIT_BYTES
 
     def commit(self) -> bool:

@@ -123,10 +123,10 @@ class Sockets:
         """
         for number, router in enumerate(self.routers):
             while True:
-                try:
-                    found = self._read(number, parts.receive(router))
-                except zmq.Again:
+                frames = parts.receive(router)
+                if frames is None:
                     break
+                found = self._read(number, frames)
                 if found is not None:
                     return found
         return None

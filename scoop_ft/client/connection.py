@@ -23,8 +23,9 @@ from ..rundir import Keys
 from ..wire.codec import decode_from_broker, encode
 from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
+from ..wire.parts import is_readable, receive
 
-RECONNECT_MS = 20
+RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
 HEARTBEAT_MS = 500
 HEARTBEAT_TIMEOUT_MS = 2_000
 _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -69,6 +70,11 @@ class Connection:
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._waiting: deque[tuple[Message, Sequence[Buffer]]] = deque()  # until it is connected
+
+    @property
+    def monitor(self) -> zmq.Socket[bytes] | None:
+        """What is readable when the connection has begun or ended."""
+        return self._monitor
 
     @property
     def sockets(self) -> list[zmq.Socket[bytes]]:
@@ -121,6 +127,10 @@ class Connection:
             return False
         return True
 
+    def readable(self) -> bool:
+        """Has something come?"""
+        return self._socket is not None and is_readable(self._socket)
+
     def receive(self) -> tuple[Any, list[Buffer]] | None:
         """Return the next message and its frames; None when there is none now.
 
@@ -129,10 +139,10 @@ class Connection:
         while self._socket is not None:
             while self._waiting and self._try_to_send(self._socket, *self._waiting[0]):
                 self._waiting.popleft()
-            try:
-                header, *rest = self._socket.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
+            found = receive(self._socket)
+            if found is None:
                 return None
+            header, *rest = found
             frames: list[Buffer] = [f.bytes if len(f) < LARGE else f.buffer for f in rest]
             try:
                 return decode_from_broker(header.bytes, frames), frames

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import CancelledError, TimeoutError
+from .. import errors
 from .groups import Group, outcome
 from .runtime import Runtime, current
 from .scopes import Scope
@@ -59,7 +59,7 @@ class Future:
         """Was the call cancelled before it began?"""
         if not self._cancelled and self._group.done(self._index):
             # A replayed run may find that the child had been cancelled.
-            self._cancelled = isinstance(self._load()[1], CancelledError)
+            self._cancelled = isinstance(self._load()[1], errors.CancelledError)
         return self._cancelled
 
     def cancel(self, *, subtree: bool = False) -> bool:
@@ -81,7 +81,7 @@ class Future:
         if not self._runtime.cancel(self._scope, ordinal, subtree=subtree):
             return False
         self._cancelled = True
-        self._outcome = (None, CancelledError())
+        self._outcome = (None, errors.CancelledError())
         self._call_back()
         return True
 
@@ -113,7 +113,7 @@ class Future:
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return what the call raised, or None; waits and raises as `result` does."""
         error = self._wait(timeout)[1]
-        if isinstance(error, CancelledError):
+        if isinstance(error, errors.CancelledError):
             raise error
         return error
 
@@ -157,7 +157,7 @@ class Future:
         if self._outcome is None and not group.done(index):
             runtime = mine(self._runtime)
             if not runtime.wait(lambda: group.done(index), (group,), timeout):
-                raise TimeoutError(f"no result within {timeout} s")
+                raise errors.TimeoutError(f"no result within {timeout} s")
         return self._load()
 
     def _load(self) -> tuple[Any, BaseException | None]:

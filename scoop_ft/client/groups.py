@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..errors import CancelledError, TaskLost
+from .. import errors
 from ..payload import load, load_exception
 from ..wire.frames import Buffer
 from ..wire.messages import Status
@@ -162,5 +162,5 @@ def outcome(chunk: Chunk | Single, position: int) -> tuple[Any, BaseException | 
     if status == Status.RAISED:
         return None, load_exception(data, buffers)
     if status == Status.CANCELLED:
-        return None, CancelledError()
-    return None, TaskLost.from_details(msgspec.msgpack.decode(data))
+        return None, errors.CancelledError()
+    return None, errors.TaskLost.from_details(msgspec.msgpack.decode(data))

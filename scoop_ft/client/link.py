@@ -55,8 +55,10 @@ class Link:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
+        self._woken = self._wake_in.fileno()
         self._poller = zmq.Poller()
         self._hello_at = 0.0
+        self._lost = False  # the connection has ended
         self._helper = threading.Thread(target=self._help, name="scoop-ft-link", daemon=True)
 
     def address(self) -> str:
@@ -122,6 +124,16 @@ class Link:
                 self._tell()
             self._call_back()
 
+    def look(self) -> None:
+        """Pump if something has come; to ask costs next to nothing."""
+        if self._pump_lock.acquire(blocking=False):
+            try:
+                has_come = self._connection.readable()
+            finally:
+                self._pump_lock.release()
+            if has_come:
+                self.pump(0.0)
+
     def _call_back(self) -> None:
         if self.after_pump is not None:
             self.after_pump()
@@ -164,7 +176,9 @@ class Link:
 
     def _exchange(self, seconds: float) -> None:
         session = self.session
-        if session.reconnect or self._connection.ended() or self._silent():
+        if seconds <= 0:  # else the poll tells
+            self._lost = self._lost or self._connection.ended()
+        if session.reconnect or self._lost or self._silent():
             self._reconnect()
         self._send()
         if seconds > 0:
@@ -172,7 +186,7 @@ class Link:
         while (found := self._connection.receive()) is not None:
             with self.state:
                 session.on_message(*found)
-        if session.reconnect:
+        if session.reconnect or self._lost:
             self._reconnect()
         self._send()
         self.last_pump = time.monotonic()
@@ -180,13 +194,14 @@ class Link:
     def _poll(self, seconds: float) -> None:
         self.pumping = True
         try:
-            self._poller.poll(int(seconds * 1000) + 1)
+            ready = self._poller.poll(int(seconds * 1000) + 1)
         finally:
             self.pumping = False
-        try:
-            self._wake_in.recv(4096)
-        except BlockingIOError:
-            return
+        for thing, _ in ready:
+            if thing is self._connection.monitor:
+                self._lost = self._connection.ended()
+            elif thing == self._woken:
+                self._wake_in.recv(4096)
 
     def _send(self) -> None:
         with self.state:
@@ -200,6 +215,7 @@ class Link:
         return not self.session.welcomed and time.monotonic() - self._hello_at > SILENCE_S
 
     def _reconnect(self) -> None:
+        self._lost = False
         self._connection.open()
         self._hello_at = time.monotonic()
         with self.state:
@@ -207,7 +223,7 @@ class Link:
         self._poller = zmq.Poller()
         for each in self._connection.sockets:
             self._poller.register(each, zmq.POLLIN)
-        self._poller.register(self._wake_in.fileno(), zmq.POLLIN)
+        self._poller.register(self._woken, zmq.POLLIN)
 
     # ---- the helper --------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from typing import Any, Final
 
-from ..errors import TimeoutError  # the built-in one only since Python 3.11
+from .. import errors
 from ..ids import ROOT_ID, ROOT_LINEAGE
 from ..payload import Packer, load
 from ..wire import messages as wire
@@ -246,7 +246,7 @@ class Runtime(ABC):
         """Return a constant, waiting for it; raises TimeoutError."""
         consts = self.session.consts
         if not self.wait(lambda: key in consts, (), timeout_s):
-            raise TimeoutError(f"nobody has set the constant {key!r} within {timeout_s} s")
+            raise errors.TimeoutError(f"nobody has set the constant {key!r} within {timeout_s} s")
         payload, buffers = consts[key]
         return load(payload, [memoryview(buffer).toreadonly() for buffer in buffers])  # a copy
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -44,8 +43,7 @@ STDERR_LINES: Final = 20
 # ---- what comes in and what goes out ------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Sight:
+class Sight(msgspec.Struct, frozen=True):
     """What the driver sees of a worker: its slate, its memory."""
 
     ready: bool = False
@@ -56,51 +54,44 @@ class Sight:
     deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Send a message to the broker."""
 
     message: Message
 
 
-@dataclass(frozen=True)
-class Reconnect:
+class Reconnect(msgspec.Struct, frozen=True):
     """Make a new connection to the broker."""
 
 
-@dataclass(frozen=True)
-class Spawn:
+class Spawn(msgspec.Struct, frozen=True):
     """Start a worker; answer with `Agent.started`."""
 
     slot: int
     session: bytes
 
 
-@dataclass(frozen=True)
-class Kill:
+class Kill(msgspec.Struct, frozen=True):
     """Send a signal to a worker."""
 
     session: bytes
     signal: int
 
 
-@dataclass(frozen=True)
-class Retire:
+class Retire(msgspec.Struct, frozen=True):
     """Let a worker make room for another as soon as it runs no task."""
 
     session: bytes
 
 
-@dataclass(frozen=True)
-class Say:
+class Say(msgspec.Struct, frozen=True):
     """Tell the user; ``grave`` when it needs somebody's attention."""
 
     text: str
     grave: bool = False
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """The broker wants no workers any more; ``refused`` when it never did."""
 
     reason: str
@@ -110,8 +101,7 @@ class Finished:
 Effect = Send | Reconnect | Spawn | Kill | Retire | Say | Finished
 
 
-@dataclass
-class _Worker:
+class _Worker(msgspec.Struct, eq=False):
     slot: int
     session: bytes
     pid: int = 0
@@ -142,8 +132,7 @@ class _Worker:
         return "idle" if self.sight.ready else "starting"
 
 
-@dataclass
-class _Slot:
+class _Slot(msgspec.Struct, eq=False):
     """A place for one worker; it outlives the workers in it."""
 
     worker: _Worker | None = None
@@ -171,13 +160,16 @@ class Agent:
         Of this process, for the broker.
     limits : Limits
         What a worker may do before another takes its place.
+    at_once : int, optional
+        So many are started at once, the others when the broker has answered.
     """
 
     def __init__(
         self, session: bytes, workers: int, sessions: Iterator[bytes], host: str, pid: int,
-        limits: Limits = NO_LIMITS,
+        limits: Limits = NO_LIMITS, at_once: int | None = None,
     ) -> None:  # fmt: skip
         self.limits = limits
+        self._at_once = workers if at_once is None else at_once
         self.recycled = 0
         self.session = session
         self.stats: dict[str, Any] = {}
@@ -344,7 +336,8 @@ class Agent:
         times = [self._next_heartbeat if self._connected else self._last_tick + HEARTBEAT_S]
         times += [worker.sight.deadline for worker in self._limited()]
         if not self.leaving:
-            times += [slot.not_before for slot in self._slots if slot.worker is None]
+            slots = self._slots if self.welcome else self._slots[: self._at_once]
+            times += [slot.not_before for slot in slots if slot.worker is None]
         return min(times)
 
     def _look(self, sights: dict[bytes, Sight], now: float) -> None:
@@ -384,7 +377,8 @@ class Agent:
 
     def _fill_slots(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for number, slot in enumerate(self._slots):
+        slots = self._slots if self.welcome else self._slots[: self._at_once]
+        for number, slot in enumerate(slots):
             if slot.worker is None and not self.leaving and now >= slot.not_before:
                 slot.worker = _Worker(number, next(self._sessions), born=now)
                 self._by_session[slot.worker.session] = slot

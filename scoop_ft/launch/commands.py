@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..ids import blake2b
 from ..rundir import RunDir, RunInfo
 from ..surroundings import put_scoop
 from .resources import NOTHING
@@ -30,7 +30,7 @@ def environment(seed: int, *, stdout_is_read: bool, info: RunInfo | None = None)
 
 def hash_seed(seed: int) -> int:
     """Derive PYTHONHASHSEED (32 bits) from the run's seed."""
-    return int.from_bytes(hashlib.blake2b(str(seed).encode(), digest_size=4).digest(), "little")
+    return int.from_bytes(blake2b(str(seed).encode(), digest_size=4).digest(), "little")
 
 
 def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = False) -> list[str]:

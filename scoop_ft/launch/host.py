@@ -90,6 +90,8 @@ class Host:
         What a worker may do before another takes its place.
     resources : mapping
         What each worker has for tasks that ask for it.
+    at_once : int, optional
+        How many workers may be started before the broker has answered.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Host:
         around: Around | None = None,
         limits: Limits = NO_LIMITS,
         resources: Mapping[str, int] = NOTHING,
+        at_once: int | None = None,
     ) -> None:
         self._around = around
         self._resources = resources
@@ -116,6 +119,7 @@ class Host:
             socket.gethostname(),
             os.getpid(),
             limits,
+            at_once,
         )
         self.finished: Finished | None = None
         self.spawned = False  # since it was last set to False

@@ -6,9 +6,7 @@ All that can be refused is refused here, before anything is changed on disk or s
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -64,7 +62,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         script=path,
         args=args,
         cwd=os.getcwd(),
-        seed=secrets.randbits(32) if options.seed is None else options.seed,
+        seed=int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed,
         workers=options.workers or usable_cores(),
         python=sys.executable,
         created=now,
@@ -92,6 +90,8 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         supervisor = _supervise(directory, info, options, None)
         refused = supervisor.gave_up is not None and supervisor.gave_up.refused
         if refused:
+            import shutil
+
             shutil.rmtree(directory.path, ignore_errors=True)
             if not made_here:
                 directory.path.mkdir(mode=0o700)

@@ -58,7 +58,7 @@ def _private_opener(path: str, flags: int) -> int:
 
 
 def _try_lock(file: IO[bytes], *, exclusive: bool) -> bool:
-    """Lock an open file without waiting; closing it unlocks.  (filelock takes 40 ms to import.)"""
+    """Lock an open file without waiting; closing it unlocks."""
     if sys.platform == "win32":
         import msvcrt
 

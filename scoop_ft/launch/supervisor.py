@@ -22,7 +22,7 @@ from .host import Host
 from .hosts.fleet import Fleet
 from .output import Lines, Log, Screen, Tail
 from .place import Place
-from .processes import Child, Children, Exited, Meter, Wakeup
+from .processes import Child, Children, Exited, Meter, Wakeup, usable_cores
 from .progress import Figures, Progress
 from .recycling import Limits
 from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
@@ -34,6 +34,7 @@ BROKER_PATIENCE_S: Final = 0.9
 LAST_FIGURES_S: Final = 0.2
 ROOT_PATIENCE_S: Final = 2.0  # for the root to end once the broker says that the run is over
 SILENCE_WORTH_SAYING_S: Final = 1.5
+BROKER_AND_ROOT: Final = 2  # processes that are started first
 
 
 class RootOutput:
@@ -122,6 +123,8 @@ class Supervisor:
             around=self._around,
             limits=Limits(info.max_tasks_per_worker, info.max_memory_per_worker),
             resources=info.resources,
+            # All wait for the broker, and it shares the cores with whoever is started beside it.
+            at_once=max(0, usable_cores() - BROKER_AND_ROOT),
         )
         self._fleet = Fleet(run, info, self._children, self.screen)
         self._places: dict[str, Place] = {"worker": self.host, "ssh": self._fleet}

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -77,6 +76,8 @@ def as_scoop(
 def _interpreter(name: str | None) -> str:
     if not name:
         return ""
+    import shutil
+
     found = shutil.which(os.path.expanduser(name))
     if found is None:
         raise RunError(f"--python-interpreter: there is no program {name}")
@@ -155,6 +156,8 @@ def _after(prolog: str) -> dict[str, str | None]:
     """Run the prolog in a shell; return what it has changed in the environment."""
     how = f". {shlex.quote(prolog)}" if _is_script(prolog) else prolog
     tell = f"{shlex.quote(sys.executable)} -c {shlex.quote(_TELL)}"
+    import shutil
+
     shell = shutil.which("bash") or "/bin/sh"
     done = subprocess.run(
         [shell, "-c", f"{{ {how}\n}} >&2 && exec {tell}"],

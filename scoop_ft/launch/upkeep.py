@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from .wording import how_it_ended
 
@@ -16,15 +17,13 @@ OPERATOR_ERROR: Final = 2
 PREFIX: Final = "scoop-ft: "
 
 
-@dataclass(frozen=True)
-class Again:
+class Again(msgspec.Struct, frozen=True):
     """Start it again; ``text`` says what happened."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """End the run; ``fresh`` when the broker refused before it ever served."""
 
     text: str
@@ -32,8 +31,7 @@ class GiveUp:
     refused: bool = False
 
 
-@dataclass(frozen=True)
-class RootEnded:
+class RootEnded(msgspec.Struct, frozen=True):
     """The script has ended by itself."""
 
     exit_code: int

@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -138,6 +137,8 @@ def _show(error: BaseException) -> None:
         trace = trace.tb_next
     if isinstance(error, UnpicklableError) or isinstance(error.__cause__, RemoteTraceback):
         _end_at_users_line(trace)
+    import traceback
+
     traceback.print_exception(type(error), error.with_traceback(trace), trace)
     if isinstance(error, ModuleNotFoundError) and error.name == "scoop":
         print("scoop-ft: a script for SCOOP is started with --scoop: ", end="", file=sys.stderr)

@@ -17,6 +17,7 @@ from ..errors import ProtocolError
 from ..ids import BATCH_ID_BYTES, DIGEST_BYTES, LINEAGE_BYTES, SESSION_BYTES, TASK_ID_BYTES
 from .frames import Buffer
 from .messages import (
+    PLAIN,
     Cancel,
     Checkpoint,
     Const,
@@ -150,6 +151,8 @@ def _check_frames(
     _need(len(frames) == 1 + len(buffers), "wrong number of frames")
     last = int.from_bytes(ends[-4:], "little") if ends else base
     _need(0 <= base <= last and last - base == len(frames[0]), "payload does not fit its ends")
+    if not buffers:
+        return
     index = 0
     for (task, size), frame in zip(buffers, frames[1:], strict=True):
         _need(index <= task < limit and size == len(frame), "buffers do not fit their frames")
@@ -183,14 +186,16 @@ def _submit(m: Submit, frames: Sequence[Buffer]) -> None:
     _need(0 < m.count <= MAX_COUNT and 0 <= m.first <= MAX_ORDINAL, "wrong count")
     functions = len(m.functions)
     _need(0 < functions <= 0xFFFF, "wrong number of functions")
-    _need(all(len(digest) == DIGEST_BYTES for digest in m.functions), "wrong function")
+    _need(set(map(len, m.functions)) == {DIGEST_BYTES}, "wrong function")
     if m.which:
         _need(len(m.which) == 2 * m.count, "functions do not fit the tasks")
         _need(max(_u16(m.which)) < functions, "a function is missing")
     _check_frames(m.count, m.ends, 0, m.buffers, frames, m.count)
     _check_growth(m.ends)
-    _check_ranges(m.claimed, m.count)
-    _check_options(m.options, m.count)
+    if m.claimed:
+        _check_ranges(m.claimed, m.count)
+    if m.options != PLAIN:
+        _check_options(m.options, m.count)
 
 
 def _check_options(options: Options, count: int) -> None:
@@ -216,7 +221,8 @@ def _results(m: Results, frames: Sequence[Buffer]) -> None:
     _check_status(m.status, count)
     _check_frames(count, m.ends, 0, m.buffers, frames, MAX_COUNT)
     _check_growth(m.ends)
-    _check_owners(m.buffers, m.ranges)
+    if m.buffers:
+        _check_owners(m.buffers, m.ranges)
 
 
 def _check_growth(ends: bytes) -> None:

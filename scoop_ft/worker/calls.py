@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import script
@@ -222,6 +221,8 @@ def _trace(error: BaseException) -> str:
     trace = error.__traceback__
     if trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
+    import traceback
+
     text = traceback.format_exception(type(error), error, trace)
     return "".join(text)
 
@@ -232,6 +233,8 @@ def end_child(error: BaseException | None) -> None:
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     elif error is not None:
+        import traceback
+
         traceback.print_exception(error)
         code = 1
     flush_output()

@@ -14,7 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import greenlet
 
@@ -32,6 +32,9 @@ from .tray import Tray
 
 if TYPE_CHECKING:
     from .seeding import Seeding
+
+
+LOOK_S: Final = 0.001  # who has nothing waits for what is asked back from here
 
 
 class Runner(greenlet.greenlet):
@@ -65,7 +68,8 @@ class Runner(greenlet.greenlet):
 
     def look(self) -> None:
         """Raise `Abandoned` when nobody wants the task any more."""
-        if self.span is not None and self.span.gives_up(self.index):
+        span = self.span
+        if span is not None and span.given_up and span.gives_up(self.index):
             self.cut_off = True
             raise Abandoned
 
@@ -346,6 +350,7 @@ class Crew:
         """What a runner does all its life."""
         runner = self.current()
         session, link, words = self.session, self.link, self._words
+        looked = 0.0
         while True:
             with link.state:
                 piece = None if self.ready or self.leaving else session.queue.take()
@@ -361,8 +366,12 @@ class Crew:
             self.calls.run(runner, piece)
             if words[RETIRE_AT]:
                 self._retires()
-            if time.monotonic() - link.last_pump > TICK_S:
+            now = time.monotonic()
+            if now - link.last_pump > TICK_S:
                 link.pump(0.0)
+            elif now - looked > LOOK_S:
+                looked = now
+                link.look()
 
     def take_globals(self, runner: Runner) -> None:
         """Make the global generators this runner's (see `seeding`)."""

@@ -24,6 +24,13 @@ class WorkerRuntime(Runtime):
         """Return the task that calls."""
         return self._crew.scope()
 
+    def flush(self) -> None:
+        """End the open batch of the task that calls, if it has submitted something."""
+        scope = self._crew.current().scope
+        if scope is not None and scope.has_open():
+            with scope.lock:
+                self.close(scope)
+
     def opened(self, scope: Scope) -> None:
         """The next flush looks at this parent."""
         with self.link.state:

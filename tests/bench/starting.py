@@ -1,13 +1,14 @@
 """``python -m tests.bench.starting [--before PYTHON]``: from the command to the end of a short run.
 
 Starts ``scoop-ft run`` of a script of one line, of one that computes one task, and of one that also
-imports 30 modules of its user; beside it, in turn, the same with another installation: so what
-recording the code costs is seen side by side.
+imports 30 modules of its user; beside it, in turn, SCOOP with the script of one line, and the same
+with another installation: so what recording the code costs is seen side by side.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import resource
 import statistics
@@ -17,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+SCOOP = "SCOOP"
 MODULES = 30
 LINES = 200
 SCRIPTS = {
@@ -43,6 +45,14 @@ def furnish(folder: Path) -> None:
         (folder / f"own_{number}.py").write_text(text)
     for name, text in SCRIPTS.items():
         (folder / f"{name}.py").write_text(text)
+
+
+def with_scoop(folder: Path, script: str) -> tuple[float, float]:
+    """Return how long SCOOP takes with a script, and the processor's time in it."""
+    began, worked = time.perf_counter(), _worked()
+    command = [sys.executable, "-m", "scoop", "--quiet", "-n", "2", f"{script}.py"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - began, _worked() - worked
 
 
 def seconds(python: str, folder: Path, script: str) -> tuple[float, float]:
@@ -73,12 +83,21 @@ def main() -> None:
         folder = Path(place)
         furnish(folder)
         for script in SCRIPTS:
-            taken: dict[str, list[tuple[float, float]]] = {python: [] for python in pythons}
+            beside = [SCOOP] if script == "one line" and importlib.util.find_spec("scoop") else []
+            systems = [*beside, *pythons]
+            taken: dict[str, list[tuple[float, float]]] = {system: [] for system in systems}
             for _ in range(args.rounds):
-                for python in pythons:
-                    taken[python].append(seconds(python, folder, script))
+                for system in systems:
+                    one = (
+                        with_scoop(folder, script)
+                        if system == SCOOP
+                        else seconds(system, folder, script)
+                    )
+                    taken[system].append(one)
+            if beside:
+                print(f"{'':22} first: SCOOP")
             for what, title in enumerate(("start to end", "processor")):
-                figures = [[one[what] for one in taken[python]] for python in pythons]
+                figures = [[one[what] for one in taken[system]] for system in systems]
                 medians = [statistics.median(one) for one in figures]
                 shown = "  ".join(f"{median * 1000:6.0f} ms" for median in medians)
                 ratio = f"  ratio {medians[-1] / medians[0]:.3f}" if len(medians) > 1 else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import HELD
 from scoop_ft.ids import batch_id, task_id
@@ -22,6 +24,32 @@ def test_recalled_work_goes_to_the_idle() -> None:
     rig.settle(work=False)
     assert first.all_of(wire.Recall)
     assert second.queue
+    rig.settle()
+    assert sorted(rig.ran) == sorted(root.arguments)
+
+
+def test_what_comes_back_in_one_stretch_goes_out_in_few() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit(*[f"leaf:{i}" for i in range(200)])
+    taken(rig, first, 200)
+    second = rig.worker()
+    kept = list(first.queue)[:100]
+    back = list(first.queue)[100:]
+    batch, low, high = back[0].batch, back[0].index, back[-1].index + 1
+
+    def hand_back(m: wire.Recall, frames: list[bytes]) -> None:
+        first.queue = deque(kept)
+        first.say(wire.Returned(m.recall, [(batch, low, high)]))
+
+    first.on_recall = hand_back  # type: ignore[method-assign]
+    rig.broker.costs.report(rig.broker.book.batches[batch].functions[0], 100, 0.001)
+    rig.tick(0.1)
+    rig.settle(work=False)
+    assert first.all_of(wire.Recall)
+    runs = second.all_of(wire.Run)
+    assert runs[0].start == low
+    assert runs[0].stop - runs[0].start > 1, "a stretch, not a message a task"
     rig.settle()
     assert sorted(rig.ran) == sorted(root.arguments)
 

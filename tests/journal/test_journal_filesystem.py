@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import NamedTuple
 
+import psutil
 import pytest
 from scoop_journal import Journal, Reader, UnsafeFilesystem, filesystem
-
-
-class Mount(NamedTuple):
-    mountpoint: str
-    fstype: str
-
+from scoop_journal.filesystem import Mount
 
 # fmt: off
 UNSAFE = [
@@ -72,6 +68,20 @@ def test_refused_by_name_with_the_way_out(tmp_path: Path) -> None:
         filesystem.require_safe(tmp_path / "not" / "there" / "yet", mounts)
 
 
+def test_all_mounts_are_those_that_psutil_knows() -> None:
+    there = [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+    assert filesystem.all_mounts() == there
+    assert there
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the kernel's own list is read")
+def test_blanks_in_mount_points_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    listed = tmp_path / "mounts"
+    listed.write_text(r"server:/a\040b /mnt/a\040b\134c nfs4 rw 0 0" + "\n")
+    monkeypatch.setattr("builtins.open", lambda _, **how: listed.open(**how))
+    assert filesystem.all_mounts() == [("/mnt/a b\\c", "nfs4")]
+
+
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "net")
@@ -83,9 +93,7 @@ def test_links_are_followed(tmp_path: Path) -> None:
 def test_everyone_asks_and_can_be_told_to_go_on(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        filesystem.psutil, "disk_partitions", lambda all: [Mount("/", "fuse.sshfs")]
-    )
+    monkeypatch.setattr(filesystem, "all_mounts", lambda: [Mount("/", "fuse.sshfs")])
     with pytest.raises(UnsafeFilesystem):
         Journal.create(path, "a-run")
     assert not path.exists()

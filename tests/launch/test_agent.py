@@ -46,8 +46,8 @@ def sessions() -> Iterator[bytes]:
     return (number.to_bytes(8, "big") for number in itertools.count(1))
 
 
-def agent_of(workers: int) -> Agent:
-    return Agent(b"agent...", workers, sessions(), "host", 99)
+def agent_of(workers: int, at_once: int | None = None) -> Agent:
+    return Agent(b"agent...", workers, sessions(), "host", 99, at_once=at_once)
 
 
 def spawned(effects: list[Effect]) -> list[bytes]:
@@ -88,6 +88,21 @@ def next_spawn(agent: Agent, now: float) -> tuple[bytes, float]:
 
 
 # ---- workers ------------------------------------------------------------------------------------
+
+
+def test_workers_for_whom_there_is_no_core_wait_for_the_broker() -> None:
+    agent = agent_of(3, at_once=1)
+    (first,) = spawned(agent.tick(0.0, {}))
+    agent.started(first, 100, 0.0)
+    agent.connecting(0.0)
+    assert spawned(agent.tick(0.1, {})) == []
+    assert agent.next_tick(0.1) > 0.1, "the driver would never sleep"
+    agent.received(WELCOME, 0.2)
+    assert agent.next_tick(0.2) <= 0.2
+    assert len(spawned(agent.tick(0.2, {}))) == 2
+    agent.exited(first, 0, 9, Sight(ready=True), [], 1.0)
+    agent.lost()
+    assert len(spawned(agent.tick(1.0, {}))) == 1, "without a broker, but there was one"
 
 
 def test_it_starts_as_many_as_it_shall_without_waiting_for_the_broker() -> None:

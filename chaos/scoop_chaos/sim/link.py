@@ -63,6 +63,11 @@ class SimLink:
         if self.process.alive:
             self._exchange(None, block=False)
 
+    def look(self) -> None:
+        """Pump if something has come."""
+        if self.connection.has_news():
+            self.pump()
+
     def wake(self) -> None:
         """End the poll that somebody blocks in."""
         self.process.wake()

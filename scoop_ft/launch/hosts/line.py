@@ -5,7 +5,6 @@ Whatever the user's shell there is, it is given one quoted command for a plain o
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import sys
 from dataclasses import dataclass
@@ -104,4 +103,6 @@ def _path(text: str) -> str:
 
 def random_port() -> int:
     """Return a port that is probably free."""
+    import secrets
+
     return _LOWEST_PORT + secrets.randbelow(_HIGHEST_PORT - _LOWEST_PORT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import socket
 from dataclasses import dataclass, replace
 from typing import Final
@@ -64,6 +63,8 @@ def asked_here(info: RunInfo, asked: Asked) -> Asked:
     """Return what holds here: a Python or prolog that only other machines have is left out."""
     if info.machines is None or not shares.elsewhere(info.machines):
         return asked
+    import shutil
+
     python, prolog = asked.python_interpreter, asked.prolog
     return replace(
         asked,
@@ -146,6 +147,8 @@ def _named(said: Said) -> list[Machine] | None:
 
 
 def _check_ssh(command: str) -> None:
+    import shutil
+
     try:
         words = shlex.split(command)
     except ValueError as error:
