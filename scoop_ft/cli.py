@@ -68,6 +68,11 @@ _journal_limit = click.option(
     "--journal-limit", metavar="SIZE", callback=lambda context, parameter, text: _size(text),
     help="Warn when the journal is larger: 500M, 20G; 0: never (default: 20G; resume: as before).",
 )  # fmt: skip
+_durability = click.option(
+    "--durability", type=click.Choice(["synced", "none"]),
+    help="Whether the journal survives a crash of the machine, or only that of any process "
+    "(default: synced; resume: as before).",
+)  # fmt: skip
 _stop_after = click.option(
     "--stop-after", type=Duration(), metavar="TIME",
     help="Stop in good order after 3h50m (or 90s, 1d, HH:MM:SS) with exit code 75: to be resumed.",
@@ -113,6 +118,7 @@ _verbose = click.option(
 @_listen
 @_unsafe
 @_journal_limit
+@_durability
 @_stop_after
 @_resources
 @_on_divergence
@@ -138,6 +144,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_listen
 @_unsafe
 @_journal_limit
+@_durability
 @_stop_after
 @_resources
 @_on_divergence

@@ -42,8 +42,22 @@ def reference(definition: Any) -> Reduced | None:
             return reduced
         del _known[id(definition)]  # the name was given to another meanwhile
     if type(definition) in copyreg.dispatch_table:
-        return _PLAIN  # whoever made this kind of class says how it travels
+        return _of_its_kind(definition)  # whoever made this kind of class says how it travels
     return _find(definition)
+
+
+def _of_its_kind(definition: Any) -> Reduced:
+    if definition.__module__ in script.MODULE_NAMES:
+        return _PLAIN
+    from scoop_ft.anew import reduced  # which pickles, and so needs us
+
+    found = reduced(definition)
+    if found is None:
+        return _PLAIN
+    name, namespace = definition.__qualname__, vars(sys.modules.get(definition.__module__, types))
+    if namespace.get(name) is definition:
+        _known[id(definition)] = (definition, found, namespace, name)
+    return found
 
 
 def forget_script() -> None:

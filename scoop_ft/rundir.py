@@ -45,6 +45,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     seeded: bool = False  # the seed was given: global generators are seeded for each task
     journal_limit: int = 20_000_000_000  # bytes that are worth a warning; 0: none are
     recorded_code: bool = False
+    durability: str = "synced"  # or "none": then a crash of the machine loses the run
     on_divergence: str = "recompute"  # or "error"
     surroundings: Surroundings = Surroundings()
     scoop: AsScoop | None = None  # the script means us by ``scoop``

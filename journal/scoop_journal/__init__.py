@@ -15,6 +15,7 @@ from .errors import (
     JournalLocked,
     JournalMissing,
     JournalTooNew,
+    JournalUnsynced,
     RecordMissing,
     UnsafeFilesystem,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "JournalLocked",
     "JournalMissing",
     "JournalTooNew",
+    "JournalUnsynced",
     "MemoryJournal",
     "Meta",
     "Reader",

@@ -115,7 +115,7 @@ class BaseJournal(ABC):
         self._staging.delete(seq, stop)
 
     def commit(self) -> int:
-        """Write all that is staged in one synced transaction.
+        """Write all that is staged in one transaction, synced unless it was opened otherwise.
 
         Returns
         -------

@@ -15,12 +15,13 @@ from typing import Final, NamedTuple
 
 from .condition import Intent, inspect, inspect_file, map_bytes, require
 from .errors import JournalDamaged, JournalFull
-from .filesystem import free_bytes, is_no_room, require_safe
+from .filesystem import free_bytes, is_no_room, require_safe, sync_folder
 from .gate import closed
 from .layout import COMPACT_FOLDER, DATA_FILE, LOCK_FILE, NEXT_KEY, RUN_KEY
 from .ownership import OwnerLock
 from .packing import needed_bytes, repack
 from .store import Store, StoreFailed
+from .unsynced import unmark
 
 #: By itself only a file is compacted that is larger by more than this than it need be, and
 _WORTH_BYTES: Final = 256 << 10
@@ -79,15 +80,6 @@ def drop_leftovers(folder: Path) -> None:
     shutil.rmtree(folder / COMPACT_FOLDER, ignore_errors=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Sync what a folder says about its files."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def _compact(folder: Path) -> Compaction:
     data, fresh = folder / DATA_FILE, folder / COMPACT_FOLDER
     before = data.stat().st_size
@@ -100,6 +92,7 @@ def _compact(folder: Path) -> Compaction:
             (folder / LOCK_FILE).unlink(missing_ok=True)
             os.replace(fresh / DATA_FILE, data)
         sync_folder(folder)
+        unmark(folder)
     finally:
         drop_leftovers(folder)
     return Compaction(before, data.stat().st_size)

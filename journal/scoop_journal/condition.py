@@ -18,10 +18,12 @@ from .errors import (
     JournalForeign,
     JournalMissing,
     JournalTooNew,
+    JournalUnsynced,
 )
 from .layout import FORMAT, MAGIC_KEY, NEXT_KEY, RUN_KEY, unpack_magic
 from .pages import FileState, read_head, structure_flaws
 from .store import DEFAULT_MAP_BYTES, Store, StoreFailed, StoreSnapshot, TablesMissing, read_next
+from .unsynced import lost_on
 from .view import fold
 
 
@@ -31,6 +33,7 @@ class Found(Enum):
     NOTHING = auto()
     NOT_A_FOLDER = auto()
     EMPTY_FOLDER = auto()
+    UNSYNCED = auto()
     NO_DATA_FILE = auto()
     EMPTY_DATA_FILE = auto()
     NOT_LMDB = auto()
@@ -77,6 +80,14 @@ DECISIONS: Final[dict[Found, dict[Intent, Decision]]] = {
     Found.EMPTY_FOLDER: {
         Intent.CREATE: _GO_ON,
         Intent.USE: Decision(JournalMissing, "{path} is empty; check the path"),
+    },
+    Found.UNSYNCED: {
+        Intent.CREATE: _TAKEN,
+        Intent.USE: Decision(
+            JournalUnsynced,
+            "the journal at {path} was written without syncing, and {detail} has stopped since: "
+            "what it holds cannot be trusted; start a new run, or restore the folder from a copy",
+        ),
     },
     Found.NO_DATA_FILE: {
         Intent.CREATE: _TAKEN,
@@ -188,6 +199,9 @@ def inspect_file(path: Path) -> Finding:
         return Finding(Found.NOTHING)
     if not path.is_dir():
         return Finding(Found.NOT_A_FOLDER)
+    host = lost_on(path)
+    if host is not None:
+        return Finding(Found.UNSYNCED, host)
     head = read_head(path)
     if head.state is FileState.MISSING and not any(path.iterdir()):
         return Finding(Found.EMPTY_FOLDER)

@@ -40,6 +40,10 @@ class JournalDamaged(JournalError):
         self.seq = seq
 
 
+class JournalUnsynced(JournalError):
+    """The machine stopped while the journal was written without syncing: bytes may be missing."""
+
+
 class JournalLocked(JournalError):
     """Another process (or another object of this one) owns the journal."""
 

@@ -1,4 +1,4 @@
-"""Which file system a folder is on, whether LMDB is safe there, and how much room it has.
+"""Which file system a folder is on, whether LMDB is safe there, how much room it has; syncing.
 
 LMDB needs one coherent memory map and working locks.  Networked and user-space file systems promise
 neither, even between processes of one host, so they are refused by name.
@@ -147,6 +147,15 @@ def allocate(fd: int, size: int) -> None:
     for start in range(0, size, len(block)):
         os.write(fd, block[: size - start])
     os.fsync(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync what a folder says about its files."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def is_no_room(code: int | None) -> bool:

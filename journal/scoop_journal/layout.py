@@ -36,6 +36,7 @@ OWNER_LOCK_FILE: Final = "owner.lock"
 OWNER_FILE: Final = "owner.json"
 RESERVE_FILE: Final = "reserve"
 COMPACT_FOLDER: Final = "compact"
+UNSYNCED_FILE: Final = "unsynced"
 
 _KEY = struct.Struct(">Q")
 _FORMAT = struct.Struct("<I")

@@ -129,12 +129,15 @@ class Store:
         False only where no writer can be: nothing in the folder is touched then.
     create : bool
         Make the tables.
+    synced : bool
+        Sync each transaction; else only ``sync`` does.
     """
 
     def __init__(
-        self, folder: Path, *, map_size: int, write: bool, lock: bool = True, create: bool = False
-    ) -> None:
-        self._env = _open_environment(folder, map_size, write, lock)
+        self, folder: Path, *, map_size: int, write: bool, lock: bool = True, create: bool = False,
+        synced: bool = True,
+    ) -> None:  # fmt: skip
+        self._env = _open_environment(folder, map_size, write, lock, synced)
         self.map_size = map_size
         self._snapshots = 0
         try:
@@ -173,7 +176,7 @@ class Store:
                 self._snapshots -= 1
 
     def write(self, staging: Staging) -> None:
-        """Store a staging in one synced transaction, or nothing of it.
+        """Store a staging in one transaction, or nothing of it.
 
         It may be called again with the same staging, whatever became of the call before.
 
@@ -217,6 +220,13 @@ class Store:
         except lmdb.Error:
             return False
         return True
+
+    def sync(self) -> None:
+        """Have all that was committed on disk."""
+        try:
+            self._env.sync(True)
+        except lmdb.Error as error:
+            raise StoreFailed(error) from error
 
     def grow(self, map_size: int) -> None:
         """Make the map larger; no transaction may be open."""
@@ -325,14 +335,16 @@ def read_next(value: bytes) -> int:
     return unpack_key(unpack_named(NEXT_KEY, value))
 
 
-def _open_environment(folder: Path, map_size: int, write: bool, lock: bool) -> lmdb.Environment:
+def _open_environment(
+    folder: Path, map_size: int, write: bool, lock: bool, synced: bool
+) -> lmdb.Environment:
     try:
         with passing(folder):
             if lock:
                 _allocate_lock_file(folder, write)
             return lmdb.Environment(
                 os.fspath(folder), map_size=map_size, subdir=True, readonly=not write, mode=0o600,
-                create=write, max_dbs=MAX_TABLES, lock=lock, lib_version=LMDB_LINE,
+                create=write, max_dbs=MAX_TABLES, lock=lock, sync=synced, lib_version=LMDB_LINE,
             )  # fmt: skip
     except lmdb.Error as error:
         if "already open in this process" in str(error):

@@ -6,6 +6,7 @@ Creates, opens and owns it, and turns each failure of a commit into one of two a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from contextlib import AbstractContextManager
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .base import BaseJournal
-from .compact import drop_leftovers, sync_folder
+from .compact import drop_leftovers
 from .condition import Intent, inspect, inspect_file, map_bytes, require
 from .envelope import unpack_named
 from .errors import JournalBroken, JournalDamaged, JournalError, JournalExists, JournalFull
-from .filesystem import can_store, free_bytes, is_no_room, require_safe
-from .layout import DATA_FILE, FIRST_SEQ, NEXT_KEY, OWNER_LOCK_FILE, RUN_KEY
+from .filesystem import can_store, free_bytes, is_no_room, require_safe, sync_folder
+from .layout import DATA_FILE, FIRST_SEQ, NEXT_KEY, OWNER_LOCK_FILE, RUN_KEY, UNSYNCED_FILE
 from .ownership import OwnerLock
 from .room import DEFAULT_RESERVE_BYTES, Reserve, cost
 from .staging import Staging
@@ -30,6 +31,7 @@ from .store import (
     StoreSnapshot,
     read_next,
 )
+from .unsynced import mark, unmark
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +46,9 @@ class Journal(BaseJournal):
     One process owns a journal, and uses it from one thread at a time; a fork does not inherit it.
     """
 
-    def __init__(self, path: Path, owner: OwnerLock, store: Store, reserve_bytes: int) -> None:
+    def __init__(
+        self, path: Path, owner: OwnerLock, store: Store, reserve_bytes: int, synced: bool
+    ) -> None:
         with store.snapshot() as snapshot:
             run = bytes(unpack_named(RUN_KEY, snapshot.meta(RUN_KEY) or b"")).decode()
             next_seq = read_next(snapshot.meta(NEXT_KEY) or b"")
@@ -54,6 +58,7 @@ class Journal(BaseJournal):
         self._env = store
         self._reserve = Reserve(path, reserve_bytes)
         self._reserve.restore()
+        self._synced = synced
         self._pid = os.getpid()
 
     @classmethod
@@ -65,6 +70,7 @@ class Journal(BaseJournal):
         map_size: int = DEFAULT_MAP_BYTES,
         reserve_bytes: int = DEFAULT_RESERVE_BYTES,
         unsafe_filesystem: bool = False,
+        synced: bool = True,
     ) -> Self:
         """Make a new journal and open it.
 
@@ -80,6 +86,9 @@ class Journal(BaseJournal):
             How much disk space to keep back for a full disk.
         unsafe_filesystem : bool
             Go on where ``UnsafeFilesystem`` would be raised.
+        synced : bool
+            Whether a commit waits for the disk.  Where it does not, the death of a process loses
+            nothing, and one of the machine makes the journal useless, which then refuses to open.
 
         Raises
         ------
@@ -99,6 +108,7 @@ class Journal(BaseJournal):
             map_size=map_size,
             reserve_bytes=reserve_bytes,
             unsafe_filesystem=unsafe_filesystem,
+            synced=synced,
         )
 
     @classmethod
@@ -109,6 +119,7 @@ class Journal(BaseJournal):
         map_size: int = DEFAULT_MAP_BYTES,
         reserve_bytes: int = DEFAULT_RESERVE_BYTES,
         unsafe_filesystem: bool = False,
+        synced: bool = True,
     ) -> Self:
         """Own and verify an existing journal; nothing on disk changes by a refusal.
 
@@ -116,7 +127,8 @@ class Journal(BaseJournal):
 
         Raises
         ------
-        JournalMissing, JournalForeign, JournalTooNew, JournalDamaged, JournalLocked
+        JournalMissing, JournalForeign, JournalTooNew, JournalDamaged, JournalUnsynced,
+        JournalLocked
             By what was found there.
         UnsafeFilesystem
             The folder is on a networked file system.
@@ -136,14 +148,15 @@ class Journal(BaseJournal):
             if late:
                 owner.acquire()
             drop_leftovers(folder)
-            store = Store(folder, map_size=map_bytes(folder, map_size), write=True)
+            store = Store(folder, map_size=map_bytes(folder, map_size), write=True, synced=synced)
         except BaseException:
             owner.release()
             raise
         try:
             store.reap_readers()
             owner.sign()
-            return cls(folder, owner, store, reserve_bytes)
+            _settle_mark(folder, store, synced)
+            return cls(folder, owner, store, reserve_bytes, synced)
         except BaseException:
             store.close()
             owner.release()
@@ -186,8 +199,14 @@ class Journal(BaseJournal):
         return self._env.reap_readers()
 
     def close(self) -> None:
-        """Close the environment and give up ownership; what was not committed is lost."""
+        """Close the environment and give up ownership; what was not committed is lost.
+
+        What was committed and not synced is synced now.
+        """
         if not self._closed and self._pid == os.getpid():
+            if not self._synced and self._broken is None:
+                with contextlib.suppress(StoreFailed, OSError):  # then the mark stays, and says so
+                    _settle_mark(self.path, self._env, synced=True)
             self._env.close()
             self._owner.release()
         super().close()
@@ -249,6 +268,21 @@ class Journal(BaseJournal):
     def _break(self, why: str) -> JournalBroken:
         self._broken = why
         return JournalBroken(why)
+
+
+def _settle_mark(folder: Path, store: Store, synced: bool) -> None:
+    """Mark the journal before anything is written unsynced; unmark it when all is synced."""
+    if synced:
+        if (folder / UNSYNCED_FILE).exists():
+            store.sync()
+            unmark(folder)
+        return
+    try:
+        mark(folder)
+    except OSError as error:
+        if not is_no_room(error.errno):
+            raise
+        raise JournalFull(f"no room to open {folder}; free some space there") from error
 
 
 def _build(folder: Path, run: str) -> None:

@@ -120,9 +120,10 @@ def _edits(path: str) -> list[Edit]:
 def _journal(run: RunDir, info: RunInfo, *, new: bool) -> Journal:
     from scoop_journal import Journal
 
+    unsafe, synced = info.unsafe_filesystem, info.durability != "none"
     if new:
-        return Journal.create(run.journal, info.run, unsafe_filesystem=info.unsafe_filesystem)
-    return Journal.open(run.journal, unsafe_filesystem=info.unsafe_filesystem)
+        return Journal.create(run.journal, info.run, unsafe_filesystem=unsafe, synced=synced)
+    return Journal.open(run.journal, unsafe_filesystem=unsafe, synced=synced)
 
 
 def _next_incarnation(journal: Journal) -> int:

@@ -43,8 +43,9 @@ class Opened:
 
 
 def open_run(
-    run_dir: str | os.PathLike[str] | None, workers: int | None, edits: str | None
-) -> Opened:
+    run_dir: str | os.PathLike[str] | None, workers: int | None, edits: str | None,
+    durability: str | None,
+) -> Opened:  # fmt: skip
     """Make a run directory, or open one again.
 
     Parameters
@@ -54,16 +55,21 @@ def open_run(
     workers : int or None
     edits : {"redo", "keep", None}
         What to do about results of functions that were edited since.
+    durability : {"synced", "none", None}
+        None: as before, at first synced.
     """
     if run_dir is None:
-        return _new(RunDir(tempfile.mkdtemp(prefix="scoop-ft-run-")), workers, temporary=True)
+        folder = RunDir(tempfile.mkdtemp(prefix="scoop-ft-run-"))
+        return _new(folder, workers, durability, temporary=True)
     directory = RunDir(run_dir)
     if not directory.run_json.exists():
-        return _new(directory, workers, temporary=False)
-    return _again(directory, workers, edits)
+        return _new(directory, workers, durability, temporary=False)
+    return _again(directory, workers, edits, durability)
 
 
-def _new(directory: RunDir, workers: int | None, *, temporary: bool) -> Opened:
+def _new(
+    directory: RunDir, workers: int | None, durability: str | None, *, temporary: bool
+) -> Opened:
     now = time.time()
     script = main_script()
     info = RunInfo(
@@ -78,12 +84,15 @@ def _new(directory: RunDir, workers: int | None, *, temporary: bool) -> Opened:
         max_attempts=DEFAULT_MAX_ATTEMPTS,
         path=os.path.dirname(os.path.realpath(script)) if script else "",
         import_path=_import_path(),
+        durability=durability or "synced",
     )
     directory.create(info)
     return _locked(directory, info, temporary=temporary, again=False)
 
 
-def _again(directory: RunDir, workers: int | None, edits: str | None) -> Opened:
+def _again(
+    directory: RunDir, workers: int | None, edits: str | None, durability: str | None
+) -> Opened:
     import msgspec
 
     before = directory.info()
@@ -97,6 +106,7 @@ def _again(directory: RunDir, workers: int | None, edits: str | None) -> Opened:
         python=sys.executable,
         path=os.path.dirname(os.path.realpath(script)) if script else "",
         import_path=_import_path(),
+        durability=durability or before.durability,
     )
     opened = _locked(directory, info, temporary=False, again=True)
     try:

@@ -21,6 +21,7 @@ def find(
     address: str | None,
     keys: str | None,
     edited: str | None,
+    durability: str | None,
 ) -> Root | ScriptsRun | None:
     """Return where calls go, not yet started; None: this is a task."""
     if address is not None:
@@ -32,7 +33,7 @@ def find(
                 return None
         elif run_dir is None or _is_the_runs_own(runtime, run_dir):
             return ScriptsRun(runtime)
-    return OwnRun(open_run(run_dir, workers, edited))
+    return OwnRun(open_run(run_dir, workers, edited, durability))
 
 
 def _is_the_runs_own(runtime: RootRuntime, run_dir: str | os.PathLike[str]) -> bool:

@@ -56,6 +56,9 @@ class Executor(concurrent.futures.Executor):
     edited : {"redo", "keep"}, optional
         When functions were edited since ``run_dir`` was last used: compute their results again, or
         keep them.  By default the executor refuses to open then.
+    durability : {"synced", "none"}, optional
+        "none": what is recorded survives the death of any process, and is lost when the machine
+        stops.  By default it survives that, too (opened again: as before).
 
     Raises
     ------
@@ -79,6 +82,7 @@ class Executor(concurrent.futures.Executor):
         initializer: Callable[..., Any] | None = None,
         initargs: tuple[Any, ...] = (),
         edited: str | None = None,
+        durability: str | None = None,
     ) -> None:
         script.refuse_while_importing(
             "makes an Executor outside of 'if __name__ == \"__main__\":'",
@@ -90,6 +94,8 @@ class Executor(concurrent.futures.Executor):
             raise TypeError("initializer must be a callable")
         if edited not in (None, "redo", "keep"):
             raise ValueError(f'edited must be "redo" or "keep", not {edited!r}')
+        if durability not in (None, "synced", "none"):
+            raise ValueError(f'durability must be "synced" or "none", not {durability!r}')
         if address is not None and run_dir is not None:
             raise ValueError("give run_dir (a run of this program) or address (one to join)")
         self._lock = threading.RLock()
@@ -98,7 +104,7 @@ class Executor(concurrent.futures.Executor):
         self._key = ""
         self._process = os.getpid()
         self._kept = run_dir
-        self._run = find(max_workers, run_dir, address, keys, edited)
+        self._run = find(max_workers, run_dir, address, keys, edited, durability)
         if self._run is not None:
             self._run.start()
         if initializer is not None:

@@ -44,6 +44,7 @@ class Options:
     quiet: bool = False
     verbose: bool = False
     journal_limit: int | None = None
+    durability: str | None = None
     keep_failed: bool = False
     recorded_code: bool | None = None
     asked: Asked = NOTHING_ASKED
@@ -72,6 +73,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
         unsafe_filesystem=options.unsafe_filesystem,
         seeded=options.seed is not None,
         on_divergence=options.on_divergence or "recompute",
+        durability=options.durability or "synced",
         max_tasks_per_worker=options.max_tasks_per_worker or 0,
         max_memory_per_worker=options.max_memory_per_worker or 0,
         resources=options.resources or {},
@@ -184,7 +186,7 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.args = args
     names = (
         "workers", "seed", "max_attempts", "listen", "journal_limit", "recorded_code",
-        "on_divergence", "max_tasks_per_worker", "max_memory_per_worker", "resources",
+        "on_divergence", "durability", "max_tasks_per_worker", "max_memory_per_worker", "resources",
     )  # fmt: skip
     for name in names:
         value = getattr(options, name)

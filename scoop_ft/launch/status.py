@@ -49,6 +49,7 @@ def status(directory: RunDir) -> dict[str, Any]:
         "args": info.args,
         "created": info.created,
         "seed": info.seed,
+        "durability": info.durability,
     }
     running = is_locked(directory)
     stats = ask(directory, LIMIT_S)
@@ -254,6 +255,7 @@ def show(found: dict[str, Any]) -> None:
     """Print a status as tables."""
     from rich.console import Console
     from rich.table import Table
+    from scoop_journal.layout import UNSYNCED_FILE
 
     from ..inspect.wording import departed
 
@@ -298,7 +300,9 @@ def show(found: dict[str, Any]) -> None:
         console.print(line, markup=False, style="yellow", soft_wrap=True)
     journal = found["journal"]
     size, live = growth.format_size(journal["bytes"]), growth.format_size(journal["live_bytes"])
-    console.print(f"journal: {size}, {live} of it in use", markup=False, style="dim")
+    unsynced = (RunDir(found["run_dir"]).journal / UNSYNCED_FILE).exists()
+    lost = ", not synced: lost if its machine stops" if unsynced else ""
+    console.print(f"journal: {size}, {live} of it in use{lost}", markup=False, style="dim")
 
 
 def _state(found: dict[str, Any]) -> str:

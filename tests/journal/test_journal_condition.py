@@ -23,6 +23,7 @@ from scoop_journal import (
     JournalLocked,
     JournalMissing,
     JournalTooNew,
+    JournalUnsynced,
     Reader,
     condition,
     layout,
@@ -181,12 +182,24 @@ def flip_a_bit_in_a_payload(path: Path) -> None:
     replace_on_disk(path, b"payload of %d" % BAD_SEQ, b"paymoad of %d" % BAD_SEQ)
 
 
+def stop_the_machine_before_all_is_synced(path: Path) -> None:
+    sound(path)
+    (path / layout.UNSYNCED_FILE).write_text('{"boot": "another one", "host": "node7"}')
+
+
+def leave_an_illegible_mark(path: Path) -> None:
+    sound(path)
+    (path / layout.UNSYNCED_FILE).write_bytes(bytes(10))
+
+
 Row = tuple[Callable[[Path], None], Found, "type[JournalError] | None", "type[JournalError] | None"]
 #: How it is made, what it is, how creating ends, how opening ends.
 ROWS: list[Row] = [
     (make_nothing, Found.NOTHING, None, JournalMissing),
     (make_a_file, Found.NOT_A_FOLDER, JournalExists, JournalForeign),
     (make_an_empty_folder, Found.EMPTY_FOLDER, None, JournalMissing),
+    (stop_the_machine_before_all_is_synced, Found.UNSYNCED, JournalExists, JournalUnsynced),
+    (leave_an_illegible_mark, Found.UNSYNCED, JournalExists, JournalUnsynced),
     (make_a_folder_without_data, Found.NO_DATA_FILE, JournalExists, JournalMissing),
     (make_empty_data, Found.EMPTY_DATA_FILE, JournalExists, JournalDamaged),
     (make_garbage, Found.NOT_LMDB, JournalExists, JournalForeign),

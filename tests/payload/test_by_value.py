@@ -164,7 +164,10 @@ def test_classes_of_deap(scripts: Scripts) -> None:
         "    one = creator.Individual([1, 2])\n"
         "    packer = Packer(); packer.add((one,), 'evaluate')\n"
         "    first = packer.take().payload\n"
-        "    load(first)  # gives the name to another class\n"
+        "    assert type(load(first)[0]) is creator.Individual\n"
+        "    kind = creator.Individual\n"
+        "    creator.meta_create(*kind.reduce_args)  # gives the name to another class\n"
+        "    assert creator.Individual is not kind\n"
         "    packer.add((one,), 'evaluate')\n"
         "    assert packer.take().payload == first\n"
         "    with open(os.environ['BLOBS'], 'wb') as file:\n"
@@ -173,6 +176,38 @@ def test_classes_of_deap(scripts: Scripts) -> None:
     scripts.root()
     printed = scripts.worker("f, args = map(payload.load, blobs); print(f(*args), args[0].fitness)")
     assert printed == "(3,) ()\n"
+
+
+def test_a_class_that_a_pickle_makes_is_made_once(scripts: Scripts) -> None:
+    """Each individual's pickle would else make its class anew, and take the name from the others.
+
+    One that says something else under that name is another class.
+    """
+    pytest.importorskip("deap")
+    scripts.write(
+        "import os, pickle\n"
+        "from deap import base, creator\n"
+        "if __name__ == '__main__':\n"
+        "    from scoop_ft.payload import Packer\n"
+        "    packer = Packer()\n"
+        "    for weights in ((1.0,), (1.0,), (-1.0,)):\n"
+        "        creator.create('Fit', base.Fitness, weights=weights)\n"
+        "        creator.create('One', list, fitness=creator.Fit)\n"
+        "        packer.add(creator.One([1]), 'f')\n"
+        "    ends, payload = list(packer.ends), packer.take().payload\n"
+        "    parts = [payload[a:b] for a, b in zip([0, *ends], ends)]\n"
+        "    assert parts[0] == parts[1]\n"
+        "    with open(os.environ['BLOBS'], 'wb') as file:\n"
+        "        pickle.dump(parts, file)\n"
+    )
+    scripts.root()
+    printed = scripts.worker(
+        "first, second, third, again = map(payload.load, [*blobs, blobs[0]])\n"
+        "print(type(first) is type(second), type(first.fitness) is type(second.fitness))\n"
+        "print(type(third) is type(first), first.fitness.weights, third.fitness.weights)\n"
+        "print(again.fitness.weights, type(again.fitness).weights)\n"
+    )
+    assert printed == "True True\nFalse (1.0,) (-1.0,)\n(1.0,) (1.0,)\n"
 
 
 # ---- in this process -----------------------------------------------------------------------------

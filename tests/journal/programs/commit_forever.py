@@ -1,7 +1,7 @@
 """Commit records of growing number for ever, saying after each commit what it holds.
 
-Arguments: the journal's folder; the seed of the sizes.  Each record says its own number; now and
-then the oldest are deleted.
+Arguments: the journal's folder; the seed of the sizes; "unsynced".  Each record says its own
+number; now and then the oldest are deleted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import sys
 
 from scoop_journal import Journal
 
-journal = Journal.open(sys.argv[1], map_size=1 << 20, reserve_bytes=0)
+synced = "unsynced" not in sys.argv[3:]
+journal = Journal.open(sys.argv[1], map_size=1 << 20, reserve_bytes=0, synced=synced)
 draw = random.Random(sys.argv[2])
 while True:
     first = journal.last_seq + 1

@@ -1,0 +1,59 @@
+"""Classes that are pickled as the call that makes them: DEAP's, and others of `copyreg`.
+
+Left to pickle, that call would be part of each object's pickle, and be made for each object: one
+more class of that name each time, which takes the place of the one before in its module.  Here the
+call is pickled once for each class and goes along as bytes; where the same class is there already,
+it is that one.  Decides nothing about other classes.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import sys
+from typing import Any, Final
+
+from scoop_ft.pickling import dumps, load_small
+
+CALLS: Final = 1_024  # remembered at a time; a program that makes classes on and on has more
+
+# The bytes of a call -> (the class, its module's names)
+_made: dict[bytes, tuple[Any, dict[str, Any]]] = {}
+
+
+def reduced(kind: Any) -> Any:
+    """Return how a class is pickled whose kind is in `copyreg`; None: as that says, call by call.
+
+    The bytes are the same whatever its module has under its name by now.
+    """
+    call = copyreg.dispatch_table[type(kind)](kind)
+    if not (isinstance(call, tuple) and len(call) == 2):  # more than a call
+        return None
+    try:
+        blob, _ = dumps((kind.__module__, *call), large_apart=False)
+    except RecursionError:
+        raise  # it is in its own call: that way, too, there would be no end
+    except Exception:  # noqa: BLE001 - whatever it is, it is told of the object that is pickled
+        return None
+    return made, (kind.__qualname__, blob)
+
+
+def made(name: str, blob: bytes) -> Any:
+    """Return the class that a call makes: the one that is there, if it is just that."""
+    known = _made.get(blob)
+    if known is not None and known[1].get(name) is known[0]:
+        return known[0]
+    module, maker, args = load_small(blob)
+    names = vars(sys.modules[module]) if module in sys.modules else {}
+    kind = names.get(name)
+    if not _is_made_by(kind, maker, args):
+        kind = maker(*args)
+    if len(_made) >= CALLS:
+        _made.clear()
+    _made[blob] = kind, names
+    return kind
+
+
+def _is_made_by(kind: Any, maker: Any, args: Any) -> bool:
+    """Would this call make just this class?"""
+    reducer = copyreg.dispatch_table.get(type(kind))
+    return isinstance(kind, type) and reducer is not None and reducer(kind) == (maker, args)
