@@ -41,8 +41,7 @@ class Dispatcher:
 
     def lease(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """The worker has these tasks."""
-        cost = self._broker.costs.of(batch.functions[0])
-        peer.lease(batch, start, stop, cost)
+        peer.lease(batch, start, stop, self._broker.costs.in_hand(batch))
         self._busy[peer.session] = peer
         peer.recall_wait = 0.0
 

@@ -34,11 +34,12 @@ def on_results(
         raise ProtocolError("results that no worker can have")
     if b.book.departing and departed.at_its_end(b, batch, m):
         return  # its worker has it still, and the run ends
+    count = sum(stop - start for start, stop in m.ranges)
     if m.timed:
         function = batch.functions[0] if len(batch.functions) == 1 else _function(b, batch, m)
-        b.costs.report(function, m.timed, m.elapsed_ns * 1e-9)
+        size = sum(map(len, frames)) / count
+        b.costs.report(function, m.timed, m.elapsed_ns * 1e-9, size)
     fresh = b.record_results(m, header, frames)
-    count = sum(stop - start for start, stop in m.ranges)
     b.late += count - sum(stop - start for start, stop in fresh)
     peer.tasks_done += count
     b.delivery.forward(batch, m, frames, fresh, peer.session)

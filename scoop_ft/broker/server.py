@@ -78,6 +78,8 @@ class Server:
 
     def _take_messages(self, now: float) -> None:
         for _ in range(BURST):
+            if self._journal.staged_bytes >= COMMIT_BYTES and not self._stuck:
+                return  # what else has come waits: where it came from there is a limit to it
             found = self._sockets.receive()
             if found is None:
                 return

@@ -115,7 +115,7 @@ class Crew:
                 self._expire()
             if self.ready:
                 self._resume(self.ready.popleft())
-            elif len(session.queue):
+            elif session.may_begin():
                 session.idle = False
                 before = len(self._yielded)  # the runner may yield too, before all else has run
                 self._give_thread(self._spare.pop() if self._spare else Runner(self))
@@ -156,7 +156,7 @@ class Crew:
     def _wait(self) -> None:
         self._slate.pause()
         session = self.session
-        session.idle = True
+        session.idle = not len(session.queue)
         left = max(self._deadlines[0][0] - time.monotonic(), 0.0) if self._deadlines else None
         self.link.idle()
         try:
@@ -167,9 +167,9 @@ class Crew:
 
     def _something(self) -> bool:
         session = self.session
-        if self.ready or len(session.queue) or session.ended or self.leaving or self._retires():
+        if self.ready or session.may_begin() or session.ended or self.leaving or self._retires():
             return True
-        session.idle = True  # what had come was taken back before it began
+        session.idle = not len(session.queue)  # what had come was taken back before it began
         return False
 
     def _retires(self) -> bool:
@@ -348,7 +348,8 @@ class Crew:
         session, link, words = self.session, self.link, self._words
         while True:
             with link.state:
-                piece = None if self.ready or self.leaving else session.queue.take()
+                stands_aside = self.ready or self.leaving or not session.may_begin()
+                piece = None if stands_aside else session.queue.take()
             if piece is None:
                 self._spare.append(runner)
                 runner.piece = None
