@@ -206,7 +206,9 @@ class Crew:
         with self.link.state:
             for group in watched:
                 group.watchers.append(wake)
-            if not watched:
+            if watched:
+                self.session.waits += 1
+            else:
                 self._waiters[runner] = None
         others_ran = False
         try:
@@ -232,18 +234,25 @@ class Crew:
             with self.link.state:
                 for group in watched:
                     group.watchers.remove(wake)
+                self.session.waits -= bool(watched)
                 self._waiters.pop(runner, None)
 
     def breathe(self) -> None:
         """Let others run for a moment: this task asks again and again whether something is so."""
         runner = self.current()
-        if time.monotonic() - self.link.last_pump > TICK_S:
-            self.link.pump(0.0)
         with self.link.state:
-            if runner.piece is not None:
-                self.session.queue.give_back(runner.piece)
-        self._yielded.append(runner)
-        self._switch_away(runner)
+            self.session.waits += 1
+        try:
+            if time.monotonic() - self.link.last_pump > TICK_S:
+                self.link.pump(0.0)
+            with self.link.state:
+                if runner.piece is not None:
+                    self.session.queue.give_back(runner.piece)
+            self._yielded.append(runner)
+            self._switch_away(runner)
+        finally:
+            with self.link.state:
+                self.session.waits -= 1
 
     def wake(self, runner: Runner) -> None:
         """A parked runner should look again."""
