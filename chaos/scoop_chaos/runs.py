@@ -104,7 +104,7 @@ class RunProcess:
     # ---- looking --------------------------------------------------------------------------------
 
     @property
-    def pid(self) -> int:
+    def command_pid(self) -> int:
         """The process id of the last command."""
         return self._commands[-1].pid
 

@@ -1,6 +1,7 @@
 """How much memory of its own each process of a run has, at most: looked at again and again.
 
-Pages of files (code, the journal's map) are left out: the system takes them back when it needs room.
+Pages of files (code, the journal's map) are left out: the system takes them back when it needs
+room.
 """
 
 from __future__ import annotations

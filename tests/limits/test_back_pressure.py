@@ -33,7 +33,7 @@ def within(peaks: dict[str, float]) -> bool:
 
 def test_a_script_that_submits_faster_than_can_be_run(run_process: RunProcess) -> None:
     run_process.start("-q", "-n", "2", PROGRAMS / "endless.py", str(CALLS))
-    with Watch(run_process.pid) as watch:
+    with Watch(run_process.command_pid) as watch:
         assert run_process.finish() == "submitted\n"
     assert within(watch.peaks), watch.peaks
 
@@ -42,7 +42,7 @@ def test_a_script_that_takes_results_late(run_process: RunProcess, tmp_path: Pat
     (tmp_path / "ran").mkdir()
     script = PROGRAMS / "slow_consumer.py"
     run_process.start("-q", "-n", "2", script, str(CALLS), tmp_path / "ran")
-    with Watch(run_process.pid) as watch:
+    with Watch(run_process.command_pid) as watch:
         assert run_process.finish() == "taken\n"
     assert within(watch.peaks), watch.peaks
 
@@ -91,7 +91,7 @@ def test_a_worker_behind_a_slow_link(
     run_process.wait_until(lambda found: found["workers"])
     agent = far_worker.join()
     run_process.wait_until(lambda found: len(found["workers"]) == 2)
-    with Watch(run_process.pid) as watch, Watch(agent) as far:
+    with Watch(run_process.command_pid) as watch, Watch(agent) as far:
         go.touch()
         assert run_process.finish() == "done\n"
     print({name: round(peak) for name, peak in far.peaks.items()})
