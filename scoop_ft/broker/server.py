@@ -191,9 +191,9 @@ class Server:
 
 
 def _resolve(view: Any, ref: Ref) -> Any:
-    record = view.record(ref.seq)
     if ref.buffer is not None:
-        return record.buffers[ref.buffer]
+        return view.buffer(ref.seq, ref.buffer)
+    record = view.record(ref.seq)
     if ref.stop is None and not ref.start:
         return record.payload
     return record.payload[ref.start : ref.stop]

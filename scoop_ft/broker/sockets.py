@@ -149,7 +149,7 @@ class Sockets:
 
     def _send_to(self, route: tuple[int, bytes], frames: list[Buffer]) -> bool:
         try:
-            self.routers[route[0]].send_multipart([route[1], *frames], zmq.DONTWAIT)
+            _send(self.routers[route[0]], [route[1], *frames])
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
@@ -165,3 +165,22 @@ class Sockets:
         if self.zap is not None:
             self.zap.close(0)
         self._context.term()
+
+
+def _send(router: zmq.Socket[bytes], parts: list[Buffer]) -> None:
+    """Send a message: what has come in a large frame leaves in that frame, the rest is copied.
+
+    (What is read from the journal's map must be: the map is written to before a frame has left.)
+    """
+    frames = [_frame_of(part) for part in parts]
+    if not any(frames):
+        router.send_multipart(parts, zmq.DONTWAIT)
+        return
+    whole = [frame or zmq.Frame(part, copy=True) for frame, part in zip(frames, parts, strict=True)]
+    router.send_multipart(whole, zmq.DONTWAIT, copy=False)
+
+
+def _frame_of(part: Buffer) -> zmq.Frame | None:
+    """Return the frame that bytes have come in, if they are all of it."""
+    frame: Any = part.obj if type(part) is memoryview else None
+    return frame if type(frame) is zmq.Frame and len(frame) == len(part) else None
