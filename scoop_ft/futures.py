@@ -224,6 +224,7 @@ def _in_order(
                     raise TimeoutError(f"the result of item {index} was not there in time")
             for value in _stretch(group, index, stop, collect):
                 yield value
+                group.let_go(index)
                 index += 1
 
 
@@ -320,7 +321,10 @@ def _as_they_come(
 def _taken(group: Group, index: int, collect: bool) -> Any:
     found = group.find(index)
     assert found is not None
-    return _value(*found, collect)
+    try:
+        return _value(*found, collect)
+    finally:
+        group.let_go(index)
 
 
 def _await_one(runtime: Runtime, completions: Completions[Any], deadline: float | None) -> None:

@@ -104,6 +104,11 @@ class RunProcess:
     # ---- looking --------------------------------------------------------------------------------
 
     @property
+    def command_pid(self) -> int:
+        """The process id of the last command."""
+        return self._commands[-1].pid
+
+    @property
     def output(self) -> str:
         """What the last command wrote to its standard output so far."""
         return (self.folder / f"stdout.{len(self._commands)}").read_text()

@@ -30,7 +30,7 @@ class Record(NamedTuple):
 
 
 class Checked:
-    """The numbers of records whose checksum was found right a short while ago.
+    """The numbers of records whose checksum was made, or found right, a short while ago.
 
     A large record is read again for every span that is sent of it: its checksum is computed for
     the first of them.  What has not been read for a while is checked again, since it may have
@@ -88,6 +88,10 @@ class View:
         for offset in range(1, own.buffer_count + 1):
             buffers.append(self._buffer(seq, seq + offset))
         return Record(own.kind, own.header, own.payload, buffers)
+
+    def buffer(self, seq: int, number: int) -> memoryview:
+        """Read only one of a record's buffers."""
+        return self._buffer(seq, seq + 1 + number)
 
     def header(self, seq: int) -> bytes:
         """Read only a record's header; its payload is neither read nor checked."""

@@ -35,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     from scoop_journal import JournalBroken, JournalDamaged, JournalError
 
     from ..errors import RunError
+    from .memory import keep_freed
 
+    keep_freed()
     try:
         loop, journal = _open(options)
     except (JournalError, RunError) as error:

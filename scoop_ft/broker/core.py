@@ -476,6 +476,7 @@ _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and 
     wire.SetConst: (from_parent.on_set_const, _PARENTS),
     wire.Cancel: (from_parent.on_cancel, _PARENTS),
     wire.Query: (from_parent.on_query, _PARENTS),
+    wire.Credit: (from_parent.on_credit, _PARENTS),
     wire.End: (from_parent.on_end, _ROOT),
     wire.Checkpoint: (keeping.on_checkpoint, _PARENTS),
     wire.Step: (keeping.on_step, _PARENTS),

@@ -1,13 +1,15 @@
 """Results on their way to the parents that wait for them.
 
 A live message is passed on as it came; what is recorded is sent from the journal, whole records
-where they fit and slices where they do not.  Nothing is unpickled, and nothing decided but what to
-send to whom.
+where they fit and slices where they do not.  Who has no room for more is sent the rest when it has:
+until then only where it lies is kept in memory.  Nothing is unpickled, and nothing decided but what
+to send to whom.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +17,7 @@ from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Deliver, Range, Results
 from .families import Family
+from .peers import Peer
 from .ports import Ref
 from .slices import Slices, position_in
 from .tasks import Batch
@@ -49,6 +52,10 @@ class Delivery:
             return
         if message.kept and family.host == sender:
             return
+        host = self._broker.peers[family.host]
+        if host.unsent or not host.has_credit():
+            host.unsent.extend((batch.id, start, stop) for start, stop in fresh)
+            return
         if batch.intact and batch.claimed is None and fresh == message.ranges:
             deliver = Deliver(
                 batch.parent, batch.id, batch.first, message.ranges, message.status, message.ends,
@@ -67,6 +74,16 @@ class Delivery:
         for a, b, shift in list(family.ordinals(batch, start, stop)):
             self._deliver_stretch(family, batch, a, b, shift)
 
+    def go_on(self, host: Peer) -> None:
+        """A session has room again: send what has waited for that."""
+        waiting, host.unsent = host.unsent, deque()
+        while waiting and host.has_credit():
+            name, start, stop = waiting.popleft()
+            batch = self._broker.book.batches.get(name)
+            if batch is not None:  # else its parent has ended
+                self.deliver(batch, start, stop)
+        host.unsent.extend(waiting)
+
     def _reachable(self, family: Family) -> bool:
         host = self._broker.peers.get(family.host)
         return host is not None and host.connected
@@ -74,12 +91,16 @@ class Delivery:
     def _deliver_stretch(
         self, family: Family, batch: Batch, start: int, stop: int, shift: int
     ) -> None:
+        host = self._broker.peers[family.host]
         with self._broker.journal.reading() as view:
             seen, header = -1, _NONE
             for low, high, seq in _entries(batch, start, stop):
                 if seq != seen:
                     seen, header = seq, decode_header(view.header(seq), Results)
                 for c, d in batch.claimed_stretches(low, high):
+                    if not host.has_credit():
+                        host.unsent.append((batch.id, c, stop))
+                        return
                     self._send_slice(family, batch, header, seq, c, d, shift)
 
     def deliver_moved(self, family: Family, moved: Sequence[Moved]) -> None:
@@ -103,8 +124,12 @@ class Delivery:
         header = decode_header(view.header(seq), Results)
         large = len(header.ends) and memoryview(header.ends).cast("I")[-1] > MOST_BYTES
         if large or header.buffers:
-            for start, stop, shift in parts:
-                self._send_slice(family, batch, header, seq, start, stop, shift)
+            for start, stop, _ in parts:
+                self.deliver(batch, start, stop)
+            return
+        host = self._broker.peers[family.host]
+        if not host.has_credit():
+            host.unsent.extend((batch.id, start, stop) for start, stop, _ in parts)
             return
         slices, payload = Slices(), view.record(seq).payload
         for start, stop, _ in parts:
@@ -149,7 +174,10 @@ class Delivery:
         self._send(family, deliver, frames)
 
     def _send(self, family: Family, deliver: Deliver, frames: Sequence[Buffer | Ref]) -> None:
-        self._broker.peers[family.host].delivered += 1
+        host = self._broker.peers[family.host]
+        host.delivered += 1
+        host.sent += int.from_bytes(deliver.ends[-4:], "little") - deliver.base
+        host.sent += sum(size for _, size in deliver.buffers)
         self._broker.sync_due.add(family.host)
         self._broker.send(family.host, deliver, frames)
 

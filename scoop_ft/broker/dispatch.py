@@ -52,8 +52,7 @@ class Dispatcher:
         """The worker has these tasks."""
         if not peer.load:
             peer.began_at = self._broker.now
-        cost = self._broker.costs.of(batch.functions[0]) * peer.drag
-        peer.lease(batch, start, stop, cost)
+        peer.lease(batch, start, stop, self._broker.costs.in_hand(batch) * peer.drag)
         self._busy[peer.session] = peer
         peer.recall_wait = 0.0
         self.may_recall(peer)

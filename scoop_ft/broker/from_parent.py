@@ -476,6 +476,13 @@ def on_query(b: Broker, peer: Peer, m: wire.Query, header: bytes, f: Sequence[Bu
     b.send(peer.session, wire.Answer(m.request, running))
 
 
+def on_credit(b: Broker, peer: Peer, m: wire.Credit, header: bytes, f: Sequence[Buffer]) -> None:
+    """A session has room for more results."""
+    if m.bytes > peer.credit > 0:
+        peer.credit = m.bytes
+        b.delivery.go_on(peer)
+
+
 def on_end(b: Broker, peer: Peer, m: wire.End, header: bytes, frames: Sequence[Buffer]) -> None:
     """The script has ended."""
     if peer.session != b.root:

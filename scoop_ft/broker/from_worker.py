@@ -33,13 +33,13 @@ def on_results(
         raise ProtocolError("results that no worker can have")
     if b.book.departing and departed.at_its_end(b, batch, m):
         return  # its worker has it still, and the run ends
+    count = sum(stop - start for start, stop in m.ranges)
     if m.timed:
-        function = batch.function_of(m.ranges[0][0])
-        peer.keep_pace(b.costs.report(function, m.timed, m.elapsed_ns * 1e-9))
+        function, size = batch.function_of(m.ranges[0][0]), sum(map(len, frames)) / count
+        peer.keep_pace(b.costs.report(function, m.timed, m.elapsed_ns * 1e-9, size))
     peer.began_at = b.now
     b.copies.forget(peer, [(m.batch, start, stop) for start, stop in m.ranges])
     fresh = b.record_results(m, header, frames)
-    count = sum(stop - start for start, stop in m.ranges)
     b.late += count - sum(stop - start for start, stop in fresh)
     peer.tasks_done += count
     b.delivery.forward(batch, m, frames, fresh, peer.session)

@@ -50,14 +50,20 @@ class Peer:
         runs has not run for longer.
     pace : float
         How many times as long as is usual its tasks take.
+    credit : int
+        Bytes of results that may be sent on this connection in all; 0: as many as there are.
+    sent : int
+        How many were.
+    unsent : deque of (batch id, start, stop)
+        Results beyond that, for parents that run here: they are read from the journal later.
     """
 
     __slots__ = (
-        "acked", "agent", "backlog_s", "began_at", "connected", "delivered", "dropping",
+        "acked", "agent", "backlog_s", "began_at", "connected", "credit", "delivered", "dropping",
         "functions", "heard_at", "host", "idle", "isolated", "leases", "leaving", "load", "lost_at",
         "pace", "paced", "pid", "place", "recall", "recall_at", "recall_sent", "recall_wait",
-        "report", "resources", "resting", "role", "runs", "seen", "session", "suspended",
-        "tasks_done", "unsettled",
+        "report", "resources", "resting", "role", "runs", "seen", "sent", "session", "suspended",
+        "tasks_done", "unsent", "unsettled",
     )  # fmt: skip
 
     def __init__(self, hello: Hello, now: float) -> None:
@@ -81,6 +87,9 @@ class Peer:
         self.isolated = False
         self.runs = 0
         self.delivered = 0  # `Deliver` messages on this connection
+        self.credit = hello.credit
+        self.sent = 0
+        self.unsent: deque[SpanRef] = deque()
         self.seen = 0
         self.acked = 0
         self.unsettled: set[int] = set()
@@ -158,6 +167,10 @@ class Peer:
         for batch, leases in self.leases.items():
             for start, stop, _ in leases:
                 yield batch, start, stop
+
+    def has_credit(self) -> bool:
+        """May a result be sent to it now?"""
+        return not self.credit or self.sent < self.credit
 
     def settled(self) -> int:
         """Return the number up to which all messages of this session are dealt with."""

@@ -51,7 +51,10 @@ class JournalPort(Protocol):
         """Stage the removal of a named value."""
 
     def reading(self) -> AbstractContextManager[Any]:
-        """Open a view with ``record(seq)`` and ``header(seq)``, valid inside the ``with``."""
+        """Open a view with ``record(seq)``, ``header(seq)`` and ``buffer(seq, number)``.
+
+        It is valid inside the ``with``.
+        """
 
 
 class SocketsPort(Protocol):

@@ -94,6 +94,8 @@ class Server:
 
     def _take_messages(self, most: int, now: float) -> int:
         for number in range(most):
+            if self._journal.staged_bytes >= COMMIT_BYTES and not self._stuck:
+                return number  # what else has come waits: where it came from has a limit to it
             found = self._sockets.receive()
             if found is None:
                 return number
@@ -210,9 +212,9 @@ class Server:
 
 
 def _resolve(view: Any, ref: Ref) -> Any:
-    record = view.record(ref.seq)
     if ref.buffer is not None:
-        return record.buffers[ref.buffer]
+        return view.buffer(ref.seq, ref.buffer)
+    record = view.record(ref.seq)
     if ref.stop is None and not ref.start:
         return record.payload
     return record.payload[ref.start : ref.stop]

@@ -170,7 +170,7 @@ class Sockets:
 
     def _send_to(self, route: tuple[int, bytes], frames: list[Buffer]) -> bool:
         try:
-            parts.send(self.routers[route[0]], [route[1], *frames])
+            parts.send(self.routers[route[0]], [route[1], *(_frame_of(f) or f for f in frames)])
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
@@ -186,3 +186,12 @@ class Sockets:
         if self.zap is not None:
             self.zap.close(0)
         self._context.term()
+
+
+def _frame_of(part: Buffer) -> zmq.Frame | None:
+    """Return the frame that bytes have come in, if they are all of it: it leaves without a copy.
+
+    What is read from the journal's map is copied: that is written to before a frame has left.
+    """
+    frame: Any = part.obj if type(part) is memoryview else None
+    return frame if type(frame) is zmq.Frame and len(frame) == len(part) else None

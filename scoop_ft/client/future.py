@@ -130,6 +130,8 @@ class Future:
                     if self._callbacks is None:
                         self._callbacks = []
                         self._group.watchers.append(self._arrived)
+                    if not self._callbacks:
+                        runtime.session.waits += 1  # it shall come though nobody waits
                     self._callbacks.append(fn)
                     return
         _call(fn, self)
@@ -142,6 +144,9 @@ class Future:
 
     def _call_back(self) -> None:
         callbacks, self._callbacks = self._callbacks, []
+        if callbacks and self._runtime is not None:
+            with self._runtime.link.state:
+                self._runtime.session.waits -= 1
         for fn in callbacks or ():
             _call(fn, self)
 

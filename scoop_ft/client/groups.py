@@ -7,6 +7,7 @@ arrays and bytes, not ten million objects.  No I/O.
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,19 @@ from ..wire.frames import Buffer
 from ..wire.messages import Status
 
 
+class Weight:
+    """Tells, when nobody holds it any more, that so many bytes are gone."""
+
+    __slots__ = ("_gone", "_size")
+
+    def __init__(self, size: int, gone: deque[int]) -> None:
+        self._size = size
+        self._gone = gone
+
+    def __del__(self) -> None:
+        self._gone.append(self._size)
+
+
 class Chunk(NamedTuple):
     """Results that arrived together, as they came over the wire."""
 
@@ -26,6 +40,7 @@ class Chunk(NamedTuple):
     base: int
     payload: Buffer
     buffers: dict[int, list[Buffer]]  # by position
+    weight: Weight | None = None
 
     def status_at(self, position: int) -> int:
         """Return how the task ended (a `Status`)."""
@@ -55,6 +70,7 @@ class Single(NamedTuple):
 
 
 Arrival = tuple[int, int, Chunk | Single, int]
+_NOTHING = Single(0, b"", ())
 
 
 class Group:
@@ -123,6 +139,13 @@ class Group:
                 return None
         start, _, chunk, position = self.arrivals[number]
         return chunk, position + index - start
+
+    def let_go(self, index: int) -> None:
+        """A result was taken, as those before it, and nobody asks for it again."""
+        number = 0 if self._where is None else self._where[index]
+        start, stop, _, _ = self.arrivals[number]
+        if index == stop - 1:
+            self.arrivals[number] = (start, stop, _NOTHING, 0)
 
     def stretch(self, index: int, stop: int) -> int:
         """Return how many results, from this index on, lie behind one another in one chunk."""

@@ -207,7 +207,7 @@ class Link:
         with self.state:
             if self.session.welcomed:
                 self._flush()
-            outbox, self.session.outbox = self.session.outbox, []
+            outbox = self.session.take_outbox()
         for message, frames in outbox:
             self._connection.send(message, frames)
 

@@ -11,7 +11,8 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -289,9 +290,28 @@ class RootRuntime(Runtime):
     ) -> bool:
         """Wait at the socket."""
         self.flush()
-        if timeout_s is not None and timeout_s <= 0:
-            self.link.pump(0.0)
-        return self.link.wait(ready, timeout_s)
+        with self.asking(any(True for _ in groups)):
+            if timeout_s is not None and timeout_s <= 0:
+                self.link.pump(0.0)
+            return self.link.wait(ready, timeout_s)
+
+    @contextmanager
+    def asking(self, for_results: bool) -> Iterator[None]:
+        """Have results come meanwhile, whatever lies here untaken: what is awaited may follow."""
+        session = self.session
+        if not (for_results and session.room_bytes):
+            yield
+            return
+        with self.link.state:
+            session.waits += 1
+            more = session.has_more_room()
+        if more:
+            self.link.wake()  # who blocks at the socket has not said it
+        try:
+            yield
+        finally:
+            with self.link.state:
+                session.waits -= 1
 
     def sets_const_anew(self) -> bool:
         """The script, run again, may know better: what it set before came from itself."""
@@ -300,7 +320,8 @@ class RootRuntime(Runtime):
     def breathe(self) -> None:
         """Look at the socket."""
         self.flush()
-        self.link.pump(0.0)
+        with self.asking(True):
+            self.link.pump(0.0)
 
     def after(self, scope: Scope, callback: Callable[[], None]) -> None:
         """Call something after the next look at the socket."""

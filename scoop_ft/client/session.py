@@ -20,10 +20,12 @@ from ..ids import batch_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import Status
-from .groups import Chunk
+from .groups import Chunk, Weight
 from .scopes import Closed, Definition, Scope
 
 Frames = Sequence[Buffer]
+ROOM_BYTES = 32 << 20  # of a root and of workers: what is there, untaken, before the rest waits
+ROOM_STEPS = 8  # parts of it of which the broker is told: never a message for each result
 
 
 class Receipt:
@@ -73,6 +75,11 @@ class Session:
         Payload kept until the broker has synced it.
     connections : int
         How many there have been, the present one included.
+    room_bytes : int
+        With results of so many bytes in memory, untaken, no more are asked for; 0: as they come.
+    waits : int
+        How many wait for results: then more are asked for all the same, for those that have come
+        may be none of theirs.
     ended : str
         Why this process is not wanted any more; empty while it is.
     """
@@ -104,6 +111,12 @@ class Session:
         self._synced = 0
         self._defined: set[bytes] = set()
         self._incarnation = 0  # of the broker that has welcomed us
+        self.room_bytes = 0
+        self.waits = 0
+        self._resident = 0  # bytes of results that somebody holds,
+        self._gone: deque[int] = deque()  # and of those that nobody does any more
+        self._received = 0  # bytes of results on this connection,
+        self._credit = 0  # and how many the broker was told that it may send
         self._answers: dict[int, Any] = {}
         self._asked: dict[int, Any] = {}  # what has no answer yet, by request
         self._requests = 0
@@ -189,6 +202,27 @@ class Session:
         """Return, once, the answer to a request; None when it has not come."""
         return self._answers.pop(request, None)
 
+    # ---- room for results --------------------------------------------------------------------
+
+    def credit(self) -> int:
+        """Return how many bytes of results may come on this connection in all."""
+        while self._gone:
+            self._resident -= self._gone.popleft()
+        free = self.room_bytes if self.waits else self.room_bytes - self._resident
+        return max(self._received + free, 1)
+
+    def has_more_room(self) -> bool:
+        """Is there so much more room than the broker knows of that it is worth a message?"""
+        return self.welcomed and self.credit() - self._credit >= self.room_bytes / ROOM_STEPS
+
+    def take_outbox(self) -> list[tuple[wire.Message, Frames]]:
+        """Return, once, what is to be sent, in order."""
+        if self.room_bytes and self.has_more_room():
+            self._credit = self.credit()
+            self.say(wire.Credit(self._credit))
+        outbox, self.outbox = self.outbox, []
+        return outbox
+
     # ---- connecting ------------------------------------------------------------------------
 
     def connect(self) -> None:
@@ -196,6 +230,8 @@ class Session:
         self.welcomed = False
         self.reconnect = False
         self.connections += 1
+        self._received = 0
+        self._credit = self.credit() if self.room_bytes else 0
         self.outbox = [(self.hello(), ())]
 
     def hello(self) -> wire.Hello:
@@ -208,7 +244,7 @@ class Session:
         ]
         return wire.Hello(
             wire.PROTOCOL_VERSION, self.session, self.role, self.host, os.getpid(), self.agent,
-            hosting, self.holding(), self.connections,
+            hosting, self.holding(), self.connections, credit=self._credit,
         )  # fmt: skip
 
     def _unacknowledged_from(self) -> dict[bytes, int]:
@@ -312,6 +348,8 @@ class Session:
 
     def _on_deliver(self, m: wire.Deliver, frames: Frames) -> None:
         self._unsynced.append((self._n, m, frames))
+        size = sum(map(len, frames))
+        self._received += size
         scope = self.scopes.get(m.parent)
         if scope is None:
             return
@@ -321,7 +359,9 @@ class Session:
             for (index, _), frame in zip(m.buffers, frames[1:], strict=True):
                 # Read-only: whoever loads it gets a copy, since what is kept here must not change.
                 buffers.setdefault(position_of(index), []).append(memoryview(frame).toreadonly())
-        chunk = Chunk(m.status, memoryview(m.ends).cast("I"), m.base, frames[0], buffers)
+        self._resident += size
+        weight = Weight(size, self._gone)
+        chunk = Chunk(m.status, memoryview(m.ends).cast("I"), m.base, frames[0], buffers, weight)
         position = 0
         for (start, stop), shift in zip(m.ranges, m.shifts or repeat(m.shift)):  # noqa: B905
             scope.deliver(start + shift, stop + shift, chunk, position)

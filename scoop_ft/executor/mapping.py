@@ -112,6 +112,7 @@ class Mapping:
         found = group.find(index)
         assert found is not None
         value, error = outcome(*found)
+        group.let_go(index)
         self._go_on()
         if error is not None:
             raise error

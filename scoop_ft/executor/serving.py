@@ -59,6 +59,8 @@ class Server:
     def start(self) -> None:
         """Begin.  Whoever holds these futures sees in which order they end."""
         self.runtime.scope().ordered = False
+        with self.runtime.link.state:
+            self.runtime.session.waits += 1  # its thread takes whatever comes
         self._thread.start()
 
     def expect(self, group: Any, index: int) -> Future:

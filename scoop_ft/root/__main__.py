@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import RootRuntime, current, install
-    from ..client.session import Session
+    from ..client.session import ROOM_BYTES, Session
     from ..client.sources import Sources
     from ..environment import installed_in_use
     from ..errors import BrokenRun, RunError
@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     info = run.info()
     session = Session(os.urandom(8), "root", socket.gethostname())
     session.seed = info.seed
+    session.room_bytes = ROOM_BYTES
     link = Link(session, Connection(run.endpoint, run.client_keys), lambda: runtime.flush_open())
     runtime = RootRuntime(session, link)
     install(runtime)

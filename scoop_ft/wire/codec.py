@@ -171,6 +171,7 @@ def _hello(m: Hello, frames: Sequence[Buffer]) -> None:
         _check_ranges(hosting.skipped, hosting.next)
     _check_spans(m.holding)
     _check_resources(m.resources)
+    _need(m.credit >= 0, "wrong credit")
 
 
 def _define(m: Define, frames: Sequence[Buffer]) -> None:

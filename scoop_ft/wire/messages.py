@@ -76,7 +76,8 @@ class Hello(Message, frozen=True, tag=1):
     ``holding`` are the tasks this session has and has not finished; ``agent`` is the session of the
     agent that answers for it (empty for none).  ``connection`` grows with each connection of a
     session (0: it has only one), so that what is left of an older one is known as such.
-    ``resources`` are what a worker has for tasks that ask for it.
+    ``resources`` are what a worker has for tasks that ask for it.  ``credit`` is the first of its
+    `Credit` (0: it takes whatever there is).
     """
 
     version: int
@@ -89,6 +90,7 @@ class Hello(Message, frozen=True, tag=1):
     holding: list[SpanRef]
     connection: int = 0
     resources: dict[str, int] = {}
+    credit: int = 0
 
 
 class Define(Message, frozen=True, tag=2):
@@ -319,6 +321,15 @@ class AskSource(Message, frozen=True, tag=19):
     name: str
 
 
+class Credit(Message, frozen=True, tag=20):
+    """`Deliver` messages with so many ``bytes`` of frames in all may be sent on this connection.
+
+    What there is beyond that waits in the journal.
+    """
+
+    bytes: int
+
+
 # ---- from the broker to a peer ------------------------------------------------------------------
 
 
@@ -496,7 +507,7 @@ class Fetched(Message, frozen=True, tag=47):
 FromPeer = (
     Hello | Define | Submit | Results | Returned | Idle | SetConst | Cancel | Query | End
     | Leaving | Heartbeat | Gone | AskStatus | Checkpoint | Step | Fetch
-    | Source | AskSource
+    | Source | AskSource | Credit
 )  # fmt: skip
 FromBroker = (
     Welcome | Refused | Unknown | Ack | Run | Function | Deliver | Recall | Drop | Const

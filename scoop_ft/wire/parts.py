@@ -21,7 +21,9 @@ _send: Final[Any] = Socket.send  # without the layers that pyzmq has above them
 _receive: Final[Any] = Socket.recv
 
 
-def send(socket: zmq.Socket[Any], frames: Sequence[Buffer], *, copy: bool = True) -> None:
+def send(
+    socket: zmq.Socket[Any], frames: Sequence[Buffer | zmq.Frame], *, copy: bool = True
+) -> None:
     """Send a message.
 
     Raises

@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import install
+    from ..client.session import ROOM_BYTES
     from ..client.sources import Sources
     from ..launch import resources
     from ..rundir import RunDir, read_keys
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         bytes.fromhex(options.session), socket.gethostname(), bytes.fromhex(options.agent)
     )
     session.resources = resources.parse(options.resources)
+    session.room_bytes = ROOM_BYTES
     connection = Connection(
         (lambda: options.endpoint) if options.endpoint else run.endpoint,
         (lambda: read_keys(options.key)) if options.key else run.client_keys,

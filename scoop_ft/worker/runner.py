@@ -119,7 +119,7 @@ class Crew:
                 self._expire()
             if self.ready:
                 self._resume(self.ready.popleft())
-            elif len(session.queue):
+            elif session.may_begin():
                 session.idle = False
                 before = len(self._yielded)  # the runner may yield too, before all else has run
                 self._give_thread(self._spare.pop() if self._spare else Runner(self))
@@ -160,7 +160,7 @@ class Crew:
     def _wait(self) -> None:
         self._slate.pause()
         session = self.session
-        session.idle = True
+        session.idle = not len(session.queue)
         left = max(self._deadlines[0][0] - time.monotonic(), 0.0) if self._deadlines else None
         self.link.idle()
         try:
@@ -171,9 +171,9 @@ class Crew:
 
     def _something(self) -> bool:
         session = self.session
-        if self.ready or len(session.queue) or session.ended or self.leaving or self._retires():
+        if self.ready or session.may_begin() or session.ended or self.leaving or self._retires():
             return True
-        session.idle = True  # what had come was taken back before it began
+        session.idle = not len(session.queue)  # what had come was taken back before it began
         return False
 
     def _retires(self) -> bool:
@@ -210,7 +210,9 @@ class Crew:
         with self.link.state:
             for group in watched:
                 group.watchers.append(wake)
-            if not watched:
+            if watched:
+                self.session.waits += 1
+            else:
                 self._waiters[runner] = None
         others_ran = False
         try:
@@ -236,18 +238,25 @@ class Crew:
             with self.link.state:
                 for group in watched:
                     group.watchers.remove(wake)
+                self.session.waits -= bool(watched)
                 self._waiters.pop(runner, None)
 
     def breathe(self) -> None:
         """Let others run for a moment: this task asks again and again whether something is so."""
         runner = self.current()
-        if time.monotonic() - self.link.last_pump > TICK_S:
-            self.link.pump(0.0)
         with self.link.state:
-            if runner.piece is not None:
-                self.session.queue.give_back(runner.piece)
-        self._yielded.append(runner)
-        self._switch_away(runner)
+            self.session.waits += 1
+        try:
+            if time.monotonic() - self.link.last_pump > TICK_S:
+                self.link.pump(0.0)
+            with self.link.state:
+                if runner.piece is not None:
+                    self.session.queue.give_back(runner.piece)
+            self._yielded.append(runner)
+            self._switch_away(runner)
+        finally:
+            with self.link.state:
+                self.session.waits -= 1
 
     def wake(self, runner: Runner) -> None:
         """A parked runner should look again."""
@@ -353,7 +362,8 @@ class Crew:
         looked = 0.0
         while True:
             with link.state:
-                piece = None if self.ready or self.leaving else session.queue.take()
+                stands_aside = self.ready or self.leaving or not session.may_begin()
+                piece = None if stands_aside else session.queue.take()
             if piece is None:
                 self._spare.append(runner)
                 runner.piece = None

@@ -28,6 +28,7 @@ from .tray import Tray
 
 CALLABLES = 1_024  # loaded functions kept
 MESSAGE_BYTES = 16 << 20  # results of many tasks go into messages of about this size
+OWED_BYTES = 32 << 20  # with more that the broker has not synced no further task is begun
 
 
 class WorkerSession(Session):
@@ -81,6 +82,10 @@ class WorkerSession(Session):
             if len(self._callables) > CALLABLES:
                 self._callables.popitem(last=False)
         return found
+
+    def may_begin(self) -> bool:
+        """Is there a task to begin, and room for its result?"""
+        return len(self.queue) > 0 and self.unacknowledged_bytes < OWED_BYTES
 
     def function_name(self, digest: bytes) -> str:
         """Return what people call a function."""

@@ -55,8 +55,7 @@ class Joined:
         """Do what the link does when it looks at the socket."""
         if self.real.welcomed:
             self.flush()
-        outbox, self.real.outbox = self.real.outbox, []
-        for message, frames in outbox:
+        for message, frames in self.real.take_outbox():
             self.rig.say(self.session, message, frames)
 
     def flush(self) -> None:
@@ -82,8 +81,9 @@ def add(scope: Scope, *arguments: str) -> None:
 class JoinedRoot(Joined):
     """The script's process."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, room_bytes: int = 0) -> None:
         real = Session(rig.new_session(), "root", "host")
+        real.room_bytes = room_bytes
         self.scope = Scope(ROOT_ID, ROOT_LINEAGE, replayed=True)
         real.scopes[ROOT_ID] = self.scope
         super().__init__(rig, real)

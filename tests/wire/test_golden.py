@@ -36,11 +36,12 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
             [(BATCH, 0, 2)],
             3,
             {"gpu": 2},
+            9,
         ),
         [],
-        "9b0104c4080001020304050607a6776f726b6572a16807c40800010203040506079194c41400010203040506"
+        "9c0104c4080001020304050607a6776f726b6572a16807c40800010203040506079194c41400010203040506"
         "0708090a0b0c0d0e0f10111213049192010391920001"
-        "9193c410000102030405060708090a0b0c0d0e0f00020381a367707502",
+        "9193c410000102030405060708090a0b0c0d0e0f00020381a36770750209",
     ),
     (
         wire.Define(1, DIGEST, "m.f", DIGEST, "3.11", [("/m.py", 5, 6)]),
@@ -137,6 +138,7 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "961208a16da66d6f64756c65a72f702f6d2e7079c4106465666768696a6b6c6d6e6f70717273",
     ),
     (wire.AskSource(3, "m"), [], "931303a16d"),
+    (wire.Credit(300), [], "9214cd012c"),
 ]
 FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
     (wire.Welcome("r", 2, {"seed": 1}), [], "9420a1720281a47365656401"),

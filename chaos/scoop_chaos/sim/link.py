@@ -127,7 +127,7 @@ class SimLink:
     def _send(self) -> None:
         if self.session.welcomed:
             self._flush()
-        outbox, self.session.outbox = self.session.outbox, []
+        outbox = self.session.take_outbox()
         for message, frames in outbox:
             self._witness.says(self.session, message)
             self.connection.send((encode(message), [bytes(frame) for frame in frames]))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEAVE_S = 2.0  # as long as a worker that leaves waits for the broker
 HELP_S = 0.01
+ROOM_BYTES = 40  # of results that nobody has taken: so few that they often wait
 
 
 class MemorySlate(Slate):
@@ -56,6 +57,7 @@ class SimRoot:
         self.program: Any = None
         self.process = process = Process(world.clock, self.name, "home")
         self.session = Session(world.new_session(), "root", "home")
+        self.session.room_bytes = ROOM_BYTES
         connection = Connection(world.network, "home", lambda: self.link.arrived())
         self.link: SimLink = SimLink(
             process, self.session, connection, lambda: self.runtime.flush_open(), world.witness
@@ -94,6 +96,7 @@ class SimWorker:
         self.slate = MemorySlate()
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
+        self.session.room_bytes = ROOM_BYTES
         connection = Connection(world.network, agent.host, lambda: self.link.arrived())
         self.link: SimLink = SimLink(
             process, self.session, connection, self.session.flush, world.witness

@@ -98,15 +98,15 @@ def two_hops(dealer: zmq.Socket[bytes]) -> float:
     return statistics.median(times) * 1e6
 
 
-def routed(dealer: zmq.Socket[bytes]) -> float:
+def routed(dealer: zmq.Socket[bytes], trips: int = BIG_TRIPS) -> float:
     data = bytes(BIG)
     began = time.perf_counter()
-    for trip in range(BIG_TRIPS + UNDER_WAY):
-        if trip < BIG_TRIPS:
+    for trip in range(trips + UNDER_WAY):
+        if trip < trips:
             dealer.send(data, copy=False)
         if trip >= UNDER_WAY:
             assert len(dealer.recv(copy=False)) == BIG
-    return 2 * BIG * BIG_TRIPS / (time.perf_counter() - began)
+    return 2 * BIG * trips / (time.perf_counter() - began)
 
 
 def written(folder: str) -> tuple[float, float]:
