@@ -6,9 +6,9 @@ The bytes, little-endian, are part of the disk format (docs/journal-format.md):
     | header | payload
 
 The first checksum covers all from behind itself to the header's end, the other one the payload:
-so headers can be read, and trusted, without reading the payloads behind them.  Kind 0 is the library's own (named values: blobs and
-metadata, whose header is their name), 255 is an out-of-band buffer of the record before it, and
-1 to 254 belong to the user of the library.
+so headers can be read, and trusted, without reading the payloads behind them.  Kind 0 is the
+library's own (named values: blobs and metadata, whose header is their name), 255 is an out-of-band
+buffer of the record before it, and 1 to 254 belong to the user of the library.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 A million tasks of a second each are a million records; whoever reads the journal (a broker that
 is restarted, a resume, a replay) would pay for each of them.  So when the last task of a batch has
 ended, the small records of its results are written again as one, and leave the journal in the same
-transaction.  What failed stays as it is, and so does what is large: it costs more to copy than to find.
+transaction.  What failed stays as it is, and so does what is large: it costs more to copy than to
+find.
 
 Decides which, and how; it changes no task's state.  No I/O beyond the journal through its port.
 """

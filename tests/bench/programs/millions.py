@@ -1,13 +1,22 @@
 """A million calls, as users make them: ``millions.py SHAPE TASKS BYTES FOLDER MODE``.
 
-SHAPE is ``map``, ``maps`` (of 1,000), ``submits`` (in a loop, results as they come), ``again`` (submits in
-the order in which an earlier call has ended) or ``tree`` (tasks that map 1,000).  BYTES is the size of
-a result (8 or less: a number).
+SHAPE is ``map`` (one), ``maps`` (of 1,000 calls each), ``submits`` (in a loop, then taken as they
+end), ``again`` (the same, submitted in another order each time) or ``tree`` (tasks that map 1,000
+calls).  BYTES is the size of a result, 8 being a number.  MODE is
+
+- ``gated``: two tasks hold the workers until the file ``go`` is there; the rest is queued;
+- ``resumed``: the first time it fails when it has all results; the next time it goes on with a new
+  call, which writes the time at which it began into the file ``new``;
+- ``restarted``: when it has all results it submits two such gates and as many calls again, those
+  of ``maps`` as one.
+
+The file ``times`` gets when what was done, in seconds since 1970.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -15,78 +24,72 @@ from pathlib import Path
 
 from scoop_ft import futures
 
-
-def small(number: int) -> int:
-    return number
-
-
-def large(number: int) -> bytes:
-    return number.to_bytes(SIZE, "little")
+SHAPE, MODE = sys.argv[1], sys.argv[5]
+TASKS, BYTES = int(sys.argv[2]), int(sys.argv[3])
+FOLDER = Path(sys.argv[4])
+MANY = 1_000
+times: dict[str, float] = {}
 
 
-def children(number: int) -> int:
-    return sum(futures.map(small, range(number, number + 1000)))
+def result(number: int) -> object:
+    return number if BYTES <= 8 else number.to_bytes(BYTES, "little")
 
 
-def gate(number: int) -> int:
+def branch(first: int) -> int:
+    return len(list(futures.map(result, range(first, first + MANY))))
+
+
+def gate(number: int) -> None:
     while not (FOLDER / "go").exists():
         time.sleep(0.01)
-    return number
 
 
-def new(path: str) -> float:
-    now = time.time()
-    Path(path).write_text(repr(now))
-    return now
+def new() -> None:
+    (FOLDER / "new").write_text(repr(time.time()))
 
 
-SHAPE, TASKS, SIZE, FOLDER, MODE = (
-    sys.argv[1],
-    int(sys.argv[2]),
-    int(sys.argv[3]),
-    Path(sys.argv[4]),
-    sys.argv[5],
-)
-FUNCTION = small if SIZE <= 8 else large
+def note(name: str) -> None:
+    times[name] = time.time()
+    (FOLDER / "times.new").write_text(json.dumps(times))
+    (FOLDER / "times.new").replace(FOLDER / "times")
 
 
-def results() -> Iterator[object]:
-    if SHAPE == "map":
-        yield from futures.map(FUNCTION, range(TASKS))
-    elif SHAPE == "maps":
-        for first in range(0, TASKS, 1000):
-            yield from futures.map(FUNCTION, range(first, first + 1000))
-    elif SHAPE == "submits":
-        calls = [futures.submit(FUNCTION, number) for number in range(TASKS)]
-        t("submitted")
+def results(shape: str) -> Iterator[object]:
+    numbers = range(TASKS)
+    if shape == "map":
+        yield from futures.map(result, numbers)
+    elif shape == "maps":
+        for first in range(0, TASKS, MANY):
+            yield from futures.map(result, range(first, first + MANY))
+    elif shape == "tree":
+        yield from futures.map(branch, range(0, TASKS, MANY))
+    else:
+        order = list(numbers)
+        if shape == "again":
+            random.Random(time.time_ns()).shuffle(order)
+        calls = [futures.submit(result, number) for number in order]
+        note("submitted")
         for call in futures.as_completed(calls):
             yield call.result()
-    elif SHAPE == "tree":
-        yield from futures.map(children, range(0, TASKS, 1000))
 
 
-times = {}
-
-
-def t(name):
-    times[name] = time.time()
+def take(shape: str = SHAPE) -> None:
+    """Take all results, and keep none."""
+    expected = TASKS // MANY if shape == "tree" else TASKS
+    assert sum(1 for _ in results(shape)) == expected
+    note("taken")
 
 
 if __name__ == "__main__":
-    t("began")
+    note("began")
     if MODE == "gated":
-        gates = [futures.submit(gate, n) for n in range(2)]
-        t("gates")
-    it = iter(results())
-    count = 0
-    for r in it:
-        if not count:
-            t("first")
-        count += 1
-    t("last")
-    (FOLDER / f"times.{int(times['began'] * 1000)}").write_text(json.dumps(times))
+        gates = [futures.submit(gate, number) for number in range(2)]
+    take()
     if MODE == "resumed":
-        print(futures.submit(new, str(FOLDER / "new")).result())
-    with open("/proc/self/status") as f:
-        print([l.strip() for l in f if l.startswith(("RssAnon", "VmHWM"))])
-    print({k: round(v - times["began"], 3) for k, v in times.items()})
+        if not (FOLDER / "again").exists():
+            (FOLDER / "again").touch()
+            sys.exit(1)
+        futures.submit(new).result()
+    if MODE == "restarted":
+        gates = [futures.submit(gate, number) for number in range(2)]
+        take("map" if SHAPE == "maps" else SHAPE)
