@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from scoop_journal import Journal, JournalFull
@@ -179,17 +180,17 @@ class Server:
                     self._send(None, send)
                 continue
             with self._journal.reading() as view:
+                record = cache(view.record)  # many spans of one batch go out together
                 for send in outbox:
-                    self._send(view, send)
+                    self._send(record, send)
 
-    def _send(self, view: Any, send: Send) -> None:
-        frames = [_resolve(view, f) if isinstance(f, Ref) else f for f in send.frames]
+    def _send(self, record: Any, send: Send) -> None:
+        frames = [_resolve(record(f.seq), f) if isinstance(f, Ref) else f for f in send.frames]
         if not self._sockets.send(send.session, send.message, frames):
             self._broker.on_disconnect(send.session, self._clock())
 
 
-def _resolve(view: Any, ref: Ref) -> Any:
-    record = view.record(ref.seq)
+def _resolve(record: Any, ref: Ref) -> Any:
     if ref.buffer is not None:
         return record.buffers[ref.buffer]
     if ref.stop is None and not ref.start:

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoop_ft.broker.holders import Holders
@@ -139,6 +139,7 @@ def test_what_an_agent_is_told_of_all_workers_is_looked_up_again() -> None:
 LEASES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(0, 4)))
 
 
+@settings(deadline=None)
 @given(LEASES, st.data())
 def test_holders_are_found_by_task(leases: list[tuple[int, int, int]], data: st.DataObject) -> None:
     holders, model = Holders(), []
@@ -169,6 +170,7 @@ ROLES = st.sampled_from(["root", "worker", "worker", "worker", "agent", "observe
 MOVES = st.tuples(st.integers(1, 8), st.sampled_from(["come", "lose", "go"]), st.integers(0, 3))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(1, 8), ROLES, min_size=8), st.lists(MOVES))
 def test_peers_at_hand(roles: dict[int, str], moves: list[tuple[int, str, int]]) -> None:
     peers = Peers()
@@ -205,6 +207,7 @@ RUNS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(RUNS, st.data())
 def test_runs_of_one_state(runs: list[tuple[int, int]], data: st.DataObject) -> None:
     batch = batch_of(sum(length for _, length in runs))
@@ -217,6 +220,7 @@ def test_runs_of_one_state(runs: list[tuple[int, int]], data: st.DataObject) -> 
     assert all(one[2] != other[2] for one, other in pairwise(found))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 1000), st.floats(1e-7, 10.0))),
     st.integers(0, 100_000),
