@@ -39,6 +39,17 @@ if TYPE_CHECKING:
 #: With this much room left a write does not fail for want of room.
 _AMPLE_BYTES: Final = 1 << 20
 
+_forks = 0  # of this process's line since it has loaded this: cheaper than to ask who one is
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
 
 class Journal(BaseJournal):
     """A run's journal, open for writing.  Use ``create`` or ``open``.
@@ -60,6 +71,7 @@ class Journal(BaseJournal):
         self._reserve.restore()
         self._synced = synced
         self._pid = os.getpid()
+        self._forks = _forks
 
     @classmethod
     def create(
@@ -216,7 +228,7 @@ class Journal(BaseJournal):
 
     def _require_usable(self) -> None:
         super()._require_usable()
-        if self._pid != os.getpid():
+        if self._forks != _forks:
             raise JournalError("a journal does not survive a fork: open it in the process using it")
 
     def _store(self, staging: Staging) -> None:

@@ -315,11 +315,7 @@ class Broker:
     ) -> list[tuple[int, int]]:
         """Record results, if one of them is the first of its task; return those that are."""
         batch = self.book.batches.get(message.batch)
-        if batch is None or not any(
-            state in (HELD, QUEUED, LEASED, CANCELLED)
-            for start, stop in message.ranges
-            for _, _, state in batch.runs(start, min(stop, batch.count))
-        ):
+        if batch is None or not any(batch.awaits(start, stop) for start, stop in message.ranges):
             return []
         seq = self.append(Kind.RESULTS, header, frames[0], frames[1:])
         fresh = self.book.apply_results(seq, message)

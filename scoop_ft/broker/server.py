@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from scoop_journal import Journal, JournalFull
@@ -199,22 +200,21 @@ class Server:
         while outbox := self._broker.take_outbox():
             if not any(send.frames for send in outbox):  # nothing to be read for it
                 for send in outbox:
-                    self._send(None, send)
+                    self._send(None, None, send)
                 continue
             with self._journal.reading() as view:
+                record = cache(view.record)  # many spans of one batch go out together
                 for send in outbox:
-                    self._send(view, send)
+                    self._send(view, record, send)
 
-    def _send(self, view: Any, send: Send) -> None:
-        frames = [_resolve(view, f) if isinstance(f, Ref) else f for f in send.frames]
+    def _send(self, view: Any, record: Any, send: Send) -> None:
+        frames = [_resolve(view, record, f) if isinstance(f, Ref) else f for f in send.frames]
         if not self._sockets.send(send.session, send.message, frames):
             self._broker.on_disconnect(send.session, self._clock())
 
 
-def _resolve(view: Any, ref: Ref) -> Any:
+def _resolve(view: Any, record: Any, ref: Ref) -> Any:
     if ref.buffer is not None:
         return view.buffer(ref.seq, ref.buffer)
-    record = view.record(ref.seq)
-    if ref.stop is None and not ref.start:
-        return record.payload
-    return record.payload[ref.start : ref.stop]
+    whole = record(ref.seq).payload
+    return whole if ref.stop is None and not ref.start else whole[ref.start : ref.stop]

@@ -39,7 +39,7 @@ LEGAL: dict[int, frozenset[int]] = {
 LOST, FORSAKEN = -1, -2  # in place of an ordinal
 NEAR = 256  # tasks that are looked through one by one (in C: a Python loop costs 50 ns a task)
 OTHERS = tuple(tuple({*range(len(NAMES))} - {state}) for state in range(len(NAMES)))
-UNFINISHED = frozenset({HELD, QUEUED, LEASED, CANCELLED})
+UNFINISHED = (LEASED, QUEUED, HELD, CANCELLED)  # the usual one first
 
 
 class Tally:
@@ -228,6 +228,10 @@ class Batch:
                 return found
             start += size
         return stop
+
+    def awaits(self, start: int, stop: int) -> bool:
+        """Has any of these tasks no result yet?"""
+        return any(self.state.find(state, start, stop) >= 0 for state in UNFINISHED)
 
     def stretches_of(self, function: bytes) -> Iterator[tuple[int, int]]:
         """Yield the stretches of tasks that call a function."""

@@ -106,10 +106,12 @@ def _cpu_s(pid: int) -> dict[str, float]:
 
 def own_bytes(pid: int) -> int:
     """Return a process's memory, without what it has mapped."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    status = Path(f"/proc/{pid}/status")
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return 0  # it has ended
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
 
 
 # ---- the script ----------------------------------------------------------------------------------

@@ -107,8 +107,8 @@ RESULTS = (
         "late-result-recorded",
         "A late duplicate is appended to the journal, where nothing needs it.",
         f"{_CORE}.record_results",
-        "state in (HELD, QUEUED, LEASED, CANCELLED)",
-        "True",
+        "batch.awaits(start, stop) for",
+        "True for",
     ),
     Mutant(
         "late-result-lost",
