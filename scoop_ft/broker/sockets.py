@@ -18,7 +18,7 @@ from ..rundir import Keys
 from ..wire import messages as wire
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
-from ..wire.receiving import receive
+from ..wire.parts import receive, send
 from .routes import Routes
 
 HEARTBEAT_MS = 500
@@ -149,7 +149,7 @@ class Sockets:
 
     def _send_to(self, route: tuple[int, bytes], frames: list[Buffer]) -> bool:
         try:
-            self.routers[route[0]].send_multipart([route[1], *frames], zmq.DONTWAIT)
+            send(self.routers[route[0]], [route[1], *frames])
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
