@@ -23,7 +23,7 @@ from ..rundir import Keys
 from ..wire.codec import decode_from_broker, encode
 from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
-from ..wire.parts import is_readable, receive
+from ..wire.parts import is_readable, receive, send
 
 RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
 HEARTBEAT_MS = 500
@@ -119,10 +119,7 @@ class Connection:
         header = encode(message)
         large = any(len(frame) >= LARGE for frame in frames)
         try:
-            if frames:
-                socket.send_multipart([header, *frames], zmq.DONTWAIT, copy=not large)
-            else:
-                socket.send(header, zmq.DONTWAIT)
+            send(socket, [header, *frames], copy=not large)
         except zmq.Again:
             return False
         return True

@@ -8,8 +8,6 @@ is started.
 from __future__ import annotations
 
 import functools
-import json
-import logging
 import os
 import shlex
 import subprocess
@@ -64,6 +62,8 @@ def as_scoop(
     """Return what the script's ``scoop`` is to say; None: it is not started as SCOOP's."""
     if not asked.scoop:
         return None
+    import logging
+
     level = logging.DEBUG if verbose or asked.debug else logging.INFO
     return AsScoop(
         size=workers,
@@ -169,6 +169,8 @@ def _after(prolog: str) -> dict[str, str | None]:
     sys.stderr.write(done.stderr)
     if done.returncode != 0:
         raise RunError(f"--prolog: {prolog} ended with exit code {done.returncode}: mend it")
+    import json
+
     after: dict[str, str] = json.loads(done.stdout)
     changed: dict[str, str | None] = {
         name: value

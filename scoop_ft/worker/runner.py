@@ -9,6 +9,7 @@ All of it happens in the main thread.  The link's lock is never held while user 
 
 from __future__ import annotations
 
+import functools
 import heapq
 import logging
 import time
@@ -65,6 +66,7 @@ class Runner(greenlet.greenlet):
         self.told = False  # that it was over while the task waited
         self.cut_off = False  # it was told: what it returns or raises then is no result
         self.callbacks: deque[Callable[[], None]] = deque()
+        self.rouse: Callable[[], None] = functools.partial(crew.wake, self)
 
     def look(self) -> None:
         """Raise `Abandoned` when nobody wants the task any more."""
@@ -202,14 +204,10 @@ class Crew:
         """Let others run until something is so; False when the time is over."""
         runner = self.current()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        watched = list(groups)
-
-        def wake() -> None:
-            self.wake(runner)
-
+        watched = tuple(groups)
         with self.link.state:
             for group in watched:
-                group.watchers.append(wake)
+                group.watchers.append(runner.rouse)
             if watched:
                 self.session.waits += 1
             else:
@@ -217,7 +215,8 @@ class Crew:
         others_ran = False
         try:
             while True:
-                self._run_callbacks(runner)
+                if runner.callbacks:
+                    self._run_callbacks(runner)
                 with self.link.state:
                     if ready():
                         return True
@@ -237,7 +236,7 @@ class Crew:
         finally:
             with self.link.state:
                 for group in watched:
-                    group.watchers.remove(wake)
+                    group.watchers.remove(runner.rouse)
                 self.session.waits -= bool(watched)
                 self._waiters.pop(runner, None)
 

@@ -26,7 +26,7 @@ QUEUEING = (
         "returned-is-not-requeued",
         "A span handed back after a recall is released and never queued again.",
         f"{_WORKER}:on_returned",
-        "b.requeue(batch, index, index + 1, first=True)",
+        "b.requeue(batch, first, end, first=True)",
         "pass",
     ),
     Mutant(
