@@ -11,7 +11,7 @@ from .tasks import Batch
 
 SPAN_S: Final = 0.05  # a span is worth about this much work
 LEAST_S: Final = 0.002  # a smaller share than this is not worth a message
-PREFETCH_S: Final = 0.035  # a worker with less work than this in hand gets its next span
+PREFETCH_S: Final = 0.025  # a worker with less work than this in hand gets its next span
 SPAN_BYTES: Final = 4 << 20  # a span of many tasks carries no more payload than this
 UNKNOWN_S: Final = 1.0  # what a task of a function never seen is expected to take
 GAIN: Final = 0.5  # weight of the newest report in a function's cost
