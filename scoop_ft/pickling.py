@@ -16,6 +16,8 @@ from scoop_ft import references, script
 from scoop_ft.wire.frames import Buffer
 
 OUT_OF_BAND_BYTES: Final = 64 * 1024
+_BY_NAME: Final = (types.FunctionType, type)
+_reference = references.reference
 
 
 class GoesByValue(Exception):
@@ -26,9 +28,9 @@ class PlainPickler(pickle.Pickler):
     """C speed for all that goes by name."""
 
     def reducer_override(self, obj: Any) -> Any:
-        if not isinstance(obj, (types.FunctionType, type)):
+        if not isinstance(obj, _BY_NAME):  # this is asked of each instance of a class, too
             return NotImplemented
-        reduced = references.reference(obj)
+        reduced = _reference(obj)
         if reduced is None:
             raise GoesByValue
         return reduced

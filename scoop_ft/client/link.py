@@ -40,6 +40,7 @@ class Link:
         self.session = session
         self.state = threading.RLock()
         self.last_pump = time.monotonic()
+        self.tick_s = TICK_S
         self.pumping = False  # somebody blocks in poll
         self.after_pump: Callable[[], None] | None = None
         self._flush = flush
@@ -240,8 +241,8 @@ class Link:
         try:
             while not self._closed:
                 self._busy.wait()
-                time.sleep(TICK_S)
-                if time.monotonic() - self.last_pump >= TICK_S:
+                time.sleep(self.tick_s)
+                if time.monotonic() - self.last_pump >= self.tick_s:
                     self.pump(0.0)
         except BaseException as error:
             # Nobody would notice this thread's death: those who wait shall hear of it.

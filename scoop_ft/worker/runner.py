@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import greenlet
 
 from ..client.groups import Group
-from ..client.link import TICK_S, Link
+from ..client.link import Link
 from ..client.scopes import Scope
 from ..ids import task_id
 from ..slate import DONE, RETIRE_AT, RETIRED, Slate
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 LOOK_S: Final = 0.001  # who has nothing waits for what is asked back from here
+TICK_S: Final = 0.015  # so long results may wait while tasks run; a look takes some 0.2 ms
 
 
 class Runner(greenlet.greenlet):
@@ -89,6 +90,7 @@ class Crew:
     def __init__(self, session: WorkerSession, link: Link, slate: Slate) -> None:
         self.session = session
         self.link = link
+        link.tick_s = TICK_S
         self.hub = greenlet.getcurrent()
         self.ready: deque[Runner] = deque()
         self._slate = slate
