@@ -217,6 +217,10 @@ class BaseJournal(ABC):
     def size_bytes(self) -> int:
         """The size of what is stored."""
 
+    def forget_pages(self) -> None:
+        """Give back memory that reading has taken, where that is so."""
+        return
+
     @property
     @abstractmethod
     def live_bytes(self) -> int:
