@@ -224,8 +224,8 @@ def _in_order(
                     raise TimeoutError(f"the result of item {index} was not there in time")
             for value in _stretch(group, index, stop, collect):
                 yield value
-                group.let_go(index)
                 index += 1
+            group.let_go(index - 1)
 
 
 def _stretch(group: Group, index: int, stop: int, collect: bool) -> Iterator[Any]:

@@ -83,10 +83,7 @@ class BaseJournal(ABC):
             The record's number: always larger than any before.
         """
         self._require_usable()
-        seq = self._staging.append(kind, header, payload, buffers)
-        for number in range(seq, self._staging.next_seq):
-            self._checked.add(number)  # its checksum was just made of what is in memory
-        return seq
+        return self._staging.append(kind, header, payload, buffers)
 
     def put_blob(self, name: bytes, data: Buffer) -> None:
         """Stage a value under a name of 1 to 511 bytes, in place of any value before."""
@@ -228,6 +225,10 @@ class BaseJournal(ABC):
     @abstractmethod
     def size_bytes(self) -> int:
         """The size of what is stored."""
+
+    def forget_pages(self) -> None:
+        """Give back memory that reading has taken, where that is so."""
+        return
 
     @property
     @abstractmethod

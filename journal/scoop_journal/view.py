@@ -30,7 +30,7 @@ class Record(NamedTuple):
 
 
 class Checked:
-    """The numbers of records whose checksum was made, or found right, a short while ago.
+    """The numbers of records whose checksum was found right a short while ago.
 
     A large record is read again for every span that is sent of it: its checksum is computed for
     the first of them.  What has not been read for a while is checked again, since it may have

@@ -20,6 +20,7 @@ from .envelope import unpack_named
 from .errors import JournalBroken, JournalDamaged, JournalError, JournalExists, JournalFull
 from .filesystem import can_store, free_bytes, is_no_room, require_safe, sync_folder
 from .layout import DATA_FILE, FIRST_SEQ, NEXT_KEY, OWNER_LOCK_FILE, RUN_KEY, UNSYNCED_FILE
+from .mapped import forget_pages
 from .ownership import OwnerLock
 from .room import DEFAULT_RESERVE_BYTES, Reserve, cost
 from .staging import Staging
@@ -184,6 +185,10 @@ class Journal(BaseJournal):
         """The size of the pages in use; the file's other pages are used before it grows."""
         self._require_usable()
         return self._env.live_bytes()
+
+    def forget_pages(self) -> None:
+        """Give back the pages that were read through the map; the system's cache keeps them."""
+        forget_pages(self.path / DATA_FILE)
 
     def free_bytes(self) -> int:
         """How many bytes the file system has left."""

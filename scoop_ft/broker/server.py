@@ -33,6 +33,7 @@ IDLE_S: Final = 0.5
 ROOM_S: Final = 0.5  # how often a full disk is looked at
 ROOM_BYTES: Final = 1 << 20  # new work is taken in while this much room is left
 REAP_S: Final = 30.0
+READ_BYTES: Final = 32 << 20  # of the journal's map are among this process's memory, not much more
 
 
 class Server:
@@ -66,6 +67,8 @@ class Server:
         self._reap_at = 0.0
         self._synced_at = clock()
         self._live_bytes = journal.live_bytes
+        self._read = 0  # bytes read from the journal, until its pages are given back
+        journal.forget_pages()  # those that recovery has read
 
     def step(self, now: float) -> None:
         """Take what has come, decide, send, and commit when it is time.
@@ -206,14 +209,22 @@ class Server:
                 record = cache(view.record)  # many spans of one batch go out together
                 for send in outbox:
                     self._send(view, record, send)
+            if self._read > READ_BYTES:
+                self._read = 0
+                self._journal.forget_pages()
 
     def _send(self, view: Any, record: Any, send: Send) -> None:
-        frames = [_resolve(view, record, f) if isinstance(f, Ref) else f for f in send.frames]
+        frames = [self._resolve(view, record, f) if isinstance(f, Ref) else f for f in send.frames]
         if not self._sockets.send(send.session, send.message, frames):
             self._broker.on_disconnect(send.session, self._clock())
 
+    def _resolve(self, view: Any, record: Any, ref: Ref) -> Any:
+        found = _read(view, record, ref)
+        self._read += len(found)
+        return found
 
-def _resolve(view: Any, record: Any, ref: Ref) -> Any:
+
+def _read(view: Any, record: Any, ref: Ref) -> Any:
     if ref.buffer is not None:
         return view.buffer(ref.seq, ref.buffer)
     whole = record(ref.seq).payload

@@ -42,12 +42,12 @@ def memory_kb(pid: int) -> dict[str, int]:
     return {name.rstrip(":"): int(number) for name, number, _ in words}
 
 
-def ours(folder: Path, count: int) -> dict[str, float]:
-    """Run scoop-ft; return its bytes a second, and the broker's memory in MB."""
+def ours(folder: Path, count: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Run scoop-ft; return its figures, and the broker's peaks of memory in MB."""
     out = folder / "ours.json"
     command = [sys.executable, "-m", "scoop_ft", "run", "-q", "-n", "2"]
     command += ["--run-dir", str(folder / "run"), str(PROGRAMS / "arrays.py"), str(count), str(out)]
-    peaks = {"RssAnon": 0, "VmHWM": 0}
+    peaks = {"RssAnon": 0.0, "VmHWM": 0.0}
     broker = 0
     with subprocess.Popen(command, cwd=folder) as process:
         while process.poll() is None:
@@ -58,10 +58,10 @@ def ours(folder: Path, count: int) -> dict[str, float]:
             except (OSError, psutil.NoSuchProcess):
                 continue  # it has ended, or has not begun
             for name in peaks:
-                peaks[name] = max(peaks[name], found.get(name, 0))
+                peaks[name] = max(peaks[name], found.get(name, 0) / 1024)
     if process.returncode:
         sys.exit(f"the run has failed: {process.returncode}")
-    return {"ours": json.loads(out.read_text()), **{k: v / 1024 for k, v in peaks.items()}}
+    return json.loads(out.read_text()), peaks
 
 
 def _broker(launcher: int) -> int:
@@ -71,12 +71,12 @@ def _broker(launcher: int) -> int:
     return 0
 
 
-def bare(folder: Path, count: int) -> dict[str, float]:
+def bare(folder: Path, count: int) -> dict[str, dict[str, float]]:
     """Return what the machine does by itself."""
     out = folder / "bare.json"
     command = [sys.executable, str(PROGRAMS / "arrays_bare.py"), str(count), str(out)]
     subprocess.run(command, cwd=folder, check=True)
-    found: dict[str, float] = json.loads(out.read_text())
+    found: dict[str, dict[str, float]] = json.loads(out.read_text())
     return found
 
 
@@ -87,31 +87,49 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one small round: does it work?")
     args = parser.parse_args()
     rounds, count = (1, 100) if args.quick else (args.rounds, 1_000)
-    taken: dict[str, list[float]] = defaultdict(list)
+    taken: dict[str, list[dict[str, float]]] = defaultdict(list)
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="scoop-ft-bench-") as name:
-            for key, figure in (ours(Path(name), count) | bare(Path(name), count)).items():
-                taken[key].append(figure)
+            mine, peaks = ours(Path(name), count)
+            for key, figures in {"ours": mine, **bare(Path(name), count)}.items():
+                taken[key].append(figures)
+            taken["memory"].append(peaks)
     _show(taken, rounds)
 
 
-def _show(taken: dict[str, list[float]], rounds: int) -> None:
-    medians = {key: statistics.median(figures) for key, figures in taken.items()}
-    table = Table(f"median of {rounds} rounds", "MB/s", "ours to it", "rounds", box=None)
+def _show(taken: dict[str, list[dict[str, float]]], rounds: int) -> None:
+    table = Table(f"median of {rounds} rounds", box=None)
+    for name in ("MB/s", "ours to it", "processor s/GB", "MB/s, each round"):
+        table.add_column(name, justify="right")
     for key, title in ROWS.items():
-        each = [mine / theirs for mine, theirs in zip(taken["ours"], taken[key], strict=True)]
-        listed = " ".join(f"{figure / 1e6:,.0f}" for figure in taken[key])
-        ratio = "" if key == "ours" else f"{statistics.median(each):.2f}"
-        table.add_row(title, f"{medians[key] / 1e6:,.0f}", ratio, listed)
+        rates = [one["bytes_s"] / 1e6 for one in taken[key]]
+        pairs = zip(taken["ours"], taken[key], strict=True)
+        ratio = statistics.median(mine["bytes_s"] / one["bytes_s"] for mine, one in pairs)
+        spent = statistics.median(one["cpu_s"] for one in taken[key])
+        table.add_row(
+            title, f"{statistics.median(rates):,.0f}", "" if key == "ours" else f"{ratio:.2f}",
+            f"{spent:.2f}", " ".join(f"{rate:,.0f}" for rate in rates),
+        )  # fmt: skip
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table, highlight=False)
+    peaks = {name: max(one[name] for one in taken["memory"]) for name in ("RssAnon", "VmHWM")}
     console.print(
-        f"the broker's memory at most: {max(taken['RssAnon']):,.0f} MB of its own (wanted: below "
-        f"{MOST_MB}), {max(taken['VmHWM']):,.0f} MB with pages of the journal's file",
+        f"the broker's memory at most: {peaks['RssAnon']:,.0f} MB of its own (wanted: below "
+        f"{MOST_MB}), {peaks['VmHWM']:,.0f} MB with pages of the journal's file",
         highlight=False,
     )
+    console.print(f"wanted: {LEAST} of the bare ROUTER; {_limit(taken)}", highlight=False)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    console.print(f"wanted: {LEAST} of the bare ROUTER; load average {load}", highlight=False)
+    console.print(f"load average {load}", style="dim", highlight=False)
+
+
+def _limit(taken: dict[str, list[dict[str, float]]]) -> str:
+    """Say whether the disk lets anybody get there."""
+    pairs = zip(taken["file"], taken["routed"], strict=True)
+    disk = statistics.median(file["bytes_s"] / routed["bytes_s"] for file, routed in pairs)
+    if disk >= LEAST:
+        return f"the disk alone writes {disk:.2f} of it"
+    return f"the disk is the limit: alone it writes {disk:.2f} of that, synced"
 
 
 if __name__ == "__main__":

@@ -89,6 +89,20 @@ QUEUEING = (
 
 RESULTS = (
     Mutant(
+        "no-room-then-never",
+        "A result for which there was no room is forgotten.",
+        f"{_DELIVERY}:Delivery._deliver_stretch",
+        "host.unsent.append((batch.id, c, stop))",
+        "pass",
+    ),
+    Mutant(
+        "room-for-one-more-only",
+        "What waits behind the first results for which there is room again is forgotten.",
+        f"{_DELIVERY}:Delivery.go_on",
+        "host.unsent.extend(waiting)",
+        "pass",
+    ),
+    Mutant(
         "forward-before-dedup",
         "Results are passed on before those that are there already are dropped.",
         f"{_WORKER}:on_results",

@@ -13,6 +13,13 @@ _ROUTES = "scoop_ft.broker.routes:Routes"
 
 SESSIONS = (
     Mutant(
+        "no-room-for-who-waits",
+        "Who waits for a result gets it only when those that lie there were taken.",
+        f"{_SESSION}.credit",
+        "self.room_bytes if self.waits else self.room_bytes - self._resident",
+        "self.room_bytes - self._resident",
+    ),
+    Mutant(
         "given-back-too-late",
         "What a dead broker had passed on comes to the next one after what was made of it.",
         f"{_SESSION}._renumber",

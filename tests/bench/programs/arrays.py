@@ -1,14 +1,15 @@
-"""Arrays of 1 MB through a map and back: ``arrays.py COUNT OUT`` writes bytes a second, as JSON."""
+"""Arrays of 1 MB through a map and back: ``arrays.py COUNT OUT`` writes `timing.Figures`."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
+import timing
 
 from scoop_ft import futures
 
@@ -28,15 +29,17 @@ def arrays(count: int) -> Iterator[np.ndarray]:
         yield array
 
 
-def main(count: int) -> float:
-    """Return the bytes a second that went there and back."""
+def main(count: int) -> timing.Figures:
+    """Send so many arrays there and back."""
     for _ in futures.map(same, arrays(20)):  # all are up, and past their first, slow tasks
         pass
-    began = time.perf_counter()
-    for number, array in enumerate(futures.map(same, arrays(count))):
-        assert array[0] == number
-        assert array.nbytes == SIZE
-    return 2 * count * SIZE / (time.perf_counter() - began)
+    launcher = psutil.Process().parent()
+    assert launcher is not None
+    with timing.Timing(2 * count * SIZE, launcher.children()) as timed:
+        for number, array in enumerate(futures.map(same, arrays(count))):
+            assert array[0] == number
+            assert array.nbytes == SIZE
+    return timed.figures
 
 
 if __name__ == "__main__":
