@@ -299,7 +299,7 @@ class RootRuntime(Runtime):
     def asking(self, for_results: bool) -> Iterator[None]:
         """Have results come meanwhile, whatever lies here untaken: what is awaited may follow."""
         session = self.session
-        if not (for_results and session.room_bytes):
+        if not for_results:
             yield
             return
         with self.link.state:

@@ -213,11 +213,13 @@ class Session:
 
     def has_more_room(self) -> bool:
         """Is there so much more room than the broker knows of that it is worth a message?"""
-        return self.welcomed and self.credit() - self._credit >= self.room_bytes / ROOM_STEPS
+        if not (self.room_bytes and self.welcomed):
+            return False
+        return self.credit() - self._credit >= self.room_bytes / ROOM_STEPS
 
     def take_outbox(self) -> list[tuple[wire.Message, Frames]]:
         """Return, once, what is to be sent, in order."""
-        if self.room_bytes and self.has_more_room():
+        if self.has_more_room():
             self._credit = self.credit()
             self.say(wire.Credit(self._credit))
         outbox, self.outbox = self.outbox, []

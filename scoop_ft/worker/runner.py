@@ -247,8 +247,9 @@ class Crew:
         runner = self.current()
         with self.link.state:
             self.session.waits += 1
+            asks = self.session.has_more_room()  # what it asks about may have to be asked for
         try:
-            if time.monotonic() - self.link.last_pump > TICK_S:
+            if asks or time.monotonic() - self.link.last_pump > TICK_S:
                 self.link.pump(0.0)
             with self.link.state:
                 if runner.piece is not None:
