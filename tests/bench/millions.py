@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -139,7 +140,7 @@ def busy_s(pid: int) -> float:
 def queued(folder: Path, tasks: int) -> dict[str, float]:
     """Queue tasks, then let them run."""
     run = Run(folder, "map", tasks, 8, "gated")
-    began = time.time()
+    before, began = _used_s(), time.time()
     run.start()
     run.wait_for(lambda: run.tasks()["submitted"] >= tasks + 2)
     in_queue, pid = time.time() - began, run.broker()
@@ -159,7 +160,16 @@ def queued(folder: Path, tasks: int) -> dict[str, float]:
     return {
         "queued_after_s": in_queue, "queued_own_MB": own["RssAnon"], "own_MB": peak["RssAnon"],
         "peak_MB": peak["VmHWM"], "rate": tasks / (taken - gone),
+        "busy_us_a_task": (_used_s() - before) / tasks * 1e6,
+        "second_tenth": tasks / 10 / (run.time_of("tenth 2") - run.time_of("tenth 1")),
+        "last_tenth": tasks / 10 / (run.time_of("tenth 10") - run.time_of("tenth 9")),
     }  # fmt: skip
+
+
+def _used_s() -> float:
+    """Return the processor time of all runs that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def resumed(folder: Path, tasks: int, shape: str, size: int) -> dict[str, float]:
@@ -282,7 +292,7 @@ def main() -> None:
     rows = {"resumed": resumed, "restarted": restarted}
     cases = [(s, int(n)) for s, n in (c.split(":") for c in args.case)] if args.case else CASES
     if args.only in (None, "queued"):
-        for tasks in (100_000 // share, 10_000_000 // share):
+        for tasks in (100_000 // share, 1_000_000 // share, 10_000_000 // share):
             show(f"{tasks:,} queued, then run", measured(queued, tasks))
     for name, row in rows.items():
         for shape, size in cases if args.only in (None, name) else ():

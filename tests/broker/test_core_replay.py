@@ -9,11 +9,12 @@ import random
 
 import pytest
 
+from scoop_ft.broker.records import Kind, decode_bind
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
 from scoop_ft.wire import messages as wire
 
 from .peers import FakeRoot, expected, packed_ends
-from .rig import Rig, function
+from .rig import Rig, function, taken
 
 CALLS = [f"leaf:{number}" for number in range(12)]
 
@@ -237,3 +238,35 @@ def test_another_function_is_another_call() -> None:
     check(rig, root)
     assert rig.ran == [b"leaf:a"]
     assert rig.broker.mismatches == 1
+
+
+def test_what_is_found_elsewhere_comes_together() -> None:
+    """One message for each record that holds results, and not one for each task."""
+    rig = Rig(gather_from=2)
+    root, worker = rig.root(), rig.worker()
+    root.submit(*CALLS)
+    taken(rig, worker, len(CALLS))
+    rig.settle()  # each has ended by itself
+    rig.ran.clear()
+    root = rig.root()
+    order = [CALLS[n] for n in (5, 2, 9, 10, 11, 0, 1, 3, 4, 8, 7, 6)]
+    root.submit(*order)
+    check(rig, root)
+    assert rig.ran == []
+    (m,) = root.all_of(wire.Deliver)
+    assert len(m.shifts) == len(m.ranges)
+    assert rig.broker.mismatches == 0
+
+
+def test_calls_that_follow_one_another_as_they_did_are_bound_as_one() -> None:
+    rig = finished()
+    root = rig.root()
+    root.submit(*CALLS[8:], *CALLS[:8])
+    check(rig, root)
+    (bind,) = [
+        decode_bind(record.header) for _, record in rig.journal.scan() if record.kind == Kind.BIND
+    ]
+    assert [(ordinal, count, index) for ordinal, count, _, index in bind.slots] == [
+        (0, 4, 8), (4, 8, 0),
+    ]  # fmt: skip
+    assert rig.stats["reused"] == len(CALLS)

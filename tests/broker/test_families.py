@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scoop_ft.broker.families import Family, Segment
+from scoop_ft.broker.families import BLOCK, Family, Segment
 from scoop_ft.broker.tasks import Batch, Tally
 from scoop_ft.ids import ROOT_ID
 
@@ -40,3 +40,22 @@ def test_a_task_and_its_ordinal_find_each_other() -> None:
             for index in range(a, b)
         }
         assert places == known
+
+
+def test_a_task_is_found_across_the_blocks_in_which_ordinals_are_kept() -> None:
+    family = Family(ROOT_ID)
+    first, count = BLOCK - 3, 2 * BLOCK + 9
+    batch, other = a_batch(1, first, count), a_batch(2, 7 * BLOCK, 4)
+    family.place(Segment(first, count, batch, 0))
+    family.place(Segment(other.first, 4, other, 0))
+    assert batch.intact
+    for ordinal in (first, BLOCK - 1, BLOCK, 3 * BLOCK, first + count - 1):
+        assert family.find(ordinal) == (batch, ordinal - first)
+    assert family.find(first + count) is None
+    assert family.missing(0, 1 << 40) == (1 << 40) - count - 4
+    family.bind(Segment(BLOCK - 1, 2, other, 1))
+    assert [family.find(o) for o in (BLOCK - 1, BLOCK)] == [(other, 1), (other, 2)]
+    assert family.find(other.first + 1) is None
+    assert (batch.lost, family.stop) == (2, other.first + 4)
+    family.vacate(first, other.first + 4)
+    assert (family.segments, family.stop) == ([], 0)

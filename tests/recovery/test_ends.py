@@ -136,3 +136,18 @@ def test_a_full_disk_is_waited_for(small_disk: Path, run: Run, dying: tuple[str,
     assert run.status()["tasks"]["done"] == tasks
     if "worker" not in dying:  # else what it was at runs again
         assert run.ledger.again() == {}
+
+
+def test_a_result_that_is_damaged_on_disk_ends_the_run_and_is_named(run: Run) -> None:
+    """It is not looked at when the journal is opened; it is when it is to be sent."""
+    run.program("telling", 20)
+    assert run.wait() == 1
+    data = run.directory.journal / "data.mdb"
+    stored = data.read_bytes()
+    assert b"the result of 7;" in stored  # more than once: pages are written anew
+    data.write_bytes(stored.replace(b"the result of 7;", b"the rezult of 7;"))
+    run.resume("-q")
+    assert run.wait() == 2
+    assert "is damaged at record" in run.errors
+    assert "checksum is wrong" in run.errors
+    assert "Traceback" not in run.errors
