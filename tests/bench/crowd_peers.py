@@ -53,12 +53,24 @@ class Line:
         return True
 
     def heard(self) -> list[Any]:
-        """Return the messages that have come."""
+        """Return the messages that have come; say hello as soon as there is a connection.
+
+        Whoever asks for the events takes the signal that there are some: so nothing is left.
+        """
         found = []
-        while self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-            header, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
-            found.append(decode_from_broker(header, frames))
-        return found
+        while True:
+            events = self.socket.getsockopt(zmq.EVENTS)
+            if events & zmq.POLLIN:
+                header, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
+                found.append(decode_from_broker(header, frames))
+            elif events & zmq.POLLOUT and not self.greeted:
+                self.greeted = self.say(self.hello())
+            else:
+                return found
+
+    def hello(self) -> wire.Hello:
+        """Return who this is."""
+        raise NotImplementedError
 
 
 class Worker(Line):
@@ -175,8 +187,6 @@ class Crowd:
     # ---- tasks -----------------------------------------------------------------------------------
 
     def _hear(self, line: Worker | Agent) -> None:
-        if not line.greeted:
-            line.greeted = line.say(line.hello())  # not before there is a connection
         for message in line.heard():
             if type(message) is wire.Welcome:
                 self._welcome(line)
