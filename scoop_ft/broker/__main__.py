@@ -7,6 +7,7 @@ line on standard error and exit code 2.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 import time
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .sockets import Sockets
 
 INCARNATION = b"incarnation"
+# Little here refers to itself; what lives a second (leases, messages) is not to be looked at again
+# and again by the collector because there is much of it.
+GARBAGE = 50_000
 log = logging.getLogger("scoop_ft.broker")
 
 
@@ -96,6 +100,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
         raise
     loop = Loop(Server(broker, journal, sockets), sockets)
     loop.stop_on_signals()
+    gc.set_threshold(GARBAGE)
     log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
     return loop, journal
 
