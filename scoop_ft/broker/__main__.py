@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .sockets import Sockets
 
 INCARNATION = b"incarnation"
+# Little here refers to itself; what lives a second (leases, messages) is not to be looked at again
+# and again by the collector because there is much of it.
+GARBAGE = 50_000
 log = logging.getLogger("scoop_ft.broker")
 
 
@@ -103,6 +107,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
         raise
     loop = Loop(Server(broker, journal, sockets), sockets)
     loop.stop_on_signals()
+    gc.set_threshold(GARBAGE)
     log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
     return loop, journal
 

@@ -417,7 +417,7 @@ class Broker:
     def overview(self) -> dict[str, Any]:
         """Return the same without the single workers, for those who ask twice a second.
 
-        What is said of all workers is so long ago at most (`timing.LOOK_S`).
+        What is said of all workers may be a moment old (`timing.LOOK_S`).
         """
         return {**self._summary(), **self._looks.now(self)}
 

@@ -25,7 +25,8 @@ LOST_S: Final = 5.0  # a worker that cannot be reached keeps its work this long
 SILENT_AGENT_S: Final = 5.0  # an agent that says nothing this long: its host is gone or asleep
 SILENT_OBSERVER_S: Final = 5.0  # an observer asks again and again, or has gone
 UNANSWERED_S: Final = 2.0  # a worker that does not answer a recall is busy without a pause
-LOOK_S: Final = 0.25  # agents are told of all workers as they were at most this long ago
+LOOK_S: Final = 0.1  # agents are told of all workers as they were this long ago, at most,
+LOOK_WORKERS: Final = 1_000  # or so many times as long as there are so many of them
 UP: Final = frozenset({"idle", "busy"})
 JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
 
@@ -163,7 +164,8 @@ class Looks:
     def now(self, b: Broker) -> dict[str, Any]:
         """Return how many workers there are and are up, and why nothing can progress."""
         workers = b.peers.workers
-        if self._found is None or b.now - self._at > LOOK_S:
+        patience = LOOK_S * max(1.0, len(workers) / LOOK_WORKERS)
+        if self._found is None or b.now - self._at > patience:
             up = sum(_worker_state(peer) in UP for peer in workers.values())
             self._at, self._found = b.now, {"workers_up": up, "waiting": waiting(b)}
         return {"workers_known": len(workers), **self._found}

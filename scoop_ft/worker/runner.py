@@ -296,9 +296,12 @@ class Crew:
 
     def _abandon(self, spans: list[SpanRef]) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
-        for runner in self.runners:
-            if runner.span is not None:
-                self._abandon_some(runner, runner.span, spans)
+        batches = {batch for batch, _, _ in spans}
+        # Thousands may wait, one below the other, and as they end each is said by itself.
+        runners = [r for r in self.runners if r.span is not None and r.span.batch in batches]
+        for runner in runners:
+            assert runner.span is not None
+            self._abandon_some(runner, runner.span, spans)
 
     def _abandon_some(self, runner: Runner, span: Span, spans: list[SpanRef]) -> None:
         ranges = [(start, stop) for batch, start, stop in spans if batch == span.batch]

@@ -35,6 +35,7 @@ from scoop_ft.client.connection import dealer
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id, digest
 from scoop_ft.rundir import RunDir, RunInfo
 from scoop_ft.wire import messages as wire
+from scoop_ft.wire import parts
 from scoop_ft.wire.codec import decode_from_broker, encode
 
 from .crowd_peers import serve
@@ -144,7 +145,7 @@ class Root:
 
     def _hear(self) -> None:
         while self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-            header, *frames = self._socket.recv_multipart()
+            header, *frames = [frame.bytes for frame in parts.receive(self._socket)]
             message = decode_from_broker(header, frames)
             if type(message) is wire.Deliver:
                 self.delivered += sum(stop - start for start, stop in message.ranges)

@@ -21,13 +21,17 @@ from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 import zmq
+from zmq.backend import Socket
 
 from scoop_ft.client.connection import dealer
 from scoop_ft.ids import task_id
 from scoop_ft.launch.agent import HEARTBEAT_S
 from scoop_ft.wire import messages as wire
+from scoop_ft.wire import parts
 from scoop_ft.wire.codec import decode_from_broker, encode
 
+EVENTS, IN, OUT = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)  # enums are slow
+_ask = Socket.get
 IO_SHARE = 500  # sockets of one I/O thread: its timers cost time in proportion to their number
 CONNECTS = 200  # workers that begin to connect in one step
 RESULT = pickle.dumps(1)
@@ -47,18 +51,30 @@ class Line:
     def say(self, message: Any, *frames: bytes) -> bool:
         """Send a message; False when there is no connection."""
         try:
-            self.socket.send_multipart([encode(message), *frames], zmq.DONTWAIT)
+            parts.send(self.socket, [encode(message), *frames])
         except zmq.Again:
             return False
         return True
 
     def heard(self) -> list[Any]:
-        """Return the messages that have come."""
+        """Return the messages that have come; say hello as soon as there is a connection.
+
+        Whoever asks for the events takes the signal that there are some: so nothing is left.
+        """
         found = []
-        while self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-            header, *frames = self.socket.recv_multipart(zmq.DONTWAIT)
-            found.append(decode_from_broker(header, frames))
-        return found
+        while True:
+            events = _ask(self.socket, EVENTS)
+            if events & IN:
+                header, *frames = [frame.bytes for frame in parts.receive(self.socket)]
+                found.append(decode_from_broker(header, frames))
+            elif events & OUT and not self.greeted:
+                self.greeted = self.say(self.hello())
+            else:
+                return found
+
+    def hello(self) -> wire.Hello:
+        """Return who this is."""
+        raise NotImplementedError
 
 
 class Worker(Line):
@@ -175,8 +191,6 @@ class Crowd:
     # ---- tasks -----------------------------------------------------------------------------------
 
     def _hear(self, line: Worker | Agent) -> None:
-        if not line.greeted:
-            line.greeted = line.say(line.hello())  # not before there is a connection
         for message in line.heard():
             if type(message) is wire.Welcome:
                 self._welcome(line)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -161,16 +162,34 @@ def draw(curves: Curves, folder: Path) -> None:
         below.set_ylabel("broker's memory, MB")
         below.set_xlabel(label)
         for axes in (above, below):
-            axes.set_yscale("log")
-            axes.set_xscale("symlog" if name == "payload" else "log", **_near_zero(name))
-            axes.margins(y=0.25)
+            _scale(axes, near_zero=name == "payload")
         above.legend(frameon=False, fontsize=8)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         pyplot.close(figure)
 
 
-def _near_zero(name: str) -> dict[str, Any]:
-    return {"linthresh": 100, "linscale": 0.5} if name == "payload" else {}
+def _scale(axes: Any, *, near_zero: bool) -> None:
+    """Make both scales logarithmic, over whole decades, with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    if near_zero:
+        axes.set_xscale("symlog", linthresh=100, linscale=0.5)
+        axes.set_xlim(left=-15)
+    else:
+        axes.set_xscale("log")
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
+    axes.yaxis.set_major_locator(LogLocator())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+
+
+def _short(value: float) -> str:
+    for size, letter in ((1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 def _line(above: Any, below: Any, points: list[Point], words: str) -> None:
