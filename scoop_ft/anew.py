@@ -9,10 +9,11 @@ it is that one.  Decides nothing about other classes.
 from __future__ import annotations
 
 import copyreg
+import io
 import sys
 from typing import Any, Final
 
-from scoop_ft.pickling import dumps, load_small
+from scoop_ft.pickling import PlainPickler, load_small
 
 CALLS: Final = 1_024  # remembered at a time; a program that makes classes on and on has more
 
@@ -28,13 +29,14 @@ def reduced(kind: Any) -> Any:
     call = copyreg.dispatch_table[type(kind)](kind)
     if not (isinstance(call, tuple) and len(call) == 2):  # more than a call
         return None
+    file = io.BytesIO()
     try:
-        blob, _ = dumps((kind.__module__, *call), large_apart=False)
+        PlainPickler(file, protocol=5).dump((kind.__module__, *call))
     except RecursionError:
         raise  # it is in its own call: that way, too, there would be no end
-    except Exception:  # noqa: BLE001 - whatever it is, it is told of the object that is pickled
+    except Exception:  # noqa: BLE001 - not by name, or not at all: that is said of the whole object
         return None
-    return made, (kind.__qualname__, blob)
+    return made, (kind.__qualname__, file.getvalue())
 
 
 def made(name: str, blob: bytes) -> Any:

@@ -301,6 +301,8 @@ def test_arguments() -> None:
             Executor(max_workers=number)
     with pytest.raises(TypeError, match="callable"):
         Executor(initializer=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="durability"):
+        Executor(durability="some")
     with pytest.raises(ValueError, match="edited"):
         Executor(edited="no")
     with pytest.raises(ValueError, match="address"):

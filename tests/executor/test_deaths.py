@@ -37,6 +37,25 @@ def test_a_worker_that_dies_breaks_nothing(own: Executor, tmp_path: Path) -> Non
     assert (tmp_path / "died").exists()
 
 
+def test_without_syncing_a_broker_may_die_and_nothing_is_computed_again(
+    tmp_path: Path, nothing_left: None
+) -> None:
+    run_dir = tmp_path / "run"
+    mark = run_dir / "journal" / "unsynced"
+    with Executor(max_workers=2, run_dir=run_dir, durability="none") as executor:
+        assert executor.submit(calls.note, str(tmp_path), 1).result(LIMIT_S) == 1
+        assert mark.exists()
+        broker = live(run_dir).broker
+        assert broker is not None
+        kill(broker.pid)
+        assert executor.submit(calls.note, str(tmp_path), 2).result(LIMIT_S) == 4
+    assert not mark.exists(), "all is synced at the end"
+    with Executor(run_dir=run_dir) as executor:  # as before
+        assert executor.submit(calls.note, str(tmp_path), 1).result(LIMIT_S) == 1
+        assert mark.exists()
+    assert calls.noted(tmp_path, 1) == calls.noted(tmp_path, 2) == 1
+
+
 def test_a_call_that_kills_its_workers_fails_alone(own: Executor) -> None:
     bad = own.submit(calls.die_always)
     good = [own.submit(calls.square, n) for n in range(20)]

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scoop_ft.payload import dump_function, function_name, load_function
+from scoop_ft import anew
+from scoop_ft.inspect.stand_ins import load_what_is_there
+from scoop_ft.payload import dump_function, function_name, load, load_function
+from scoop_ft.pickling import dumps
 
 from .conftest import Scripts
 
@@ -208,6 +211,38 @@ def test_a_class_that_a_pickle_makes_is_made_once(scripts: Scripts) -> None:
         "print(again.fitness.weights, type(again.fitness).weights)\n"
     )
     assert printed == "True True\nFalse (1.0,) (-1.0,)\n(1.0,) (1.0,)\n"
+
+
+def test_a_class_that_a_pickle_makes_of_what_goes_by_value(scripts: Scripts) -> None:
+    """It goes as its kind says, within each object: what goes by value has no bytes of its own."""
+    pytest.importorskip("deap")
+    scripts.write(
+        "import os, pickle\n"
+        "from deap import creator\n"
+        "if __name__ == '__main__':\n"
+        "    from scoop_ft.payload import Packer\n"
+        "    creator.create('One', list, twice=lambda self: [*self, *self])\n"
+        "    packer = Packer()\n"
+        "    packer.add(creator.One([1]), 'f')\n"
+        "    payload = packer.take().payload\n"
+        "    assert b'scoop_ft.anew' not in payload\n"
+        "    with open(os.environ['BLOBS'], 'wb') as file:\n"
+        "        pickle.dump([payload], file)\n"
+    )
+    scripts.root()
+    assert scripts.worker("print(payload.load(blobs[0]).twice())") == "[1, 1]\n"
+
+
+def test_a_class_whose_maker_is_gone_is_stood_in_for() -> None:
+    """Only for looking at what is recorded."""
+    blob = b"\x80\x04(\x8c\x04gone\x8c\x04gone\x8c\x04make\x93)t."
+    call = type("Call", (), {"__reduce__": lambda self: (anew.made, ("One", blob))})
+    payload, _ = dumps([call(), 3])
+    found = load_what_is_there(payload, [])
+    with pytest.raises(ImportError, match="gone"):
+        load(payload)
+    assert found[1] == 3
+    assert found[0].missing == "One"
 
 
 # ---- in this process -----------------------------------------------------------------------------
