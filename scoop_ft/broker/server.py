@@ -26,7 +26,8 @@ log = logging.getLogger("scoop_ft.broker")
 
 COMMIT_S: Final = 0.002  # a record waits this long for others,
 COMMIT_SHARE: Final = 8  # or so many times as long as the last commit took,
-COMMIT_MOST_S: Final = 0.1  # but never longer than this
+COMMIT_MOST_S: Final = 0.1  # but never longer than this,
+PAUSE_S: Final = 0.004  # and then for a pause of the messages, no longer than this
 COMMIT_BYTES: Final = 8 << 20  # this much is committed at once
 BURST: Final = 256  # messages taken before anything is sent
 IDLE_S: Final = 0.5
@@ -60,6 +61,7 @@ class Server:
         self._sockets = sockets
         self._clock = clock
         self._dirty_since = 0.0
+        self._awaits_pause = False
         self._room_at = 0.0
         self._copies = 0  # that were told of
         self._stuck = False  # the last commit found no room
@@ -156,7 +158,7 @@ class Server:
     def _commit_due(self, now: float, *, quiet: bool) -> bool:
         """Is it time?  While messages come, one may be on its way that somebody waits for.
 
-        Then a pause is awaited, for as long again and no longer.
+        Then a pause is awaited, but not for long.
         """
         if not self._waits():
             self._dirty_since = 0.0
@@ -165,7 +167,9 @@ class Server:
             self._dirty_since = now
         if self._stuck:
             return False  # tried again when it is time to look for room
-        old = now - self._dirty_since >= self._window_s() * (1 if quiet else 2)
+        age, window = now - self._dirty_since, self._window_s()
+        self._awaits_pause = not quiet and window <= age < window + PAUSE_S
+        old = age >= window and not self._awaits_pause
         return old or self._broker.hurry or self._journal.staged_bytes >= COMMIT_BYTES
 
     def commit(self) -> bool:
@@ -194,6 +198,8 @@ class Server:
     def patience_s(self) -> float:
         """Return after how many seconds the next step is due though nothing has come."""
         if self._dirty_since and not self._stuck:
+            if self._awaits_pause:
+                return PAUSE_S / 4
             return min(self._window_s(), TICK_S)
         return TICK_S if self._broker.needs_ticks() else IDLE_S
 
