@@ -222,10 +222,11 @@ def _in_order(
                     _left(deadline),
                 ):
                     raise TimeoutError(f"the result of item {index} was not there in time")
+            first = index
             for value in _stretch(group, index, stop, collect):
                 yield value
                 index += 1
-            group.let_go(index - 1)
+            group.let_go(first, index - first)
 
 
 def _stretch(group: Group, index: int, stop: int, collect: bool) -> Iterator[Any]:

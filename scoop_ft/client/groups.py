@@ -87,7 +87,7 @@ class Group:
         Called after each arrival.
     """
 
-    __slots__ = ("_where", "arrivals", "count", "first", "missing", "watchers")
+    __slots__ = ("_taken", "_where", "arrivals", "count", "first", "missing", "watchers")
 
     def __init__(self, first: int, count: int) -> None:
         self.first = first
@@ -96,6 +96,7 @@ class Group:
         self.arrivals: list[Arrival] = []
         self.watchers: list[Callable[[], None]] = []
         self._where: array[int] | None = None
+        self._taken: dict[int, int] = {}  # of an arrival, how many results nobody asks for
 
     def put(self, start: int, stop: int, chunk: Chunk | Single, position: int) -> None:
         """Results have come; those that are there already are left as they are."""
@@ -140,11 +141,17 @@ class Group:
         start, _, chunk, position = self.arrivals[number]
         return chunk, position + index - start
 
-    def let_go(self, index: int) -> None:
-        """A result was taken, as those before it, and nobody asks for it again."""
+    def let_go(self, index: int, count: int = 1) -> None:
+        """Results that lie together were taken: who may ask for them says that he does not again.
+
+        Others may have calls in the same batch: only what nobody asks for is gone.
+        """
         number = 0 if self._where is None else self._where[index]
         start, stop, _, _ = self.arrivals[number]
-        if index == stop - 1:
+        taken = self._taken.pop(number, 0) + count
+        if taken < stop - start:
+            self._taken[number] = taken
+        else:
             self.arrivals[number] = (start, stop, _NOTHING, 0)
 
     def stretch(self, index: int, stop: int) -> int:

@@ -59,6 +59,24 @@ def test_results_that_were_taken_make_room() -> None:
     assert root.real._resident == 0
 
 
+def test_results_that_others_may_ask_for_are_kept() -> None:
+    """A future and a map may have calls in one batch."""
+    rig = Rig()
+    root = JoinedRoot(rig)
+    group = root.submit("leaf:of a future", "leaf:1", "leaf:2", "leaf:3")
+    root.send()
+    rig.worker()
+    rig.settle()
+    for index in range(1, 4):
+        group.let_go(index)
+    found = group.find(0)
+    assert found is not None
+    assert b"of a future" in bytes(found[0].data(found[1])[0])
+    del found
+    group.let_go(0)
+    assert all(not chunk.data(position)[0] for _, _, chunk, position in group.arrivals)
+
+
 def test_who_waits_gets_all_there_is() -> None:
     rig = Rig()
     root, group = submitted(rig)
