@@ -62,7 +62,9 @@ def test_frames_come_as_they_were_sent(
     for frames in messages:
         parts.send(one, frames, copy=copy)
     for frames in messages:
-        assert [frame.bytes for frame in parts.receive(two)] == [bytes(frame) for frame in frames]
+        came = parts.receive(two)
+        assert came is not None
+        assert [frame.bytes for frame in came] == [bytes(frame) for frame in frames]
 
 
 def send_all(socket: zmq.Socket[bytes], count: int) -> None:
@@ -73,8 +75,7 @@ def send_all(socket: zmq.Socket[bytes], count: int) -> None:
 def test_nothing_blocks(pair: tuple[zmq.Socket[bytes], zmq.Socket[bytes]]) -> None:
     one, two = pair
     began = time.monotonic()
-    with pytest.raises(zmq.Again):
-        parts.receive(two)
+    assert parts.receive(two) is None
     two.close()
     with pytest.raises(zmq.Again):
         send_all(one, 10_000)
