@@ -17,7 +17,7 @@ DICE = random.Random()
 def draw() -> float:
     drawn = DICE.random()
     note(repr(drawn))
-    time.sleep(0.0005)
+    time.sleep(0.002)  # what is left is to outlast the start of a new root
     return drawn
 
 
