@@ -8,7 +8,7 @@ serial answer.  What they do to the world (begin, work, die) goes through `stage
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pickle import PickleBuffer
 from random import Random
 from typing import Any
@@ -396,6 +396,19 @@ def keys(program: Program) -> list[str]:
         found[key] = None
         found.update(dict.fromkeys(keys(children)))
     return list(found)
+
+
+def work_of_deaths_s(program: Program, attempts: int) -> float:
+    """Return how long one worker works for nothing, at most, because of what kills it."""
+    calls = list(_calls(program))
+    deaths = sum({"poison": attempts, "poison-once": 1}.get(how, 0) for _, _, how, _ in calls)
+    return deaths * sum(millis for _, millis, _, _ in calls) / 1000
+
+
+def _calls(program: Program) -> Iterator[Call]:
+    for call in program:
+        yield call
+        yield from _calls(call[3])
 
 
 def submitted_ahead(calls: Iterable[Call]) -> set[str]:

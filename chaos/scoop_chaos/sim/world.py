@@ -26,7 +26,7 @@ from .plan import Plan, Strike
 from .process import Process
 from .trace import Trace
 from .witness import Witness
-from .workload import Program, script
+from .workload import Program, script, work_of_deaths_s
 
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
 MOST_EVENTS: Final = 100_000
@@ -348,10 +348,11 @@ class World:
                 self._pending += 1
                 self.clock.at(each.time, lambda each=each: self._strike_in_time(each))  # type: ignore[misc]
         clock = self.clock
+        patience_s = PATIENCE_S + work_of_deaths_s(self.plan.program, self.plan.max_attempts)
         while not self._over and clock.step():
             while by_event and clock.events >= by_event[0].event:
                 self._strike(by_event.pop(0))
-            if self._pending == 0 and clock.now - self._calm_since > PATIENCE_S:
+            if self._pending == 0 and clock.now - self._calm_since > patience_s:
                 if by_event:
                     self._strike(by_event.pop(0))
                     continue
