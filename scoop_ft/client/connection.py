@@ -150,12 +150,8 @@ class Connection:
     def ended(self) -> bool:
         """Tell whether the connection that was open has ended."""
         ended = False
-        while self._monitor is not None:
-            try:
-                event = self._monitor.recv_multipart(zmq.DONTWAIT)[0]
-            except zmq.Again:
-                break
-            ended = ended or bool(int.from_bytes(event[:2], sys.byteorder) & _ENDS)
+        while self._monitor is not None and (event := receive(self._monitor)) is not None:
+            ended = ended or bool(int.from_bytes(event[0].bytes[:2], sys.byteorder) & _ENDS)
         return ended
 
     def _shut(self) -> None:
