@@ -323,11 +323,17 @@ class WorkerSession(Session):
         return [(batch, *each) for batch, ranges in of_batch.items() for each in _merged(ranges)]
 
     def _forget_silent(self, held: Sequence[wire.SpanRef]) -> None:
-        """A parent's result is recorded, or it is another's: its children are nobody's business."""
-        for parent in list(self._silent):
-            name, at = split_task_id(parent)
-            if not any(batch == name and a <= at < z for batch, a, z in held):
-                del self._silent[parent]
+        """A parent's result is recorded, or it is another's: its children are nobody's business.
+
+        Such a parent may itself have ended silently, with its own.
+        """
+        kept: dict[bytes, list[wire.SpanRef]] = {}
+        reached = list(held)
+        while found := [p for p in self._silent if p not in kept and _is_among(p, reached)]:
+            for parent in found:
+                kept[parent] = self._silent[parent]
+                reached += kept[parent]
+        self._silent = kept
 
     def again(self, message: Any) -> Any:
         """Return a message as it is to be said to another broker."""
@@ -394,6 +400,11 @@ class WorkerSession(Session):
         self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans)
+
+
+def _is_among(task: bytes, spans: Sequence[wire.SpanRef]) -> bool:
+    name, at = split_task_id(task)
+    return any(batch == name and a <= at < z for batch, a, z in spans)
 
 
 def _times(span: Span, count: int) -> tuple[int, int]:

@@ -172,6 +172,40 @@ def test_children_whose_parent_has_ended_here_are_held_until_its_result_is_recor
     assert tasks(worker) == []
 
 
+def test_so_are_their_own_children() -> None:
+    """A parent that ended with its own parent has said no result either."""
+    rig = Rig()
+    _, worker = started(rig, "grandparent")
+    grandparent = worker.begin()
+    above = worker.parent(grandparent)
+    worker.submit(above, "parent", "other")
+    worker.send()
+    parent = worker.begin()
+    below = worker.parent(parent)
+    worker.submit(below, "a", "b")
+    worker.send()
+    rig.commit()
+    worker.handle()
+    for _ in range(3):
+        worker.finish(worker.begin(), b"a child's")
+    worker.real.end(below)
+    worker.finish(parent, b"its own")
+    worker.real.end(above)
+    worker.finish(grandparent, b"its own")
+    worker.real.flush()
+    worker.real.outbox.clear()  # turned away: the disk was full
+    assert len(tasks(worker)) == 5
+    rig.cut(worker)  # type: ignore[arg-type]
+    other = rig.worker()
+    worker.connect()
+    rig.dispatch()
+    assert not other.inbox
+    come_back(rig, worker)
+    rig.commit()
+    worker.handle()
+    assert tasks(worker) == []
+
+
 def test_a_worker_that_claims_its_tasks_children_is_not_idle() -> None:
     rig = Rig()
     _, worker = started(rig, "parent")
