@@ -25,6 +25,7 @@ _PLAIN: Final = NotImplemented  # pickle's own way: module and qualified name
 _SINGLETON_TYPES: Final = (type(None), type(Ellipsis), type(NotImplemented))
 
 # id -> (object, reduced, namespace, name). Only of things by name: they live with their modules.
+MOST: Final = 4_096  # classes of a kind of their own that are known; there may be ever new ones
 _known: dict[int, tuple[Any, Reduced, dict[str, Any], str]] = {}
 
 
@@ -55,7 +56,7 @@ def _of_its_kind(definition: Any) -> Reduced:
     if found is None:
         return _PLAIN
     name, namespace = definition.__qualname__, vars(sys.modules.get(definition.__module__, types))
-    if namespace.get(name) is definition:
+    if namespace.get(name) is definition and len(_known) < MOST:
         _known[id(definition)] = (definition, found, namespace, name)
     return found
 

@@ -8,7 +8,7 @@ what it knew.  The book never sends, and it does not know who is connected.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..ids import ROOT_ID, split_task_id, task_id
@@ -188,11 +188,14 @@ class Book:
     def _gather(self, batch: Batch, seq: int, m: Results) -> None:
         """What is done is recorded again, in place of records that hold less: see `gathering`."""
         before = {number: size for _, _, number, size in batch.results}
-        for start, stop in m.ranges:
-            for a, b, state in list(batch.runs(start, min(stop, batch.count))):
-                if state == DONE:
-                    batch.results = [*_without(batch.results, a, b), (a, b, seq, 1)]
-        batch.results.sort()
+        done = [
+            (a, b)
+            for start, stop in m.ranges
+            for a, b, state in batch.runs(start, min(stop, batch.count))
+            if state == DONE
+        ]
+        rest = _without_all(batch.results, done)
+        batch.results = sorted([*rest, *((a, b, seq, 1) for a, b in done)])
         left = {number for _, _, number, _ in batch.results}
         gone = [(number, size) for number, size in before.items() if number not in left]
         self._dropped.extend(gone)
@@ -486,3 +489,21 @@ _APPLY: dict[Kind, Any] = {
         seq, decode_environment(h)
     ),
 }
+
+
+def _without_all(
+    results: Iterable[tuple[int, int, int, int]], stretches: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the results entries, in order, without stretches of indices that are in order."""
+    first = 0
+    for start, stop, seq, size in results:
+        while first < len(stretches) and stretches[first][1] <= start:
+            first += 1
+        at = first
+        while at < len(stretches) and stretches[at][0] < stop:
+            if stretches[at][0] > start:
+                yield start, stretches[at][0], seq, size
+            start = stretches[at][1]
+            at += 1
+        if start < stop:
+            yield start, stop, seq, size

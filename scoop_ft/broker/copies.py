@@ -58,16 +58,20 @@ class Copies:
                 if where is peer and task[0] == name and start <= task[1] < stop:
                     del self._where[task]
 
+    def is_copy(self, peer: Peer, batch: bytes, index: int) -> bool:
+        """Does this worker run a copy of this task, which another one has?"""
+        return self._where.get((batch, index)) is peer
+
     def look(self) -> None:
         """See what has become of the tasks, and of those who run their copies."""
         for (name, index), peer in list(self._where.items()):
             batch = self._broker.book.batches.get(name)
-            state = batch.state[index] if batch is not None else -1
             known = self._broker.peers.get(peer.session) is peer
-            if known and peer.connected and not peer.suspended:
-                if batch is not None and state == LEASED:
+            usable = known and peer.connected and not peer.suspended
+            if usable and batch is not None and not _has_more(batch, index):
+                if batch.state[index] == LEASED:
                     continue
-                if batch is not None and state == QUEUED:
+                if batch.state[index] == QUEUED:
                     self._stand_in(batch, index, peer)
                     continue
             del self._where[name, index]
@@ -108,12 +112,17 @@ class Copies:
         return some
 
     def _begin(self, worker: Peer, batch: Batch, index: int) -> None:
-        if len(self._had) >= MOST:  # those that have ended need not be known
-            self._had = {task for task in self._had if task in self._where}
+        if len(self._had) >= MOST:
+            self._had = {task for task in self._had if self._may_run(*task)}
         self._had.add((batch.id, index))
         self._where[batch.id, index] = worker
         self.begun += 1
         self._broker.dispatcher.send(worker, batch, index, index + 1)
+
+    def _may_run(self, name: bytes, index: int) -> bool:
+        """Has this task not ended?  Else it need not be known any more."""
+        batch = self._broker.book.batches.get(name)
+        return batch is not None and batch.state[index] in (LEASED, QUEUED)
 
     def _late(self, peer: Peer) -> tuple[float, Batch, int] | None:
         """Return what a worker runs, with the seconds that this may take yet, if it is late."""
@@ -129,14 +138,14 @@ class Copies:
         usual, ran = b.costs.usual(function), b.now - peer.began_at
         if not usual or ran < LEAST_S:
             return None
-        left = usual * peer.pace - ran
+        left = usual * peer.drag - ran
         if left <= 0 and ran > b.costs.long(function) * (TRUST if peer.is_fast else 1):
             left = ran  # what has taken long may well take as long again
         return (left, batch, index) if left > 0 else None
 
     def _may_be_copied(self, batch: Batch, index: int) -> bool:
-        known = (batch.id, index) in self._had or index in batch.attempts or index in batch.kept
-        return not known and not batch.special
+        known = (batch.id, index) in self._had or index in batch.attempts
+        return not (known or _has_more(batch, index) or batch.special)
 
     def _runs(self, peer: Peer) -> tuple[Batch, int] | None:
         """Return the one task of a worker that waits for nothing."""
@@ -152,3 +161,8 @@ class Copies:
                     return None
                 found = batch, index
         return found
+
+
+def _has_more(batch: Batch, index: int) -> bool:
+    """Is the task a parent, or has it kept something?"""
+    return index in batch.families or index in batch.kept

@@ -356,7 +356,8 @@ class Dispatcher:
         broker = self._broker
         while self._resting and self._resting[0][0] <= broker.now:
             peer = heappop(self._resting)[2]
-            self._askable[peer.session] = peer
+            if broker.peers.get(peer.session) is peer:  # else it has another connection since
+                self._askable[peer.session] = peer
         for session, peer in list(self._askable.items()):
             if not peer.load or peer.recall or broker.peers.get(session) is not peer:
                 del self._askable[session]

@@ -133,7 +133,8 @@ def _blame(b: Broker, worker: Peer | None, agent: Peer, m: wire.Gone) -> None:
     if state > LEASED:
         return
     held = worker is not None and worker.holds(batch, index)
-    if (m.stopped or m.overdue) and state == LEASED and not held:
+    copy = worker is not None and b.copies.is_copy(worker, batch.id, index)
+    if (m.stopped or m.overdue or copy) and state == LEASED and not held:
         return  # it was given to somebody else before: this process no longer answers for it
     how = how_it_ended(m)
     options = batch.options_of(index)

@@ -51,7 +51,9 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
             _send_const(b, m.session, key, seq, records_)
         from_code.welcome(b, m.session)
     if m.role == "worker":
+        began_at = peer.began_at
         _take_holdings(b, peer, m.holding)
+        peer.began_at = began_at  # on another connection, too
     for hosting in m.hosting:
         _take_hosting(b, peer, hosting)
     if m.role == "root" and b.diverged:

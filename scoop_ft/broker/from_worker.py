@@ -34,6 +34,11 @@ def on_results(
     if b.book.departing and departed.at_its_end(b, batch, m):
         return  # its worker has it still, and the run ends
     count = sum(stop - start for start, stop in m.ranges)
+    if any(m.status) and b.copies.is_copy(peer, m.batch, m.ranges[0][0]):
+        # What the copy has met there the task need not meet: it runs where it was begun.
+        b.copies.forget(peer, [(m.batch, start, stop) for start, stop in m.ranges])
+        b.late += count
+        return
     if m.timed:
         function, size = batch.function_of(m.ranges[0][0]), sum(map(len, frames)) / count
         peer.keep_pace(b.costs.report(function, m.timed, m.elapsed_ns * 1e-9, size))

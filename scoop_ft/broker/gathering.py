@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LEAST: Final = 32  # fewer records are left as they are
 SPARSE: Final = 8  # and so are records that hold more results than that, on average
-SMALL_BYTES: Final = 4 << 10  # a result's, at most
+SMALL_BYTES: Final = 4 << 10  # a result, on average in its record
 MOST_BYTES: Final = 1 << 20  # in one record
 
 Entry = tuple[int, int, int, int]  # as in `Batch.results`
@@ -37,7 +37,8 @@ def gather(b: Broker, batch: Batch) -> None:
         return
     with b.journal.reading() as view:
         found = _Gathered(batch, view, _scattered(batch, view))
-        if len(found.gone) >= b.gather_from and found.count < SPARSE * len(found.gone):
+        worth_it = len(found.gone) >= b.gather_from and found.count < SPARSE * len(found.gone)
+        if worth_it and not b.full and b.journal.has_room(2 * SMALL_BYTES * found.count):
             for message, payload in found.messages():
                 b.book.apply_results(b.append(Kind.RESULTS, encode(message), payload), message)
 
@@ -48,15 +49,18 @@ def _has_more_to_come(batch: Batch) -> bool:
 
 def _scattered(batch: Batch, view: Any) -> set[int]:
     """Return the records that hold nothing but small results of tasks that are done."""
-    whole: set[int] = set()
+    whole: dict[int, int] = {}  # with the number of their results
     other: set[int] = set()
     for start, stop, seq, size in batch.results:
-        done = batch.state.count(DONE, start, stop) == stop - start
-        (whole if done and size == 1 else other).add(seq)
+        if size == 1 and batch.state.count(DONE, start, stop) == stop - start:
+            whole[seq] = whole.get(seq, 0) + stop - start
+        else:
+            other.add(seq)
     return {
-        seq for seq in whole - other
-        if len(view.record(seq).payload) <= SMALL_BYTES * SPARSE
-    }  # fmt: skip
+        seq
+        for seq, count in whole.items()
+        if seq not in other and len(view.record(seq).payload) <= SMALL_BYTES * count
+    }
 
 
 class _Gathered:

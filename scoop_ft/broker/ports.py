@@ -35,6 +35,9 @@ class JournalPort(Protocol):
     ) -> int:
         """Stage a record; return its number."""
 
+    def has_room(self, wanted: int) -> bool:
+        """May so much more be written, so that what was begun can still be ended?"""
+
     def delete(self, seq: int, count: int = 1) -> None:
         """Stage the removal of records."""
 

@@ -77,6 +77,7 @@ def _renew(b: Broker, now: float, slept: float) -> None:
     for peer in b.peers.values():
         peer.heard_at = now
         peer.recall_sent = now
+        peer.began_at += slept  # what it runs has not run meanwhile, or nobody knows
         if not peer.connected:
             peer.lost_at = now
     for request in b.cancels.values():

@@ -105,6 +105,35 @@ def test_of_a_worker_that_is_known_to_be_slow_it_is_run_at_once() -> None:
     assert scene.copied
 
 
+def test_one_report_makes_no_worker_slow() -> None:
+    scene = Scene()
+    scene.rig.broker.peers[scene.slow.session].keep_pace(10.0)
+    scene.wait(1.5)
+    assert not scene.copied
+
+
+def test_the_time_that_the_broker_slept_is_not_counted() -> None:
+    scene = Scene()
+    scene.rig.now += 600.0
+    scene.wait(1.0)
+    assert not scene.copied
+    scene.wait(1.5)
+    assert scene.copied
+
+
+def test_the_time_before_a_reconnect_is() -> None:
+    scene = Scene()
+    scene.wait(1.2)
+    scene.rig.cut(scene.slow)
+    scene.slow.queue.append(scene.running)  # it says that it holds it
+    scene.slow.connect()
+    scene.rig.flush()
+    scene.slow.handle()
+    scene.slow.queue.clear()
+    scene.wait(1.0)
+    assert scene.copied
+
+
 def test_of_one_that_is_known_to_be_fast_much_later() -> None:
     scene = Scene()
     peer = scene.rig.broker.peers[scene.slow.session]
@@ -221,27 +250,55 @@ def test_a_copy_stands_in_for_a_worker_that_is_lost(how: str) -> None:
     scene.ends_well()
 
 
-def test_a_copy_that_kills_its_worker_is_an_attempt_and_the_task_goes_on() -> None:
+def test_a_copy_that_kills_its_worker_is_no_attempt_and_the_task_goes_on() -> None:
     scene = Scene()
     scene.wait(2.1)
+    scene.rig.broker.max_attempts = 1
     scene.crash(scene.fast, scene.running.id)
-    batch = scene.rig.broker.book.batches[scene.running.batch]
-    assert batch.attempts[scene.running.index] == 1
+    assert scene.rig.stats["failed"] == 0
     assert scene.rig.stats["running"] == 1
+    assert not scene.slow.all_of(wire.Drop)
     scene.slow.finish(scene.running, b"[leaf:late]")
     scene.fast = scene._worker(USUAL_S)
     scene.ends_well()
 
 
-def test_the_last_attempt_may_be_a_copys() -> None:
+def test_a_copy_that_raises_where_it_runs_is_no_result() -> None:
     scene = Scene()
     scene.wait(2.1)
-    scene.rig.broker.max_attempts = 1
-    scene.crash(scene.fast, scene.running.id)
-    assert scene.rig.stats["failed"] == 1
-    scene.slow.handle()
-    assert scene.slow.all_of(wire.Drop)
-    assert scene.rig.stats["running"] == 0
+    scene.fast.finish(scene.fast.queue.popleft(), b"no such file", wire.Status.RAISED)
+    scene.rig.commit()
+    scene.fast.handle()
+    assert scene.rig.stats["failed"] == 0
+    assert not scene.fast.kept, "it was heard all the same"
+    assert not scene.slow.all_of(wire.Drop)
+    scene.slow.finish(scene.running, b"[leaf:late]")
+    scene.ends_well()
+
+
+@pytest.mark.parametrize("what", ["submits", "saves"])
+def test_the_copy_of_what_turns_out_to_be_more_is_dropped(what: str) -> None:
+    """Stood in for, it would begin anew as if there were no children and no state."""
+    scene = Scene("tree:3:t" if what == "submits" else "leaf:late")
+    scene.wait(2.1)
+    assert scene.copied
+    if what == "submits":
+        scene.slow.claims = False
+        scene.slow.queue.append(scene.running)
+        scene.slow.step()
+    else:
+        state = wire.Checkpoint(
+            scene.slow.number(), scene.running.id, 0, 0, 0, [], b"", [], False, []
+        )
+        scene.slow.keep(state, [b"state"])
+    scene.rig.dispatch()
+    scene.fast.handle()
+    assert scene.running.id not in [item.id for item in scene.fast.queue]
+    assert any(
+        scene.running.batch == batch and start <= scene.running.index < stop
+        for drop in scene.fast.all_of(wire.Drop)
+        for batch, start, stop in drop.spans
+    )
 
 
 def test_a_copy_that_turns_out_to_be_a_parent_is_dropped() -> None:

@@ -54,6 +54,29 @@ def test_what_comes_back_in_one_stretch_goes_out_in_few() -> None:
     assert sorted(rig.ran) == sorted(root.arguments)
 
 
+def test_a_worker_on_another_connection_is_asked_for_work_as_before() -> None:
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    root.submit("leaf:before")
+    rig.settle()
+    rig.tick(1.0)
+    root.submit(*[f"leaf:{i}" for i in range(6)])
+    taken(rig, first, 6)
+    rig.tick(1.0)
+    rig.cut(first)
+    first.connect()
+    rig.flush()
+    first.handle()
+    rig.dispatch()
+    second = rig.worker()
+    for _ in range(3):
+        rig.tick(0.5)
+        rig.dispatch()
+        first.handle()
+        second.handle()
+    assert second.queue
+
+
 def test_a_worker_that_answers_no_recall_loses_all_but_its_running_task() -> None:
     rig = Rig()
     root, agent = rig.root(), rig.agent()

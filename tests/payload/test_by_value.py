@@ -213,6 +213,34 @@ def test_a_class_that_a_pickle_makes_is_made_once(scripts: Scripts) -> None:
     assert printed == "True True\nFalse (1.0,) (-1.0,)\n(1.0,) (1.0,)\n"
 
 
+def test_a_class_that_a_pickle_makes_may_hold_what_cannot_be_compared(scripts: Scripts) -> None:
+    """An array is equal to another one in places; and 1 is not 1.0."""
+    pytest.importorskip("deap")
+    scripts.write(
+        "import os, pickle\n"
+        "import numpy as np\n"
+        "from deap import creator\n"
+        "creator.create('Particle', list, bounds=np.array([0.0, 1.0]))\n"
+        "if __name__ == '__main__':\n"
+        "    from scoop_ft.payload import Packer\n"
+        "    packer = Packer()\n"
+        "    packer.add(creator.Particle([1]), 'f')\n"
+        "    parts = [packer.take().payload]\n"
+        "    for weight in (1, 1.0):\n"
+        "        creator.create('One', list, weight=weight)\n"
+        "        packer.add(creator.One([1]), 'f')\n"
+        "        parts.append(packer.take().payload)\n"
+        "    with open(os.environ['BLOBS'], 'wb') as file:\n"
+        "        pickle.dump(parts, file)\n"
+    )
+    scripts.root()
+    printed = scripts.worker(
+        "particle, *others = map(payload.load, blobs)\n"
+        "print(particle.bounds.tolist(), [one.weight for one in others])\n"
+    )
+    assert printed == "[0.0, 1.0] [1, 1.0]\n"
+
+
 def test_a_class_that_a_pickle_makes_of_what_goes_by_value(scripts: Scripts) -> None:
     """It goes as its kind says, within each object: what goes by value has no bytes of its own."""
     pytest.importorskip("deap")
