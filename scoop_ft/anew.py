@@ -61,6 +61,6 @@ def _is_made_by(kind: Any, blob: bytes) -> bool:
         return False
     try:
         found = reduced(kind)
-    except Exception:  # noqa: BLE001 - users' code may do anything: it is not known to be this one
+    except Exception:  # noqa: BLE001 - users may do anything: it is not known to be it
         return False
     return found is not None and bool(found[1][1] == blob)
