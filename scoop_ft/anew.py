@@ -56,7 +56,7 @@ def made(name: str, blob: bytes) -> Any:
 
 
 def _is_made_by(kind: Any, blob: bytes) -> bool:
-    """Would this call make just this class?  Bytes are compared: users' values may have any `==`."""
+    """Would this call make just this class?  Bytes tell: users' values may have any `==`."""
     if not isinstance(kind, type) or type(kind) not in copyreg.dispatch_table:
         return False
     try:

@@ -368,7 +368,7 @@ COPIES = (
         "copies-of-suspects",
         "What has killed a worker is run on two at once.",
         f"{_COPIES}._may_be_copied",
-        "index in batch.attempts or ",
+        " or index in batch.attempts",
         "",
     ),
 )
