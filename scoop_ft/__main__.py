@@ -18,7 +18,8 @@ def main() -> NoReturn:
     code = cli.main()
     try:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:  # closed by whoever has started this
+                stream.flush()
     except (OSError, ValueError):
         sys.exit(code)  # it says what could not be written
     os._exit(code)

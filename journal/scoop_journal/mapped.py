@@ -18,15 +18,18 @@ def forget_pages(file: Path) -> None:
     """Give back what was read through this process's maps of a file; they stay usable."""
     if sys.platform != "linux":
         return
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return  # no descriptor is free, or there is no /proc: the pages stay
     import ctypes
 
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     name = os.path.realpath(file)
-    with open("/proc/self/maps") as maps:
-        for line in maps:
-            words = line.rstrip("\n").split(" ", 5)
-            # Where writing is private to us it would be lost; the engine maps shared, for reading.
-            if words[1] == "r--s" and words[-1].lstrip() == name:
-                start, stop = (int(word, 16) for word in words[0].split("-"))
-                madvise(start, stop - start, MADV_DONTNEED)
+    for line in maps.splitlines():
+        words = line.split(" ", 5)
+        # Where writing is private to us it would be lost; the engine maps shared, for reading.
+        if words[1] == "r--s" and words[-1].lstrip() == name:
+            start, stop = (int(word, 16) for word in words[0].split("-"))
+            madvise(start, stop - start, MADV_DONTNEED)

@@ -196,7 +196,7 @@ class Broker:
             return
         if self.diverged and type(message) in _ENDED:
             return
-        if session in self.refused:
+        if session in self.refused and type(message) is not wire.Credit:
             return  # the peer will say it again, in order, when there is room
         handler(self, peer, message, header, frames)
         if n and not (self.diverged and type(message) in _ENDED):

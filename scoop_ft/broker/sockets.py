@@ -24,12 +24,10 @@ from ..wire import messages as wire
 from ..wire import parts
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
+from ..wire.probes import PROBES
 from .routes import Routes
 
 BACKLOG = 4_096
-LOST_MS = 3_000  # a tcp connection without a sign of life from its other end is closed
-PROBES = ((zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 1), (zmq.TCP_KEEPALIVE_INTVL, 1),
-          (zmq.TCP_KEEPALIVE_CNT, LOST_MS // 1_000 - 1), (zmq.TCP_MAXRT, LOST_MS))  # fmt: skip
 
 
 def allow_descriptors() -> None:
@@ -67,6 +65,7 @@ class Sockets:
         self.zap: zmq.Socket[bytes] | None = None
         self.routers: list[zmq.Socket[bytes]] = []
         self._routes: Routes[tuple[int, bytes]] = Routes()  # of (router, routing id)
+        self._turn = 0  # whose messages are looked at first
         self.bad_messages = 0
         self.endpoints: list[str] = []
         for endpoint in endpoints:
@@ -75,7 +74,6 @@ class Sockets:
     def _listen(self, endpoint: str, server: Keys | None) -> None:
         router = self._context.socket(zmq.ROUTER)
         # Every option before bind: connections accepted by a bound listener keep the old values.
-        # RCVHWM stays infinite: with a finite one and peers' heartbeats, libzmq 4.3.5 may abort.
         for option, value in (
             (zmq.ROUTER_MANDATORY, 1),
             (zmq.SNDHWM, 0),
@@ -121,14 +119,15 @@ class Sockets:
 
         None when there is none now.  What is malformed is dropped and counted.
         """
-        for number, router in enumerate(self.routers):
-            while True:
-                frames = parts.receive(router)
-                if frames is None:
-                    break
+        for _ in self.routers:
+            number = self._turn
+            while (frames := parts.receive(self.routers[number])) is not None:
                 found = self._read(number, frames)
                 if found is not None:
+                    # Or a machine elsewhere is not heard while there is always more from here.
+                    self._turn = (number + 1) % len(self.routers)
                     return found
+            self._turn = (number + 1) % len(self.routers)
         return None
 
     def _read(

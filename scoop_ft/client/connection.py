@@ -24,10 +24,9 @@ from ..wire.codec import decode_from_broker, encode
 from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
 from ..wire.parts import is_readable, receive, send
+from ..wire.probes import PROBES
 
 RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
-HEARTBEAT_MS = 500
-HEARTBEAT_TIMEOUT_MS = 2_000
 _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
@@ -35,19 +34,17 @@ _BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 def dealer(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
     """Make a socket as every peer has one, with an identity nobody had before.
 
-    Heartbeats find out that a machine is cut off; that a process here has died the kernel says.
+    The kernel finds out that a machine is cut off, and that a process here has died.
     """
-    heartbeats = endpoint.startswith("tcp:")
     socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
     for option, value in (
         (zmq.LINGER, 0),
-        (zmq.RCVHWM, 0),  # never finite: libzmq 4.3.5 may abort on it with heartbeats
+        (zmq.RCVHWM, 0),
         (zmq.SNDHWM, 0),
         (zmq.RECONNECT_IVL, RECONNECT_MS),
-        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS if heartbeats else 0),
-        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
         (zmq.IMMEDIATE, 1),
         (zmq.PROBE_ROUTER, 1),
+        *(PROBES if endpoint.startswith("tcp:") else ()),
     ):
         socket.set(option, value)
     socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))

@@ -132,6 +132,7 @@ class Future:
                         self._group.watchers.append(self._arrived)
                     if not self._callbacks:
                         runtime.session.waits += 1  # it shall come though nobody waits
+                        scope.called_for += 1
                     self._callbacks.append(fn)
                     return
         _call(fn, self)
@@ -144,9 +145,11 @@ class Future:
 
     def _call_back(self) -> None:
         callbacks, self._callbacks = self._callbacks, []
-        if callbacks and self._runtime is not None:
+        if callbacks and self._runtime is not None and self._scope is not None:
             with self._runtime.link.state:
-                self._runtime.session.waits -= 1
+                if self._scope.called_for:  # else its parent has ended
+                    self._scope.called_for -= 1
+                    self._runtime.session.waits -= 1
         for fn in callbacks or ():
             _call(fn, self)
 

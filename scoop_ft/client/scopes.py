@@ -116,14 +116,16 @@ class Scope:
         Its random numbers, once it has asked for some (`scoop_ft.randomness`).
     options : Options
         Those of all calls in the open batch.
+    called_for : int
+        Its children whose results somebody wants to be called for (see `Session.waits`).
     time_limit_s : float
         Its own, which its children have too, unless theirs is shorter; 0: it has none.
     """
 
     __slots__ = (
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_keys", "_packer",
-        "_thread", "_which", "abandoned", "alive", "generators", "keeper", "lineage", "lock",
-        "next", "options", "ordered", "replayed",
+        "_thread", "_which", "abandoned", "alive", "called_for", "generators", "keeper", "lineage",
+        "lock", "next", "options", "ordered", "replayed",
         "skipped", "task", "time_limit_s",
     )  # fmt: skip
 
@@ -133,6 +135,7 @@ class Scope:
         self.replayed = replayed
         self.alive = True
         self.abandoned = False
+        self.called_for = 0
         self.next = 0
         self.skipped: list[tuple[int, int]] = []
         self.keeper: Any = None

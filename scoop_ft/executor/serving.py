@@ -148,6 +148,8 @@ class Server:
                 self._round()
         except BaseException as error:  # noqa: BLE001 - those who wait shall hear of it
             self._break(error)
+        with link.state:
+            self.runtime.session.waits -= 1
         self._at_end()
 
     def _is_over(self) -> bool:

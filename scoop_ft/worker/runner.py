@@ -132,7 +132,7 @@ class Crew:
             elif self._yielded:
                 # Who asks again and again whether something is so may wait for what runs nowhere:
                 # there is room for it here.
-                session.idle = True
+                session.idle = not len(session.queue)
                 self._resume(self._yielded.popleft())
                 session.idle = False
             else:

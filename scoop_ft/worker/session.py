@@ -144,6 +144,8 @@ class WorkerSession(Session):
             return  # it was dropped before it had ended
         scope.alive = False
         scope.abandoned = abandoned
+        self.waits -= scope.called_for
+        scope.called_for = 0
         for known in (self.scopes, self._open):
             if known.get(scope.task) is scope:  # else it is run here again
                 del known[scope.task]
