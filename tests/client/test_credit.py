@@ -125,3 +125,27 @@ def test_a_worker_that_owes_much_begins_nothing_more() -> None:
     rig.commit()
     worker.handle()
     assert session.may_begin()
+
+
+def test_whoever_waits_on_a_full_disk_gets_what_is_recorded() -> None:
+    rig = Rig()
+    root, group = submitted(rig)
+    rig.broker.full = "the disk is full"
+    root.submit("leaf:more")  # is turned away
+    root.send()
+    rig.settle()
+    root.real.waits += 1
+    root.send()
+    rig.settle()
+    assert come(group) == len(CALLS)
+
+
+def test_nobody_waits_for_the_children_of_a_parent_that_has_ended() -> None:
+    """It wanted to be called when their results come, and has ended before."""
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    scope = worker.parent(worker.begin())
+    scope.called_for = 2
+    worker.real.waits = 3
+    worker.real.end(scope)
+    assert worker.real.waits == 1

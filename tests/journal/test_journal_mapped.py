@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -46,3 +47,21 @@ def test_pages_that_were_read_are_given_back(tmp_path: Path) -> None:
         assert of_files_mb() - before > RECORDS / 2, "reading takes none: what is this test for?"
         journal.forget_pages()
         assert of_files_mb() - before < RECORDS / 4
+
+
+def test_where_no_descriptor_is_free_they_stay(tmp_path: Path) -> None:
+    import resource
+
+    with Journal.create(tmp_path / "journal", "a-run") as journal:
+        journal.append(1, b"", b"payload")
+        journal.commit()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with open(os.devnull) as newest:
+            least = newest.fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                open(os.devnull).close()
+            journal.forget_pages()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

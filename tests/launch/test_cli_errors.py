@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -219,3 +222,10 @@ def test_a_broker_that_does_not_answer_is_waited_for_with_a_word(shell: Shell) -
         assert shell.read("err") == f"scoop-ft: no broker answers yet at {address}; trying\n"
         assert process.wait(30) == 2
     assert "is the run alive" in shell.read("err")
+
+
+def test_a_command_needs_no_standard_error(tmp_path: Path) -> None:
+    """Some daemons start others without one."""
+    line = f"exec {shlex.quote(sys.executable)} -m scoop_ft runs 2>&-"
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert done.returncode == 0
