@@ -240,7 +240,7 @@ SYNCING = (
         "overtaken-on-a-full-disk",
         "What follows a message that was turned away is taken in, and acknowledged.",
         f"{_CORE}.on_message",
-        "if session in self.refused:",
+        "if session in self.refused and type(message) is not wire.Credit:",
         "if False:",
     ),
     Mutant(
