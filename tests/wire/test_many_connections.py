@@ -23,13 +23,13 @@ MORE = 100  # peers than the broker is allowed descriptors when it is started
 def served(tmp_path: Path, nothing_left: None) -> Iterator[tuple[Served, int]]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = max(map(int, os.listdir("/dev/fd"))) + 32  # this process has some open already
-    if hard < 10 * (few + MORE):
+    if hard < 4 * (few + MORE):
         pytest.skip("this process may not have so many descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
     try:
         broker = Served(tmp_path)
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 10 * (few + MORE)), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * (few + MORE)), hard))
     yield broker, few + MORE
     broker.end()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
