@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ LIMIT_S = 20.0
 class Served:
     """A broker process on ipc and on tcp."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefix: Sequence[str] = ()) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -45,7 +45,7 @@ class Served:
         self.run.make_keys()
         self.ipc = self.run.choose_endpoint()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "scoop_ft.broker", str(self.run.path)], cwd=folder
+            [*prefix, sys.executable, "-m", "scoop_ft.broker", str(self.run.path)], cwd=folder
         )
         self.context = zmq.Context()
 

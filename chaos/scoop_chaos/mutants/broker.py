@@ -351,24 +351,10 @@ MEMBERS = (
 
 COPIES = (
     Mutant(
-        "parents-are-copied",
-        "A second copy is made of a parent that waits for its children.",
-        f"{_COPIES}._runs",
-        "if index in batch.families:",
-        "if False:",
-    ),
-    Mutant(
         "copied-again-and-again",
         "What has had a copy gets another.",
         f"{_COPIES}._may_be_copied",
         "(batch.id, index) in self._had or ",
-        "",
-    ),
-    Mutant(
-        "copies-of-suspects",
-        "What has killed a worker is run on two at once.",
-        f"{_COPIES}._may_be_copied",
-        " or index in batch.attempts",
         "",
     ),
 )

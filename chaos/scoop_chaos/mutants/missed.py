@@ -10,6 +10,13 @@ from .mutant import Mutant
 
 MISSED = (
     Mutant(
+        "copies-of-suspects",
+        "What has killed a worker is run on two at once.",
+        "scoop_ft.broker.copies:Copies._may_be_copied",
+        " or index in batch.attempts",
+        "",
+    ),
+    Mutant(
         "gaps-ignored",
         "A result's place in its record is reckoned as if the record had no gaps.",
         "scoop_ft.broker.slices:position_in",
