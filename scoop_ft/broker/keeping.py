@@ -67,11 +67,16 @@ def _progress(b: Broker, m: wire.Checkpoint, frames: Sequence[Buffer]) -> bool:
     kept = b.book.kept.get(m.parent)
     if kept is None or kept.checkpoint is None:
         return True
+    return not _is_recorded(b, kept.checkpoint, frames)
+
+
+def _is_recorded(b: Broker, saved: Saved, frames: Sequence[Buffer]) -> bool:
+    """Are these the bytes that were saved?"""
     with b.journal.reading() as view:
-        record = view.record(kept.checkpoint.seq)
+        record = view.record(saved.seq)
         before: list[Any] = [record.payload, *record.buffers]
-        return len(before) != len(frames) or any(
-            len(a) != len(z) or memoryview(a).cast("B") != memoryview(z).cast("B")
+        return len(before) == len(frames) and all(
+            len(a) == len(z) and memoryview(a).cast("B") == memoryview(z).cast("B")
             for a, z in zip(before, frames, strict=True)
         )
 
@@ -82,9 +87,22 @@ def on_step(b: Broker, peer: Peer, m: wire.Step, header: bytes, frames: Sequence
         return
     kept = b.book.kept.get(m.parent)
     if kept is not None and m.step in kept.steps:
+        _said_again(b, peer, m, kept.steps[m.step], frames)
         return  # it is only said again
     b.book.apply_step(b.append(Kind.STEP, header, frames[0], frames[1:]), m)
     b.hurry = True  # its caller does nothing until it is synced
+
+
+def _said_again(
+    b: Broker, peer: Peer, m: wire.Step, saved: Saved, frames: Sequence[Buffer]
+) -> None:
+    """Another value than the recorded one is of an attempt that made its own while it was cut off.
+
+    The one that was given to others counts: the attempt does not go on with its own.
+    """
+    found = b.book.task(m.parent) if m.parent != ROOT_ID else None
+    if found is not None and not (saved.call == m.call and _is_recorded(b, saved, frames)):
+        b.dispatcher.take_back(peer, *found)
 
 
 def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequence[Buffer]) -> None:

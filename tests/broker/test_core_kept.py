@@ -307,6 +307,38 @@ def test_a_step_said_again_is_recorded_once() -> None:
     assert not root.kept
 
 
+@pytest.mark.parametrize("value", [b"another", b"the same"])
+def test_an_attempt_with_another_value_than_the_recorded_one_does_not_go_on(value: bytes) -> None:
+    """It made its own while it was cut off, and was given the task again by what it holds."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    taken(rig, first, 1)
+    task = first.queue[0].id
+    rig.cut(first)
+    step(first, task, 0, CALL, value)
+    rig.tick(20.0)
+
+    second = rig.worker(agent)
+    taken(rig, second, 1)
+    step(second, task, 0, CALL, b"the same")
+    rig.commit()
+    rig.vanish(second)
+    agent.gone(second)
+    rig.flush()
+
+    first.connect()
+    rig.flush()
+    first.handle()
+    rig.commit()
+    first.handle()
+    dropped = [m for m in first.all_of(wire.Drop) if not m.recall]
+    assert bool(dropped) == (value != b"the same")
+    taken(rig, first, 1)
+    assert fetch(rig, first, task, 0, CALL) == (True, b"the same", 0)
+
+
 def test_a_worker_that_slept_finds_nothing_of_a_task_that_is_done() -> None:
     """It is told to give the task up: it would begin from nothing what has ended elsewhere."""
     rig = Rig()

@@ -51,6 +51,8 @@ FOUND: dict[int, str] = {
     6730974: "a worker that was asked for work before the machine slept lost it on waking",
     8058431: "a result that came to a broker as its reunion ended was dropped, and waited for",
     7120590: "a lost worker was blamed for what had failed elsewhere: the simulator's check",
+    9714753: "children of what ended silently were run again after a full disk",
+    10113815: "an attempt that was cut off went on with its own value of a step, not the recorded",
     9515413: "what kills its workers takes long on a single one: the check",
     9192639: "an agent that had come back a moment before had not told a death: the check",
     9411333: "a task that only asks whether its results are there got no room for them",
