@@ -124,7 +124,9 @@ class Supervisor:
             limits=Limits(info.max_tasks_per_worker, info.max_memory_per_worker),
             resources=info.resources,
             # All wait for the broker, and it shares the cores with whoever is started beside it.
-            at_once=max(0, usable_cores() - BROKER_AND_ROOT),
+            # But a resumed run may have workers elsewhere already, which lack the modules that only
+            # tasks import until one from here has told of them: these are not to be first.
+            at_once=None if self._resuming else max(0, usable_cores() - BROKER_AND_ROOT),
         )
         self._fleet = Fleet(run, info, self._children, self.screen)
         self._places: dict[str, Place] = {"worker": self.host, "ssh": self._fleet}
