@@ -154,6 +154,8 @@ def test_the_program_is_killed_and_started_again(program: Program, guard: bool) 
     deadline = time.monotonic() + LIMIT_S
     while not (program.run_dir / "run.json").exists() or done(program.run_dir) < 10:
         assert time.monotonic() < deadline
+    while not synced(program.run_dir):
+        assert time.monotonic() < deadline
     there = live(program.run_dir)
     first.kill()
     first.wait()
