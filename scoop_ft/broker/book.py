@@ -106,6 +106,10 @@ class Book:
         """Return what people call a function."""
         return self.functions.get(digest, (0, "?"))[1]
 
+    def function_of(self, batch: Batch, index: int) -> str:
+        """Return what people call the function that a task calls."""
+        return self.function_name(batch.function_of(index))
+
     def take_dropped(self) -> list[tuple[int, int]]:
         """Return, once, the records that nothing needs any more."""
         dropped, self._dropped = self._dropped, []
@@ -194,7 +198,7 @@ class Book:
             for a, b, state in batch.runs(start, min(stop, batch.count))
             if state == DONE
         ]
-        rest = _without_all(batch.results, done)
+        rest = _without(batch.results, done)
         batch.results = sorted([*rest, *((a, b, seq, 1) for a, b in done)])
         left = {number for _, _, number, _ in batch.results}
         gone = [(number, size) for number, size in before.items() if number not in left]
@@ -341,7 +345,7 @@ class Book:
                 if state in (FAILED, CANCELLED):
                     batch.move(start, stop, HELD)
                     self.failed -= (stop - start) if state == FAILED else 0
-                    batch.results = list(_without(batch.results, start, stop))
+                    batch.results = list(_without(batch.results, [(start, stop)]))
             if batch.results is not before:
                 left = {number for _, _, number, _ in batch.results}
                 changed = set(before) - set(batch.results)
@@ -398,7 +402,7 @@ class Book:
                 batch.move(start, stop, HELD)
                 self.finished -= (stop - start) if state == DONE else 0
                 self.failed -= (stop - start) if state == FAILED else 0
-                batch.results = list(_without(batch.results, start, stop))
+                batch.results = list(_without(batch.results, [(start, stop)]))
         left = {seq for _, _, seq, _ in batch.results}
         gone = {seq: size for seq, size in before.items() if seq not in left}
         self._dropped.extend(gone.items())
@@ -440,20 +444,6 @@ class Book:
         _APPLY[Kind(kind)](self, seq, header, payload_bytes)
 
 
-def _without(
-    results: Iterable[tuple[int, int, int, int]], start: int, stop: int
-) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the results entries without the indices from ``start`` to ``stop``."""
-    for a, b, seq, size in results:
-        if b <= start or a >= stop:
-            yield a, b, seq, size
-            continue
-        if a < start:
-            yield a, start, seq, size
-        if b > stop:
-            yield stop, b, seq, size
-
-
 def _wants(wanted: list[tuple[int, int]], family: Family, batch: Batch) -> bool:
     """Does a parent wait for results of this batch?"""
     return any(
@@ -491,7 +481,7 @@ _APPLY: dict[Kind, Any] = {
 }
 
 
-def _without_all(
+def _without(
     results: Iterable[tuple[int, int, int, int]], stretches: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield the results entries, in order, without stretches of indices that are in order."""

@@ -441,7 +441,7 @@ class Broker:
             },
             "journal": self.journal_info,
             "bad_messages": self.bad_messages,
-            **departures.report(self.book, self.journal),
+            **departures.report(self.book),
             "mismatches": self.mismatches,
             "incarnation": self.incarnation,
             "environment": records.plain(code.environment if code.is_ours else None),

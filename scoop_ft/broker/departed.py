@@ -46,7 +46,7 @@ def is_refused(b: Broker, family: Family, m: wire.Submit, content: Content, inde
     if old is None:
         return False
     with b.journal.reading() as view:
-        above = _place_of(b, view, family.parent)
+        above = _place_of(b, family.parent)
         was = _call(view, *old)
         task = f"{above[0]}.{m.first + index + 1}" if above[0] else str(m.first + index + 1)
         new = _of_content(content, index)
@@ -112,7 +112,7 @@ def _ends_it(b: Broker, family: Family) -> bool:
     if not found:
         return False
     with b.journal.reading() as view:
-        above, parent_function = _place_of(b, view, family.parent)
+        above, parent_function = _place_of(b, family.parent)
         old, new = _call(view, *found[0].old), _call(view, *found[0].new)
     task = f"{above}.{found[0].ordinal + 1}" if above else str(found[0].ordinal + 1)
     _stop(b, task, found[0].ordinal, b.book.function_name(new[0]))
@@ -129,7 +129,7 @@ def _keep_first(b: Broker, family: Family) -> None:
         return
     one = found[0]
     with b.journal.reading() as view:
-        above, parent_function = _place_of(b, view, family.parent)
+        above, parent_function = _place_of(b, family.parent)
         old, new = _call(view, *one.old), _call(view, *one.new)
         _keep(b, number, f"{above}.{one.ordinal + 1}", parent_function, one.ordinal, old, new)
 
@@ -166,12 +166,12 @@ def _keep(
     b.book.apply_departed(b.append(Kind.DEPARTED, records.encode(message), payload, parts), message)
 
 
-def _place_of(b: Broker, view: Any, parent: bytes) -> tuple[str, str]:
+def _place_of(b: Broker, parent: bytes) -> tuple[str, str]:
     """Return a parent's name and function; both empty for the script."""
     found = None if parent == ROOT_ID else b.book.task(parent)
     if found is None:
         return "", ""
-    return naming.name(b.book, *found), departures.function_of(b.book, view, *found)
+    return naming.name(b.book, *found), b.book.function_of(*found)
 
 
 def _call(view: Any, batch: Batch, index: int) -> Call:

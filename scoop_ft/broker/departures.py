@@ -16,7 +16,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ids import ROOT_ID, SESSION_BYTES
-from ..wire.codec import decode_header
 from ..wire.messages import Submit
 from .families import Family
 from .records import Departed
@@ -138,35 +137,34 @@ def _is_of_this_run(family: Family, batch: Batch) -> bool:
 # ---- saying ------------------------------------------------------------------------------------
 
 
-def report(book: Book, journal: Any) -> dict[str, Any]:
+def report(book: Book) -> dict[str, Any]:
     """Return the keys of `status` that tell of departures: their number, and the first ones."""
     found = total(book)
     if not found and not book.strays:
         return {"mismatches": 0, "divergences": []}
-    return {"mismatches": found, "divergences": first(book, journal)}
+    return {"mismatches": found, "divergences": first(book)}
 
 
-def first(book: Book, journal: Any) -> list[dict[str, Any]]:
-    """Return the first departures as plain values; ``journal`` is what can be read from."""
+def first(book: Book) -> list[dict[str, Any]]:
+    """Return the first departures as plain values."""
     from . import naming
 
     shown = [_departed(book, m) for _, m in book.strays[:SHOWN]]
-    with journal.reading() as view:
-        for parent in book.departing:
-            above = _parent_of(book, view, parent)
-            prefix = f"{above['parent']}." if parent != ROOT_ID else ""
-            for one in of_family(book.families[parent], SHOWN - len(shown)):
-                shown.append(
-                    {
-                        "task": f"{prefix}{one.ordinal + 1}",
-                        **above,
-                        "ordinal": one.ordinal,
-                        "function_old": function_of(book, view, *one.old),
-                        "function_new": function_of(book, view, *one.new),
-                        "old": naming.name(book, *one.old),
-                        "new": naming.name(book, *one.new),
-                    }
-                )
+    for parent in book.departing:
+        above = _parent_of(book, parent)
+        prefix = f"{above['parent']}." if parent != ROOT_ID else ""
+        for one in of_family(book.families[parent], SHOWN - len(shown)):
+            shown.append(
+                {
+                    "task": f"{prefix}{one.ordinal + 1}",
+                    **above,
+                    "ordinal": one.ordinal,
+                    "function_old": book.function_of(*one.old),
+                    "function_new": book.function_of(*one.new),
+                    "old": naming.name(book, *one.old),
+                    "new": naming.name(book, *one.new),
+                }
+            )
     return shown
 
 
@@ -184,7 +182,7 @@ def _departed(book: Book, m: Departed) -> dict[str, Any]:
     }
 
 
-def _parent_of(book: Book, view: Any, parent: bytes) -> dict[str, str]:
+def _parent_of(book: Book, parent: bytes) -> dict[str, str]:
     from . import naming
 
     found = None if parent == ROOT_ID else book.task(parent)
@@ -192,13 +190,5 @@ def _parent_of(book: Book, view: Any, parent: bytes) -> dict[str, str]:
         return {"parent": "", "parent_function": ""}  # the script
     return {
         "parent": naming.name(book, *found),
-        "parent_function": function_of(book, view, *found),
+        "parent_function": book.function_of(*found),
     }
-
-
-def function_of(book: Book, view: Any, batch: Batch, index: int) -> str:
-    """Return the name of the function that a task calls."""
-    if len(batch.functions) == 1:
-        return book.function_name(batch.functions[0])
-    which = decode_header(view.header(batch.seq), Submit).which
-    return book.function_name(batch.functions[memoryview(which).cast("H")[index]])

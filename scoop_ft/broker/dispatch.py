@@ -211,8 +211,7 @@ class Dispatcher:
 
     def _cut(self, peer: Peer, batch: Batch, start: int, stop: int) -> int:
         broker = self._broker
-        which = self._header(batch).which if len(batch.functions) > 1 else b""
-        view = memoryview(which).cast("H") if which else None
+        view = memoryview(batch.which).cast("H") if batch.which else None
         return broker.costs.span(batch, view, start, stop, self._share(), peer.drag)[0]
 
     def _share(self) -> int:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..ids import short, task_id
 from ..wire import messages as wire
-from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from . import once, records
 from .peers import Peer
@@ -169,12 +168,9 @@ def story(
     b: Broker, batch: Batch, index: int, attempts: int, agent: Peer, m: wire.Gone, how: str
 ) -> dict[str, Any]:
     """Return what is known of the end of a task that is given up."""
-    with b.journal.reading() as view:
-        header = decode_header(view.header(batch.seq), wire.Submit)
-    which = memoryview(header.which).cast("H")[index] if header.which else 0
     return {
         "task": f"{short(batch.id)}:{index}",
-        "function": b.book.function_name(header.functions[which]),
+        "function": b.book.function_of(batch, index),
         "attempts": attempts,
         "signal": m.signal,
         "how": how,

@@ -59,7 +59,7 @@ def survey(
     with reader:
         functions = _functions(book, reader)
         size, live = reader.size_bytes, reader.live_bytes
-        strayed = departures.report(book, reader)
+        strayed = departures.report(book)
     kept = book.kept.get(ROOT_ID)
     saved = kept is not None and kept.checkpoint is not None
     return {**_summary(book, size, live, path), **strayed, "saved": saved}, functions

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..ids import short
-from ..wire.codec import decode_header
-from ..wire.messages import Submit, Unknown
+from ..wire.messages import Unknown
 from . import lanes, once
 from .from_parent import drop_orphans, finish_cancel
 from .peers import Peer
@@ -188,7 +187,7 @@ def worker_stats(b: Broker, peer: Peer) -> dict[str, Any]:
         "state": _worker_state(peer),
         "tasks_done": max(peer.tasks_done, report.tasks_done if report is not None else 0),
         "task": f"{short(found[0].id)}:{found[1]}" if found is not None else "",
-        "function": _function_name(b, *found) if found is not None else "",
+        "function": b.book.function_of(*found) if found is not None else "",
         "running_s": report.since_s if report is not None and task else 0.0,
         "rss_bytes": report.rss_bytes if report is not None else 0,
         "last_heartbeat_s": round(b.now - peer.heard_at, 3),
@@ -202,11 +201,3 @@ def _worker_state(peer: Peer) -> str:
         return "stopped"
     computes = peer.report is not None and peer.report.task  # again: what it waited for has come
     return "idle" if peer.idle and not computes else "busy"
-
-
-def _function_name(b: Broker, batch: Any, index: int) -> str:
-    if len(batch.functions) == 1:
-        return b.book.function_name(batch.functions[0])
-    with b.journal.reading() as view:
-        header = decode_header(view.header(batch.seq), Submit)
-    return b.book.function_name(header.functions[memoryview(header.which).cast("H")[index]])

@@ -17,7 +17,7 @@ from scoop_journal import JournalError, Reader, View
 
 from ..broker import departures, naming
 from ..broker.book import Book
-from ..broker.departures import Departure, function_of
+from ..broker.departures import Departure
 from ..broker.records import Departed
 from ..broker.tasks import NAMES, Batch
 from ..errors import RunError
@@ -151,8 +151,8 @@ def _departure(read: Read, reasons: Reasons, parent: bytes, one: Departure) -> P
         "in_place_of": naming.name(read.book, *one.old),
         "parent": _who(read, parent),
         "ordinal": one.ordinal,
-        "function_old": function_of(read.book, read.view, *one.old),
-        "function_new": function_of(read.book, read.view, *one.new),
+        "function_old": read.book.function_of(*one.old),
+        "function_new": read.book.function_of(*one.new),
         "reason": reasons.of_departure(one),
         "count": 1,
     }
@@ -247,7 +247,7 @@ def _identity(read: Read, batch: Batch, index: int) -> Plain:
         "task": naming.name(read.book, batch, index),
         "id": short(task_id(batch.id, index)),
         "ordinal": place if place >= 0 else batch.first + index,
-        "function": function_of(read.book, read.view, batch, index),
+        "function": read.book.function_of(batch, index),
         "parents": [*reversed(chain)],
     }
 
@@ -290,7 +290,7 @@ def _who(read: Read, parent: bytes) -> Plain:
     if found is None:
         return {"task": "", "function": ""}
     name = naming.name(read.book, *found)
-    return {"task": name, "function": function_of(read.book, read.view, *found)}
+    return {"task": name, "function": read.book.function_of(*found)}
 
 
 def _call(read: Read, batch: Batch, index: int) -> Call:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
-import pytest
-
 from .conftest import Run
 
 TASKS = 20
@@ -31,14 +27,6 @@ def test_its_worker_may_die_meanwhile(run: Run) -> None:
     assert run.wait() == 0
     assert run.output == ANSWER
     assert run.ledger.again() == {STALLS: 2}
-
-
-@pytest.mark.long
-def test_what_may_not_be_repeated_is_waited_for(run: Run) -> None:
-    run.program("stalls", TASKS, "once")
-    run.ledger.wait_for_names([STALLS])
-    time.sleep(10)
-    assert run.ledger.again() == {}
 
 
 def _pids(run: Run) -> list[int]:

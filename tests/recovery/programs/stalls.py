@@ -1,4 +1,4 @@
-"""Squares, one of which takes for ever where it is tried first: ``stalls.py TASKS [once]``."""
+"""Squares, one of which takes for ever where it is tried first: ``stalls.py TASKS``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from noting import note
 
-from scoop_ft import futures, options
+from scoop_ft import futures
 
 TASKS = int(sys.argv[1])
 STALLS = TASKS - 3
@@ -25,5 +25,4 @@ def square(n: int) -> int:
 
 
 if __name__ == "__main__":
-    work = options(square, repeatable=False) if sys.argv[2:] else square
-    print(sum(futures.map(work, range(TASKS))))
+    print(sum(futures.map(square, range(TASKS))))
