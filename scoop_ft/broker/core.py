@@ -117,6 +117,7 @@ class Broker:
         self.turned_away: dict[str, str] = {}  # machines that do not join, and why
         self._ack_due: set[bytes] = set()
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
+        self._on_disk = 0  # tasks that had finished at the last commit
         self.stopping = False
         self.hurry = False  # somebody waits for a sync and does nothing meanwhile
 
@@ -145,6 +146,7 @@ class Broker:
         for seq, record in scanned:
             self.book.apply(seq, record.kind, record.header, len(record.payload))
         self.drop_records()
+        self._on_disk = self.book.finished
         if resume:
             seq = 0 if keep_failed else self.append(Kind.RETRY, b"")
             self.book.apply_retry(seq, keep_failed=keep_failed)
@@ -220,6 +222,7 @@ class Broker:
 
     def on_committed(self) -> None:
         """All that was appended is committed and synced: acknowledge what waited for it."""
+        self._on_disk = self.book.finished
         synced, self.sync_due = self.sync_due, set()
         for session in sorted(synced):
             peer = self.peers.get(session)
@@ -423,14 +426,15 @@ class Broker:
 
     def _summary(self) -> dict[str, Any]:
         tally, code = self.book.tally, self.book.code
+        done = min(self._on_disk, self.book.finished)  # what a cut of the power leaves
         return {
             "run": self.run,
             "state": self._state(),
             "exit_code": self.book.exit_code,
             "tasks": {
                 "submitted": self.book.submitted,
-                "done": self.book.finished,
-                "running": tally.of(LEASED),
+                "done": done,
+                "running": tally.of(LEASED) + self.book.finished - done,
                 "pending": tally.of(QUEUED) + tally.of(HELD),
                 "failed": self.book.failed,
                 "resubmitted": self.resubmitted,

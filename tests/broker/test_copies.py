@@ -255,6 +255,7 @@ def test_a_copy_that_kills_its_worker_is_no_attempt_and_the_task_goes_on() -> No
     scene.wait(2.1)
     scene.rig.broker.max_attempts = 1
     scene.crash(scene.fast, scene.running.id)
+    scene.rig.commit()
     assert scene.rig.stats["failed"] == 0
     assert scene.rig.stats["running"] == 1
     assert not scene.slow.all_of(wire.Drop)

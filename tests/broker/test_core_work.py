@@ -37,7 +37,9 @@ def test_nothing_is_acknowledged_before_it_is_committed() -> None:
     assert root.results, "a result is passed on before it is synced"
     assert not root.all_of(wire.Ack)
     assert kinds(rig) == []
+    assert (rig.stats["done"], rig.stats["running"]) == (0, 1), "nor counted as done"
     rig.commit()
+    assert (rig.stats["done"], rig.stats["running"]) == (1, 0)
     root.handle()
     assert [ack.n for ack in root.all_of(wire.Ack)] == [2]
     assert not root.kept
@@ -170,6 +172,7 @@ def test_buffers_follow_their_tasks() -> None:
             worker.step()
         worker.rest()
     assert seen == {0: [b"for a"], 2: [b"for c, one", b"for c, two"]}
+    rig.commit()
     assert rig.stats["done"] == 3
 
 

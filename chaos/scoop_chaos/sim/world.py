@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -426,7 +428,7 @@ def run(plan: Plan, *, tracing: bool = False) -> Outcome:
     >>> run(draw(1)).violations
     []
     """
-    with stand_ins.in_place(virtual_time):
+    with stand_ins.in_place(virtual_time), _no_collection():
         world = stage.world = World(plan, tracing=tracing)
         try:
             world.run()
@@ -434,3 +436,15 @@ def run(plan: Plan, *, tracing: bool = False) -> Outcome:
             world.close()
             stage.world = None
     return world.outcome()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """What Python collects, and when, depends on what ran before: futures in a cycle are given up then."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
