@@ -102,6 +102,7 @@ class Session:
         self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
         self.sources: dict[str, wire.SourceRef] = {}  # the user's code that is recorded
         self.on_sources: Callable[[list[wire.SourceRef]], None] = lambda sources: None
+        self.on_function: Callable[[], None] = lambda: None  # one is about to be said
         self.connections = 0
         self._n = 0
         self._batches = 0
@@ -149,6 +150,7 @@ class Session:
         """Send a function, unless it was sent before."""
         if function.digest not in self._defined:
             self._defined.add(function.digest)
+            self.on_function()
             message = wire.Define(
                 self.number(), function.digest, function.name, function.code, function.python,
                 list(function.sources),

@@ -2,7 +2,8 @@
 
 What runs first in a launch of the run is recorded and counts for all its processes, whatever
 happens to the files.  A file that is as recorded is run from the disk; one that is not, or that is
-missing, is asked of the broker.  Joins `imports` to the session and the link.
+missing, is asked of the broker.  The root also has recorded what only functions import, which a
+worker without the files may be first at.  Joins `imports` to the session and the link.
 
 The broker is asked while a module is imported, so this waits at the socket and lets no other task
 run meanwhile: in the same thread, that would see the module half made.
@@ -16,6 +17,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..code.ahead import imported, may_import_later
+from ..code.own import own_file
 from ..ids import digest
 from ..wire import messages as wire
 from ..wire.codec import MAX_SOURCE
@@ -49,8 +52,12 @@ class Sources:
         self._link = link
         self._may_change = may_change
         self._loaded: dict[str, bytes] = {}  # digests
+        self._unread: list[tuple[str, bytes, bool]] = []  # name, file, is it a package's?
+        self._looked_for: set[str] = set()
         self._process = os.getpid()
         session.on_sources = self._on_sources
+        if may_change:
+            session.on_function = self._look_ahead
 
     # ---- for the finder ------------------------------------------------------------------------
 
@@ -72,6 +79,7 @@ class Sources:
             again = self._may_change and name in self._loaded
             if recorded is None or again or recorded.digest == name_of_it:
                 self._loaded[name] = name_of_it
+                self.imports_in(name, found, package=kind == "package")
                 if recorded is None or recorded.digest != name_of_it:
                     self._say(SourceRef(name, kind, path, name_of_it), found)
                 return found
@@ -118,6 +126,35 @@ class Sources:
             path = ref.path.encode(errors="replace").decode()  # it may be no text
             message = wire.Source(self._session.number(), ref.name, ref.kind, path, ref.digest)
             self._session.keep(message, (data,))
+
+    # ---- what functions import -----------------------------------------------------------------
+
+    def imports_in(self, name: str, data: bytes, *, package: bool) -> None:
+        """A module was loaded: what its functions import is looked for when one is submitted."""
+        if self._may_change and may_import_later(data):
+            self._unread.append((name, data, package))
+
+    def _look_ahead(self) -> None:
+        """Have recorded what only functions import (``link.state`` held)."""
+        while self._unread:
+            name, data, package = self._unread.pop()
+            for module in imported(data, name, package=package):
+                if module not in self._looked_for:
+                    self._looked_for.add(module)
+                    self._say_unloaded(module)
+
+    def _say_unloaded(self, name: str) -> None:
+        path = own_file(name) if self.recorded(name) is None else None
+        if path is None:
+            return
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError:
+            return  # whoever imports it will say what is wrong
+        package = os.path.basename(path) == "__init__.py"
+        self._unread.append((name, data, package))
+        self._say(SourceRef(name, "package" if package else "module", path, digest(data)), data)
 
     # ---- inside --------------------------------------------------------------------------------
 

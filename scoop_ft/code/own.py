@@ -71,9 +71,25 @@ def source_file(name: str) -> str | None:
     return os.path.abspath(origin)
 
 
+def own_file(name: str) -> str | None:
+    """Return the path of a module's source if it is the user's own, as the disk is now.
+
+    Unlike `is_own` this remembers nothing: it is asked for what may never be imported, and what is
+    not found now may be later.
+    """
+    origin = getattr(_locate(name), "origin", None)
+    if not isinstance(origin, str) or not origin.endswith((".py", ".pyw")):
+        return None
+    return origin if is_own_place(name, os.path.dirname(origin)) else None
+
+
 @functools.cache
 def find(name: str) -> importlib.machinery.ModuleSpec | None:
     """Find a module without importing it or its package."""
+    return _locate(name)
+
+
+def _locate(name: str) -> importlib.machinery.ModuleSpec | None:
     where = None
     found: importlib.machinery.ModuleSpec | None = None
     begin = ""

@@ -65,6 +65,7 @@ class Modules:
         ref = SourceRef(name, "package" if package else "module", path, digest(data))
         if len(data) <= MAX_SOURCE and (recorded is None or recorded.digest != ref.digest):
             self._sources.say(ref, data)
+        self._sources.imports_in(name, data, package=package)
 
     def say_script(self, path: str) -> None:
         """Have the script recorded, which workers import."""

@@ -142,3 +142,49 @@ def test_the_run_directory_can_be_moved_without_the_files(
         assert again.finish().splitlines()[0] == "script 1 model 1 late 1"
     finally:
         again.end()
+
+
+FIRST_ELSEWHERE = """
+import os, time
+from scoop_ft import futures
+
+def hold(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+def task(path):
+    from ft_pkg import tool
+    import ft_space.part
+    return tool.saw(2) + ft_space.part.VALUE
+
+if __name__ == "__main__":
+    held = futures.submit(hold, os.environ["FT_GATE"] + ".end")
+    while not os.path.exists(os.environ["FT_GATE"] + ".joined"):
+        time.sleep(0.01)
+    print(futures.submit(task, "").result())
+    open(os.environ["FT_GATE"] + ".end", "w").close()
+    held.result()
+"""
+
+
+def test_a_machine_without_the_files_is_first_at_a_module_that_only_tasks_import(
+    run_process: RunProcess, elsewhere: Elsewhere, gate: Gate
+) -> None:
+    """The one beside the files is busy; nobody has imported it yet."""
+    folder = run_process.folder
+    (folder / "script.py").write_text(FIRST_ELSEWHERE)
+    (folder / "ft_pkg").mkdir()
+    (folder / "ft_pkg" / "__init__.py").write_text("")
+    (folder / "ft_pkg" / "tool.py").write_text(
+        "from . import blade\n\ndef saw(x):\n    return x * blade.SHARP\n"
+    )
+    (folder / "ft_pkg" / "blade.py").write_text("SHARP = 21\n")
+    (folder / "ft_space").mkdir()  # a package without a file of its own
+    (folder / "ft_space" / "part.py").write_text("VALUE = 100\n")
+    run_process.start("-q", "-n", "1", "--listen", elsewhere.address, "script.py")
+    run_process.wait_until(lambda found: [bool(w.get("task")) for w in found["workers"]] == [True])
+    elsewhere.worker()
+    run_process.wait_until(lambda found: len(found["workers"]) == 2)
+    gate.file.with_suffix(".joined").touch()
+    assert run_process.finish() == "142\n"
+    assert elsewhere.finish() == 0, elsewhere.errors

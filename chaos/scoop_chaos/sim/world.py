@@ -440,7 +440,7 @@ def run(plan: Plan, *, tracing: bool = False) -> Outcome:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """What Python collects, and when, depends on what ran before: futures in a cycle are given up then."""
+    """What is collected when depends on what ran before, and gives up the futures in a cycle."""
     was_on = gc.isenabled()
     gc.disable()
     try:
