@@ -20,8 +20,8 @@ from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
 from ..faults import Fault
+from .author import submitted_ahead
 from .books import differences
-from .workload import submitted_ahead
 
 if TYPE_CHECKING:
     from .workload import Program
@@ -72,6 +72,7 @@ class Checks:
     def new_broker(self) -> None:
         """Nobody has told this one anything."""
         self._at_hand = None
+        self._commits = 0
         self._world.witness.new_broker()
         self._needs.clear()
         self._passed_on.clear()
@@ -184,11 +185,17 @@ class Checks:
 
     # ---- over the death of a broker --------------------------------------------------------
 
+    def opened(self) -> None:
+        """A broker has begun: a crash at this instant leaves what it made of the journal."""
+        assert self._world.broker is not None
+        if self._commits:  # else there was no room for it
+            self._reopen(self._world.broker.core)
+
     def committed(self) -> None:
         """A crash at this instant would leave this on disk: it opens, and nothing is missing."""
-        self._commits += 1
         live = self._world.broker
         every = self._world.plan.look_every // 3 or 1
+        self._commits += 1
         if live is not None and live.alive and self._commits % every == 0:
             self._reopen(live.core)
 

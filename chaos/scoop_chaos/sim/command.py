@@ -13,10 +13,11 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from .author import keys
 from .campaign import Report, reports
 from .minimise import minimise
 from .plan import Plan, draw
-from .workload import Program, keys
+from .workload import Program
 from .world import Outcome, run
 
 SHOWN = 3  # failing seeds made small and shown; the others are named

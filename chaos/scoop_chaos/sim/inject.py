@@ -10,8 +10,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ..faults import Fault
+from .author import edit, reorder
 from .plan import Strike
-from .workload import edit, reorder
 
 if TYPE_CHECKING:
     from .broker import SimBroker

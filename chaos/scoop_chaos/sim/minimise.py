@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from .author import keys
 from .plan import Plan, draw
-from .workload import keys
 from .world import Outcome, run
 
 T = TypeVar("T")

@@ -6,12 +6,13 @@ Only draws; nothing here runs.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .workload import Author, Program, keeping, without
+from .author import Author, collecting, keeping, without
+from .workload import Program
 
 #: How likely each kind is, when it is one of those that a seed allows.
 KINDS: Final[dict[Fault, int]] = {
@@ -26,6 +27,7 @@ KINDS: Final[dict[Fault, int]] = {
 }  # fmt: skip
 
 MOST_FAULTS: Final = 8
+CLOSE: Final = 0.5  # of the seeds have faults that strike while another one is being mended
 _EDITS: Final = frozenset({Fault.ROOT_EDITED, Fault.ROOT_REORDERED})
 
 
@@ -97,6 +99,10 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
     plan.saving = rng.random() < 0.25 and _EDITS.isdisjoint(each.fault for each in plan.strikes)
     if rng.random() < 0.35:
         plan.program = keeping(plan.program, rng)
+    if rng.random() < 0.5:
+        plan.program = collecting(plan.program, rng)
+    if rng.random() < CLOSE:
+        plan.strikes = _closer(rng, plan.strikes)
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
     plan.program = without(plan.program, left_out)
@@ -109,16 +115,27 @@ def _strikes(rng: Random, *, remote: bool) -> list[Strike]:
     kinds = rng.sample(possible, rng.choice((1, 2, 3, 5, len(possible))))
     weights = [KINDS[kind] for kind in kinds]
     strikes = []
-    for number in range(rng.choice((0, 1, 2, 2, 3, 4, 6, MOST_FAULTS))):
+    for number in range(rng.choice((0, 1, 2, 3, 4, 6, 6, MOST_FAULTS))):
         by_event = rng.random() < 0.7
         strikes.append(
             Strike(
                 number=number,
                 fault=rng.choices(kinds, weights)[0],
-                event=int(10 ** rng.uniform(1.0, 2.6)) if by_event else 0,
+                event=int(rng.uniform(20.0, 320.0)) if by_event else 0,
                 time=rng.random() * rng.choice((0.1, 0.5, 3.0)),
                 seconds=rng.choice((0.01, 0.1, 0.5, 2.5, 6.0)) * (0.5 + rng.random()),
                 draw=rng.getrandbits(32),
             )
         )
     return strikes
+
+
+def _closer(rng: Random, strikes: list[Strike]) -> list[Strike]:
+    """Let some strike soon after the one before."""
+    found: list[Strike] = []
+    for strike in strikes:
+        if found and found[-1].event and rng.random() < 0.6:
+            event = found[-1].event + int(10 ** rng.uniform(0.0, 1.8))
+            strike = replace(strike, event=event)
+        found.append(strike)
+    return found

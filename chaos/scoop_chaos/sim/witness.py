@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, LEASED, NAMES, Batch
 from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
-from scoop_ft.ids import task_id
+from scoop_ft.ids import ROOT_ID, task_id
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
@@ -57,6 +57,7 @@ class Witness:
         self._stay: set[bytes] = set()  # batches that no failure may drop
         self._new = b""  # a batch that is about to be taken in
         self._last = -1  # the journal's last number before what must not be taken in
+        self._keeps: tuple[bytes, bytes, int] | None = None  # session, parent, the last number
         self._looked = -1.0
 
     # ---- at a parent's end -----------------------------------------------------------------
@@ -123,6 +124,8 @@ class Witness:
         kind = type(message)
         if core.full and isinstance(message, _INTAKE):
             self._last = self._world.journal.last_seq
+        if kind is wire.Checkpoint or kind is wire.Step:
+            self._keeps = session, message.parent, self._world.journal.last_seq
         if kind is wire.Submit and message.batch not in core.book.batches:
             self._new = message.batch
         elif kind is wire.Results and message.status and all(message.status):
@@ -150,6 +153,21 @@ class Witness:
         if self._new in self._core().book.batches:
             self._is_causal(self._core().book.batches[self._new])
         self._new = b""
+        if self._keeps is not None:
+            self._keeps_its_own(*self._keeps)
+            self._keeps = None
+
+    def _keeps_its_own(self, session: bytes, parent: bytes, last: int) -> None:
+        """Nobody saves a state, or a step's value, of what it does not run."""
+        core = self._core()
+        kept = core.book.kept.get(parent)
+        if kept is None or all(seq <= last for seq, _ in kept.records()):
+            return
+        found, peer = core.book.task(parent), core.peers.get(session)
+        runs = peer is not None and found is not None and peer.holds(*found)
+        if not runs and (parent != ROOT_ID or session != core.root):
+            name = self._world.trace.name_of(session)
+            self._world.violated(32, f"{name} keeps something for {parent.hex()}, and has lost it")
 
     def _is_causal(self, batch: Batch) -> None:
         """What its sender knew of the parent's children when it was made is recorded before it."""
@@ -170,7 +188,7 @@ class Witness:
         """The broker sends something."""
         kind = type(message)
         if kind is wire.Deliver:
-            self._is_recorded(message, frames)
+            self._is_recorded(session, message, frames)
         elif kind is wire.Run:
             self._runs_alone(session, message)
             self._may_be_copied(session, message)
@@ -179,11 +197,13 @@ class Witness:
         elif kind is wire.Ack and message.n >= self._turned.get(session, message.n + 1):
             self._world.violated(8, f"{message} covers what was turned away on a full disk")
 
-    def _is_recorded(self, m: Any, frames: Sequence[Any]) -> None:
+    def _is_recorded(self, session: bytes, m: Any, frames: Sequence[Any]) -> None:
         """Results that are passed on are those that are recorded."""
         batch = self._core().book.batches.get(m.batch)
         if batch is None:
             return  # its parent has ended meanwhile
+        family = self._core().book.families.get(batch.parent)
+        here = family is not None and family.host == session
         at, ends, payload = 0, memoryview(m.ends).cast("I"), bytes(frames[0])
         begin = m.base
         for start, stop in m.ranges:
@@ -195,6 +215,9 @@ class Witness:
                 if batch.state[index] not in ENDED:
                     text = f"{batch!r}: the result of task {index} is passed on, not recorded"
                     self._world.violated(7, text)
+                elif here and not batch.is_claimed(index):
+                    text = f"{batch!r}: the result of task {index} is passed on, not asked for"
+                    self._world.violated(3, text)
                 elif passed != self._recorded(batch, index):
                     text = f"{batch!r}: what is passed on of task {index} is not what is recorded"
                     self._world.violated(6, text)
@@ -298,6 +321,7 @@ class Witness:
         self._stay.clear()
         self._new = b""
         self._last = -1
+        self._keeps = None
         self._looked = -1.0
 
     def _core(self) -> Broker:

@@ -18,6 +18,7 @@ from ..faults import Fault
 from ..violations import LIVENESS, Violation
 from . import inject, stage, stand_ins
 from .answers import has_twins, serially
+from .author import work_of_deaths_s
 from .broker import SimBroker
 from .checks import Checks
 from .clock import Clock, HostClock, virtual_time
@@ -28,7 +29,7 @@ from .plan import Plan, Strike
 from .process import Process
 from .trace import Trace
 from .witness import Witness
-from .workload import Program, script, work_of_deaths_s
+from .workload import Program, script
 
 PATIENCE_S: Final = 60.0  # once all faults are over, everything must end within so long
 MOST_EVENTS: Final = 100_000
@@ -157,6 +158,7 @@ class World:
             return
         self.trace("broker", "starts", f"incarnation {self.broker.core.incarnation}")
         self.broker.pace = self.plan.pace
+        self.checks.opened()
         if before is not None:
             self.checks.compare(before, synced, self.broker.core, resume=resume)
         if resume:
