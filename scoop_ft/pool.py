@@ -24,7 +24,7 @@ class Pool:
     ----------
     processes : int, optional
     initializer, initargs : callable and tuple, optional
-    run_dir, address, keys, edited
+    run_dir, address, keys, edited, durability
         As for `Executor`.
     executor : Executor, optional
         Use this one; it is not shut down with the pool.
@@ -46,13 +46,14 @@ class Pool:
         address: str | None = None,
         keys: str | None = None,
         edited: str | None = None,
+        durability: str | None = None,
         executor: Executor | None = None,
     ) -> None:
         self._own = executor is None
         self._closed = False
         self._executor = executor or Executor(
             processes, run_dir=run_dir, address=address, keys=keys, initializer=initializer,
-            initargs=initargs, edited=edited,
+            initargs=initargs, edited=edited, durability=durability,
         )  # fmt: skip
 
     # ---- one call ----------------------------------------------------------------------------

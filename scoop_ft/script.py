@@ -230,10 +230,12 @@ def _import(script: _Script) -> None:
     _install(module)
     importing_main = True
     done = False
+    handled = sys.exc_info()[1]
     try:
         script.fill(module)
         done = True
     except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+        _take_apart(error, handled)
         # Imported again it would fail again, after having done again whatever it does.
         script.failure = failure = _import_failure(script, error)
         raise failure from None
@@ -244,6 +246,15 @@ def _import(script: _Script) -> None:
             for name, old in before.items():
                 if old is not None:
                     sys.modules[name] = old
+
+
+def _take_apart(error: BaseException, handled: BaseException | None) -> None:
+    """What was being handled as the import began, a pickle that needed it, is not told with it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if inner.__context__ is handled:
+            inner.__context__ = None
+        inner = inner.__context__
 
 
 def _import_failure(script: _Script, error: BaseException) -> MissingMainGuard | ScriptImportError:

@@ -77,7 +77,10 @@ def own_file(name: str) -> str | None:
     Unlike `is_own` this remembers nothing: it is asked for what may never be imported, and what is
     not found now may be later.
     """
-    origin = getattr(_locate(name), "origin", None)
+    try:
+        origin = getattr(_locate(name), "origin", None)
+    except Exception:  # noqa: BLE001 - anybody's finder may refuse it: who imports it will hear
+        return None
     if not isinstance(origin, str) or not origin.endswith((".py", ".pyw")):
         return None
     return origin if is_own_place(name, os.path.dirname(origin)) else None

@@ -208,7 +208,9 @@ def _ask_process(
             f"process (exit code {done.returncode})" + (f":\n{last}" if last else "")
         ) from None
     if answer.error:
-        raise RunError(answer.error)
+        raise RunError(
+            f"{answer.error}\nmend it, or go on with the code as it was: --recorded-code"
+        )
     return answer.codes
 
 

@@ -65,7 +65,7 @@ def _keep(keeper: Keeper, directory: RunDir) -> int:
     return keeper.exit_code
 
 
-def serve(run_dir: str, workers: int | None, listen: str | None) -> int:
+def serve(run_dir: str, workers: int | None, listen: str | None, durability: str | None) -> int:
     """Keep a run without a program, for those that join it; return the exit code."""
     directory = RunDir(run_dir)
     again = directory.run_json.exists()
@@ -73,8 +73,9 @@ def serve(run_dir: str, workers: int | None, listen: str | None) -> int:
         info = directory.info()
         info.workers = workers or info.workers
         info.listen = listen if listen is not None else info.listen
+        info.durability = durability or info.durability
     else:
-        info = _without_script(workers or usable_cores(), listen or "")
+        info = _without_script(workers or usable_cores(), listen or "", durability or "synced")
         directory.create(info)
     lock = RunLock(directory)
     lock.acquire()
@@ -90,12 +91,12 @@ def serve(run_dir: str, workers: int | None, listen: str | None) -> int:
         lock.release()
 
 
-def _without_script(workers: int, listen: str) -> RunInfo:
+def _without_script(workers: int, listen: str, durability: str) -> RunInfo:
     now = time.time()
     return RunInfo(
         run=new_run_id(now), script="", args=[], cwd=os.getcwd(), seed=secrets.randbits(32),
         workers=workers, python=sys.executable, created=now, max_attempts=DEFAULT_MAX_ATTEMPTS,
-        path="", listen=listen,
+        path="", listen=listen, durability=durability,
     )  # fmt: skip
 
 

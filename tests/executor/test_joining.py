@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,20 +20,29 @@ from . import calls
 from .conftest import LIMIT_S, Program, live
 
 
-@pytest.fixture
-def served(program: Program) -> Iterator[Path]:
-    """A run that waits for programs."""
+@contextmanager
+def serving(program: Program, *words: str) -> Iterator[Path]:
+    """``scoop-ft serve WORDS run``, meanwhile."""
     process = subprocess.Popen(
-        [*COMMAND, "serve", "-n", "2", "run"],
+        [*COMMAND, "serve", "-n", "2", *words, "run"],
         cwd=program.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     live(program.run_dir)
-    yield program.run_dir
-    process.terminate()
-    process.wait(LIMIT_S)
+    try:
+        yield program.run_dir
+    finally:
+        process.terminate()
+        process.wait(LIMIT_S)
+
+
+@pytest.fixture
+def served(program: Program) -> Iterator[Path]:
+    """A run that waits for programs."""
+    with serving(program) as run_dir:
+        yield run_dir
 
 
 JOINS = """
@@ -170,3 +180,14 @@ def test_resume_says_how_such_a_run_is_opened(tmp_path: Path, nothing_left: None
             assert "Executor(run_dir=" in done.stderr
         else:
             assert done.returncode == 0, done.stderr
+
+
+def test_a_served_run_need_not_be_synced(program: Program) -> None:
+    for words, there in (["none"], True), ([], True), (["synced"], False):
+        option = ["--durability"] * len(words)
+        with (
+            serving(program, *option, *words) as run_dir,
+            Executor(address=str(run_dir)) as executor,
+        ):
+            assert executor.submit(calls.square, 3).result(LIMIT_S) == 9
+            assert (run_dir / "journal" / "unsynced").exists() is there

@@ -184,3 +184,9 @@ def test_in_a_script_of_a_run_it_is_that_runs_workers(run_process: Any) -> None:
     run_process.start("-q", "-n", "2", "script.py")
     assert run_process.wait() == 0
     assert (run_process.folder / "stdout.1").read_text() == "True\n[-1]\n".replace("-1", "1")
+
+
+def test_a_pool_need_not_be_synced(tmp_path: Path) -> None:
+    with Pool(1, run_dir=tmp_path / "run", durability="none") as pool:
+        assert pool.apply(calls.square, (3,)) == 9
+        assert (tmp_path / "run" / "journal" / "unsynced").exists()

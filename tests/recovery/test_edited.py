@@ -226,6 +226,9 @@ def test_a_script_that_cannot_be_imported(study: Study) -> None:
     said = study.refused()
     assert "ZeroDivisionError" in said
     assert "study.py failed when a worker imported it" in said
+    assert "During handling of" not in said
+    assert "scoop_ft/" not in said, "our own files are nobody's business"
+    assert "go on with the code as it was: --recorded-code" in said
     study.edit(study.script, "STEP = 2 / 0", "STEP = 2")
     study.edit(study.model, "10 * n", "10 * * n")
     assert "SyntaxError" in study.refused("--redo-changed")

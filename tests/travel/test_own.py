@@ -13,7 +13,7 @@ import msgspec  # noqa: F401 - it is asked about
 import pytest
 
 import scoop_ft.futures  # noqa: F401 - it is asked about
-from scoop_ft.code.own import is_own
+from scoop_ft.code.own import is_own, own_file
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +103,18 @@ def test_the_script_is_whatever_it_is_called(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout
     assert said == "False False\nTrue True\n"
+
+
+class Refuses:
+    """A finder that lets nobody find a module."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "ft_refused":
+            raise ModuleNotFoundError(f"{name} is out of bounds")
+
+
+def test_what_a_finder_refuses_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is only looked for: it may never be imported."""
+    monkeypatch.setattr(sys, "meta_path", [Refuses(), *sys.meta_path])
+    assert own_file("ft_refused") is None
+    assert own_file("ft_refused.part") is None
