@@ -38,6 +38,7 @@ from .policy import Costs
 from .ports import JournalPort, Ref, Send
 from .ready import Ready
 from .records import Edit, Kind, Member
+from .slices import only
 from .tasks import CANCELLED, DONE, FAILED, HELD, LEASED, QUEUED, Batch
 
 
@@ -316,10 +317,18 @@ class Broker:
     def record_results(
         self, message: wire.Results, header: bytes, frames: Sequence[Buffer]
     ) -> list[tuple[int, int]]:
-        """Record results, if one of them is the first of its task; return those that are."""
+        """Record those results that are the first of their tasks; return which these are.
+
+        No other gets into the journal: when what failed is forgotten, to be tried again, it would
+        come up from there as the first.
+        """
         batch = self.book.batches.get(message.batch)
-        if batch is None or not any(batch.awaits(start, stop) for start, stop in message.ranges):
+        awaited = batch.awaited(message.ranges) if batch is not None else []
+        if batch is None or not awaited:
             return []
+        if awaited != message.ranges:
+            message, frames = only(message, frames, awaited)
+            header = encode(message)
         seq = self.append(Kind.RESULTS, header, frames[0], frames[1:])
         fresh = self.book.apply_results(seq, message)
         self.take_back_dropped()

@@ -244,6 +244,7 @@ def on_submit(
         return
     kept = b.book.kept.get(m.parent)
     if kept is not None and kept.makes_needless(m):
+        _serve_again(b, peer, m, header, frames)  # said again after the state: it waits for some
         return
     family = _host_family(b, peer, m.parent)
     batch = replay.record(b, family, m, header, frames)

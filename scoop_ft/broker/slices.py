@@ -8,6 +8,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
+import msgspec
+
 from ..wire.frames import Buffer
 from ..wire.messages import Range, Results
 
@@ -20,6 +22,25 @@ def position_in(ranges: Sequence[Range], index: int) -> int:
             return before + index - start
         before += stop - start
     raise LookupError(f"index {index} has no result in this record")
+
+
+def only(
+    message: Results, frames: Sequence[Buffer], ranges: list[Range]
+) -> tuple[Results, list[Buffer]]:
+    """Return the same message with these of its results only, and its frames."""
+    slices = Slices()
+    for start, stop in ranges:
+        slices.add(start, stop, message, frames[0])
+    kept = [
+        at
+        for at, (index, _) in enumerate(message.buffers)
+        if any(start <= index < stop for start, stop in ranges)
+    ]
+    cut = msgspec.structs.replace(
+        message, ranges=ranges, status=slices.status, ends=slices.ends,
+        buffers=[message.buffers[at] for at in kept],
+    )  # fmt: skip
+    return cut, [slices.payload, *(frames[1 + at] for at in kept)]
 
 
 class Slices:

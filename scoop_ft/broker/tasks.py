@@ -15,7 +15,7 @@ No I/O, no clock; it knows nothing of workers or messages.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..errors import InvalidTransition
 from ..ids import short
@@ -229,9 +229,18 @@ class Batch:
             start += size
         return stop
 
-    def awaits(self, start: int, stop: int) -> bool:
-        """Has any of these tasks no result yet?"""
-        return any(self.state.find(state, start, stop) >= 0 for state in UNFINISHED)
+    def awaited(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the stretches of these tasks that have no result yet; neighbours are one."""
+        found: list[tuple[int, int]] = []
+        for start, stop in ranges:
+            begin = len(found)
+            for a, z, state in self.runs(start, min(stop, self.count)):
+                if state not in UNFINISHED:
+                    continue
+                if len(found) > begin and found[-1][1] == a:
+                    a, _ = found.pop()
+                found.append((a, z))
+        return found
 
     def stretches_of(self, function: bytes) -> Iterator[tuple[int, int]]:
         """Yield the stretches of tasks that call a function."""

@@ -8,7 +8,7 @@ in, messages out; no socket, no clock, no thread.
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -70,6 +70,8 @@ class WorkerSession(Session):
         # By parent, told children whose end it has not said: they go with the parent's own result.
         self._silent: dict[bytes, list[wire.SpanRef]] = {}
         self._held: list[wire.SpanRef] = []  # when the broker welcomed this session
+        # By task, the last number and request of an attempt that was given up.
+        self._abandoned: dict[bytes, tuple[int, int]] = {}
 
     # ---- functions -------------------------------------------------------------------------
 
@@ -144,6 +146,8 @@ class WorkerSession(Session):
             return  # it was dropped before it had ended
         scope.alive = False
         scope.abandoned = abandoned
+        if abandoned:
+            self._abandoned[scope.task] = self._n, self._requests
         self.waits -= scope.called_for
         scope.called_for = 0
         for known in (self.scopes, self._open):
@@ -263,9 +267,32 @@ class WorkerSession(Session):
 
     def connect(self) -> None:
         """A new connection begins."""
+        self._forget_abandoned()
         super().connect()
         self._runs = 0
         self._idle_said = False
+
+    def _forget_abandoned(self) -> None:
+        """What was said in the name of an attempt that was given up is not said again.
+
+        The next attempt may be given to this very worker: it would be taken for that one's.
+        """
+        if not self._abandoned:
+            return
+        last, never = self._abandoned, (0, 0)
+        kept = [
+            each
+            for each in self._unacknowledged
+            if each.n > last.get(getattr(each.message, "parent", b""), never)[0]
+        ]
+        self._unacknowledged = deque(kept)
+        self.unacknowledged_bytes = sum(each.size for each in kept)
+        self._asked = {
+            k: m
+            for k, m in self._asked.items()
+            if k > last.get(getattr(m, "parent", b""), never)[1]
+        }
+        self._abandoned = {}
 
     def hello(self) -> wire.Hello:
         """Return who we are, and what we hold when it is written; it may be read much later."""
@@ -377,6 +404,8 @@ class WorkerSession(Session):
 
     def _on_ack(self, m: wire.Ack, frames: Sequence[Buffer]) -> None:
         super()._on_ack(m, frames)
+        if self.all_acknowledged() and not self._asked:
+            self._abandoned.clear()
         if self._silent:
             self._forget_silent(self.holding())
 

@@ -9,7 +9,7 @@ from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import LEASED, QUEUED
 from scoop_ft.wire import messages as wire
 
-from .peers import expected
+from .peers import expected, packed_ends
 from .rig import Rig, taken
 
 # ---- crashes -----------------------------------------------------------------------------------
@@ -362,3 +362,36 @@ def test_a_constant_reaches_everybody_once() -> None:
     late = rig.worker()
     assert len(worker.all_of(wire.Const)) == len(late.all_of(wire.Const)) == 1
     assert not root.all_of(wire.Const)
+
+
+def test_a_failure_that_is_tried_again_does_not_come_up_from_a_later_record() -> None:
+    """It was said twice, the second time beside a result that counted."""
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    taken(rig, worker, 3)
+    items = list(worker.queue)
+    worker.finish(items[1], b"no", status=1)
+    payloads = [b"[leaf:a]", b"no", b"[leaf:c]"]
+    all_of_them = wire.Results(
+        worker.number(), items[0].batch, [(0, 3)], bytes((0, 1, 0)), packed_ends(payloads), [],
+        1, 1000, False,
+    )  # fmt: skip
+    worker.keep(all_of_them, [b"".join(payloads)])
+    rig.flush()
+    rig.commit()
+    rig.peers.clear()
+    rig.restart(resume=True)
+    assert (rig.stats["done"], rig.stats["failed"]) == (2, 0)
+    rig.restart()
+    assert (rig.stats["done"], rig.stats["failed"]) == (2, 0), "nor after another crash"
+    root = rig.root()
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    rig.worker()
+    rig.settle()
+    rig.tick(timing.GRACE_S + 1)  # the worker of before might have come back
+    rig.settle()
+    assert rig.ran == [b"leaf:b"]
+    assert not root.wrong()
+    rig.restart()
+    assert (rig.stats["done"], rig.stats["failed"]) == (3, 0)

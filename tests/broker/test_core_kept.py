@@ -419,3 +419,20 @@ def test_a_dropped_record_cannot_be_read() -> None:
     rig.settle()
     with pytest.raises(RecordMissing), rig.journal.reading() as view:
         view.record(old)
+
+
+def test_what_a_state_waits_for_comes_though_it_was_found_recorded_and_lost_on_the_way() -> None:
+    rig = Rig()
+    begun(rig, "leaf:a", "leaf:b")
+    rig.restart(resume=True)
+    rig.peers.clear()
+    root = rig.root()
+    root.submit("leaf:a", "leaf:b")
+    checkpoint(root, ROOT_ID, 0, 2, wanted=[(1, 2)])
+    rig.flush()  # the results, and the acknowledgements, are on their way
+    root.disconnected()
+    root.connect()
+    rig.settle()
+    assert root.results.keys() >= {1}
+    assert not root.kept
+    assert rig.ran == [b"leaf:a", b"leaf:b"]

@@ -56,6 +56,9 @@ FOUND: dict[int, str] = {
     9515413: "what kills its workers takes long on a single one: the check",
     9192639: "an agent that had come back a moment before had not told a death: the check",
     9411333: "a task that only asks whether its results are there got no room for them",
+    12018703: "what was found recorded, and got lost on the way, a saved state waited for in vain",
+    12034808: "calls of an attempt that was given up were said again for the next one: a hang",
+    12554841: "a failure that was tried again came up from a record that held it, too",
     7039530: "what an older attempt had told nobody was said to be left out",
 }
 

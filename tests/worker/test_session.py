@@ -304,3 +304,29 @@ def test_what_is_abandoned_on_a_later_connection_is_handed_back() -> None:
     rig.dispatch()
     other.handle()
     assert other.queue
+
+
+def test_what_an_attempt_that_was_given_up_had_said_is_not_said_for_the_next_one() -> None:
+    """The same worker may be given the task again, and connects again before it has begun it."""
+    rig = Rig()
+    _, worker = started(rig, "parent")
+    parent = worker.begin()
+    scope = worker.parent(parent)
+    name = task_id(parent[0].batch, parent[1])
+    rig.broker.full = "there is no room"
+    worker.submit(scope, "a", "b")
+    worker.real.ask(lambda request: wire.Cancel(request, name, [(0, 1)], False))
+    worker.send()
+    assert name not in rig.broker.book.families, "it was turned away"
+    worker.real.end(scope, abandoned=True)  # what a runner does
+    del worker.real.running[name]
+    again = worker.parent(parent)
+    worker.real.running[name] = parent
+    worker.submit(again, "b")
+    rig.broker.full = ""
+    come_back(rig, worker)
+    (batch,) = rig.broker.book.families[name].batches.values()
+    assert batch.count == 1, "the other attempt's two are not there"
+    assert not rig.broker.cancels
+    assert not worker.real._asked
+    rig.check()

@@ -121,8 +121,8 @@ RESULTS = (
         "late-result-recorded",
         "A late duplicate is appended to the journal, where nothing needs it.",
         f"{_CORE}.record_results",
-        "batch.awaits(start, stop) for",
-        "True for",
+        "if batch is None or not awaited:",
+        "if batch is None:",
     ),
     Mutant(
         "late-result-lost",

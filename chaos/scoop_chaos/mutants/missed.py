@@ -10,6 +10,27 @@ from .mutant import Mutant
 
 MISSED = (
     Mutant(
+        "late-result-beside-others",
+        "A late duplicate is recorded with what came with it.",
+        "scoop_ft.broker.core:Broker.record_results",
+        "if awaited != message.ranges:",
+        "if False:",
+    ),
+    Mutant(
+        "waits-behind-its-state",
+        "A call that is said again after a state is taken for one that the state stands for.",
+        "scoop_ft.broker.from_parent:on_submit",
+        "_serve_again(b, peer, m, header, frames)  # said again after the state: it waits for some",
+        "pass",
+    ),
+    Mutant(
+        "given-up-is-said-again",
+        "What an attempt that was given up had said is said again on the next connection.",
+        "scoop_ft.worker.session:WorkerSession._forget_abandoned",
+        "if not self._abandoned:",
+        "if True:",
+    ),
+    Mutant(
         "copies-of-suspects",
         "What has killed a worker is run on two at once.",
         "scoop_ft.broker.copies:Copies._may_be_copied",

@@ -58,6 +58,7 @@ class Witness:
         self._new = b""  # a batch that is about to be taken in
         self._last = -1  # the journal's last number before what must not be taken in
         self._keeps: tuple[bytes, bytes, int] | None = None  # session, parent, the last number
+        self._brings: tuple[bytes, int] | None = None  # batch, the number of its results' record
         self._looked = -1.0
 
     # ---- at a parent's end -----------------------------------------------------------------
@@ -126,6 +127,8 @@ class Witness:
             self._last = self._world.journal.last_seq
         if kind is wire.Checkpoint or kind is wire.Step:
             self._keeps = session, message.parent, self._world.journal.last_seq
+        if kind is wire.Results:
+            self._brings = message.batch, self._world.journal.last_seq + 1
         if kind is wire.Submit and message.batch not in core.book.batches:
             self._new = message.batch
         elif kind is wire.Results and message.status and all(message.status):
@@ -156,6 +159,20 @@ class Witness:
         if self._keeps is not None:
             self._keeps_its_own(*self._keeps)
             self._keeps = None
+        if self._brings is not None:
+            self._records_the_first(*self._brings)
+            self._brings = None
+
+    def _records_the_first(self, name: bytes, seq: int) -> None:
+        """A record holds the first results of their tasks, and no others."""
+        batch = self._core().book.batches.get(name)
+        counts = sum(b - a for a, b, number, _ in batch.results if number == seq) if batch else 0
+        if not counts:
+            return  # nothing was recorded, or it was gathered at once
+        with self._world.journal.reading() as view:
+            header = decode_header(view.header(seq), wire.Results)
+        if len(list(_indices(header.ranges))) != counts:
+            self._world.violated(6, f"{batch!r}: record {seq} holds results that came too late")
 
     def _keeps_its_own(self, session: bytes, parent: bytes, last: int) -> None:
         """Nobody saves a state, or a step's value, of what it does not run."""
@@ -322,6 +339,7 @@ class Witness:
         self._new = b""
         self._last = -1
         self._keeps = None
+        self._brings = None
         self._looked = -1.0
 
     def _core(self) -> Broker:
