@@ -1,4 +1,4 @@
-"""A machine whose network is cut: two network namespaces, joined by a wire."""
+"""A machine whose network is cut, or slow: two network namespaces, joined by a wire."""
 
 from __future__ import annotations
 
@@ -74,3 +74,33 @@ def test_work_goes_on_while_it_is_cut(run: HostsRun, network: Network) -> None:
     for process in there:  # the run is over, and nobody could tell it so
         process.terminate()
     assert psutil.wait_procs(there, timeout=20.0)[1] == []
+
+
+LARGE = """
+import os, pathlib, time
+from scoop_ft import futures
+
+def work(number):
+    if "SSH_CONNECTION" in os.environ:
+        return bytes(3_000_000)
+    while not pathlib.Path("go").exists():
+        time.sleep(0.02)
+    return b""
+
+if __name__ == "__main__":
+    both = [futures.submit(work, number) for number in range(2)]
+    (first,), _ = futures.wait(both, return_when=futures.FIRST_COMPLETED)
+    print(len(first.result()))
+    pathlib.Path("go").touch()
+    print(sorted(len(future.result()) for future in both))
+"""
+
+
+def test_a_result_takes_longer_over_the_wire_than_a_silent_peer_is_borne(
+    run: HostsRun, network: Network
+) -> None:
+    """Nothing else gets through meanwhile: the connection lives as long as the kernels hear."""
+    network.slow(AWAY, "4mbit")  # 6 s for a result, and some for the start
+    run.on(f"localhost {ADDRESS[AWAY]}", "-n", "2", run.script(LARGE))
+    assert run.finish() == "3000000\n[0, 3000000]\n"
+    assert "lost" not in run.errors

@@ -80,6 +80,11 @@ class Network:
             _require("tc", "-n", self._switch, "filter", "add", "dev", where,
                      "parent", "ffff:", "protocol", "all", *_DROP_ALL)  # fmt: skip
 
+    def slow(self, where: str, rate: str) -> None:
+        """Let what a host sends leave it only so fast (``8mbit``) from now on."""
+        _require("tc", "-n", self._name + where, "qdisc", "add", "dev", "eth0", "root",
+                 "tbf", "rate", rate, "burst", "16kb", "latency", "2s")  # fmt: skip
+
     def join(self) -> None:
         """Let everything pass again."""
         for where in (HOME, AWAY):
