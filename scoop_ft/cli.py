@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from .cli_journal import journal
-from .cli_scoop import scoop_options
+from .cli_scoop import scoop_options, surrounding_options
 from .cli_serve import serve
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
@@ -149,6 +149,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_resources
 @_on_divergence
 @recycling
+@surrounding_options
 @_quiet
 @_verbose
 @click.option("--cwd", type=click.Path(), metavar="DIR",

@@ -21,7 +21,7 @@ from .hosts import settle
 from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor
-from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings
+from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings, surroundings_again
 
 DEFAULT_MAX_ATTEMPTS: Final = 3
 SCRIPT: Final = "__main__"  # what the journal calls the script
@@ -181,7 +181,7 @@ def _unused(options: Options) -> list[str]:
 def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:
     import msgspec
 
-    changed = msgspec.structs.replace(info, python=around(info.surroundings).python)
+    changed = msgspec.structs.replace(info)
     if args is not None:
         changed.args = args
     names = (
@@ -196,7 +196,11 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
         changed.cwd = os.path.abspath(options.cwd)
     changed.seeded = info.seeded or options.seed is not None
     changed.unsafe_filesystem = info.unsafe_filesystem or options.unsafe_filesystem
-    _say_all(settle.settle(changed, options.machines, options.workers))
+    said = settle.with_asked(options.machines, options.asked)
+    _say_all(settle.settle(changed, said, options.workers))
+    asked = settle.asked_here(changed, options.asked)
+    changed.surroundings = surroundings_again(info.surroundings, asked)
+    changed.python = around(changed.surroundings).python
     return changed
 
 

@@ -56,6 +56,18 @@ def surroundings(asked: Asked) -> Surroundings:
     )
 
 
+def surroundings_again(before: Surroundings, asked: Asked) -> Surroundings:
+    """Return what is to be recorded for a run that is resumed: as before, where nothing is said."""
+    now = surroundings(asked)
+    return Surroundings(
+        python=before.python if asked.python_interpreter is None else now.python,
+        nice=before.nice if asked.nice is None else now.nice,
+        pythonpath=before.pythonpath if asked.pythonpath is None else now.pythonpath,
+        prolog=before.prolog if asked.prolog is None else now.prolog,
+        profile=before.profile,
+    )
+
+
 def as_scoop(
     asked: Asked, script: str, workers: int, *, quiet: bool, verbose: bool
 ) -> AsScoop | None:

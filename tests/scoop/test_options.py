@@ -122,6 +122,32 @@ if __name__ == "__main__":
     assert run_process.finish() == f"{ {one} } {one}\n"
 
 
+def test_a_resume_may_have_other_surroundings(run_process: RunProcess) -> None:
+    """Only what is said changes, and it stays so."""
+    folder = run_process.folder
+    (folder / "script.py").write_text("""
+import os, time
+from scoop_ft import futures
+def work(x):
+    while x >= 3 and not os.path.exists("go"):
+        time.sleep(0.01)
+    return os.environ["MADE"], os.nice(0)
+if __name__ == "__main__":
+    print(list(futures.map(work, range(6)))[3:])
+""")
+    words = ["--prolog", "export MADE=before", "--nice", "2"]
+    run_process.start("-q", "-n", "2", *words, "script.py")
+    run_process.wait_for_tasks(3)
+    run_process.kill_everything()
+    run_process.resume("-q", "--prolog", "export MADE=after", "--nice", "4")
+    run_process.wait_until(lambda found: any(w.get("task") for w in found["workers"]))
+    run_process.kill_everything()
+    run_process.resume("-q", "--nice", "5")
+    (folder / "go").touch()
+    one = ("after", min(os.nice(0) + 5, 19))
+    assert run_process.finish() == f"{[one] * 3}\n"
+
+
 def test_profile(tmp_path: Path, nothing_left: None) -> None:
     """Each call is counted once, also of tasks that wait for others in between."""
     (tmp_path / "mine.py").write_text("""
