@@ -17,6 +17,7 @@ from ..wire import messages as wire
 from ..wire.codec import encode
 from ..wire.frames import Buffer
 from . import (
+    cancelling,
     departed,
     departures,
     from_agent,
@@ -24,6 +25,7 @@ from . import (
     from_parent,
     from_worker,
     gathering,
+    hello,
     keeping,
     records,
     timing,
@@ -107,7 +109,7 @@ class Broker:
         self.gone = Departed()  # sessions that ended or were replaced: none comes back
         self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
-        self.cancels: dict[int, from_parent.CancelRequest] = {}
+        self.cancels: dict[int, cancelling.CancelRequest] = {}
         self.requests = 0
         self.resubmitted = 0
         self.reused = 0
@@ -182,7 +184,7 @@ class Broker:
         peer = self.peers.get(session)
         if type(message) is wire.Hello:
             self.refused.discard(session)
-            from_parent.on_hello(self, message)
+            hello.on_hello(self, message)
             return
         if peer is None or not peer.connected:
             self.send(session, wire.Unknown())
@@ -192,7 +194,7 @@ class Broker:
         if peer.role not in roles:
             raise ProtocolError(f"{type(message).__name__} is no message for a {peer.role}")
         if peer.role == "root" and session != self.root:
-            from_parent.take_over(self, session)
+            hello.take_over(self, session)
         n = getattr(message, "n", 0)
         if n and self.full and type(message) in _INTAKE:
             self.refused.add(session)
@@ -483,8 +485,8 @@ _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and 
     wire.Define: (from_parent.on_define, _PARENTS),
     wire.Submit: (from_parent.on_submit, _PARENTS),
     wire.SetConst: (from_parent.on_set_const, _PARENTS),
-    wire.Cancel: (from_parent.on_cancel, _PARENTS),
-    wire.Query: (from_parent.on_query, _PARENTS),
+    wire.Cancel: (cancelling.on_cancel, _PARENTS),
+    wire.Query: (cancelling.on_query, _PARENTS),
     wire.Credit: (from_parent.on_credit, _PARENTS),
     wire.End: (from_parent.on_end, _ROOT),
     wire.Checkpoint: (keeping.on_checkpoint, _PARENTS),

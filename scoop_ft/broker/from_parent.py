@@ -1,216 +1,26 @@
 """What the broker does on messages from sessions that host parents: root and workers.
 
-Hello, functions, batches, constants, cancellation, the end of the script.  Decisions only.
+Functions, batches, constants, room for results, the end of the script.  Decisions only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID, SESSION_BYTES, split_task_id, task_id
+from ..ids import ROOT_ID, SESSION_BYTES, split_task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
-from . import departed, departures, from_agent, from_code, replay
+from . import departed, from_agent, replay
 from .families import Family
 from .peers import Peer
 from .ports import Ref
 from .records import Kind
-from .tasks import CANCELLED, HELD, LEASED, QUEUED, Batch
+from .tasks import HELD, LEASED, QUEUED
 
 if TYPE_CHECKING:
     from .core import Broker
-
-
-# ---- hello ---------------------------------------------------------------------------------
-
-
-def on_hello(b: Broker, m: wire.Hello) -> None:
-    """A session connects, for the first time or again."""
-    if m.session in b.gone:
-        b.send(m.session, wire.Refused("this process has ended, or another has taken its place"))
-        return
-    if m.session in b.book.outdated:
-        b.send(m.session, wire.Refused("functions were edited since: start the worker again"))
-        return
-    known = b.peers.get(m.session)
-    if known is not None and known.role != m.role:
-        b.send(m.session, wire.Refused(f"this session is a {known.role}, not a {m.role}"))
-        return
-    if m.version != wire.PROTOCOL_VERSION:
-        text = f"this broker speaks protocol {wire.PROTOCOL_VERSION}, not {m.version}"
-        b.send(m.session, wire.Refused(f"{text}: install the same scoop-ft on both machines"))
-        return
-    peer = _admit(b, m)
-    settings = {**b.settings, "root": _other_root(b, m)} if m.role == "root" else b.settings
-    b.send(m.session, wire.Welcome(b.run, b.incarnation, settings))
-    if m.role in ("root", "worker"):
-        for key, (seq, records_) in b.book.consts.items():
-            _send_const(b, m.session, key, seq, records_)
-        from_code.welcome(b, m.session)
-    if m.role == "worker":
-        began_at = peer.began_at
-        _take_holdings(b, peer, m.holding)
-        peer.began_at = began_at  # on another connection, too
-    for hosting in m.hosting:
-        _take_hosting(b, peer, hosting)
-    if m.role == "root" and b.diverged:
-        b.send(m.session, wire.Stop(b.diverged))
-    if m.role == "agent" and b.stopping:
-        b.say_over(m.session)  # it was not connected when the others were told
-
-
-def _admit(b: Broker, m: wire.Hello) -> Peer:
-    old = b.peers.get(m.session)
-    peer = Peer(m, b.now)
-    if old is not None:  # the same process on a new connection: what it holds it says itself
-        peer.leases, peer.load, peer.backlog_s = old.leases, old.load, old.backlog_s
-        peer.acked = peer.seen = 0
-        peer.report = old.report
-        peer.began_at, peer.pace, peer.paced = old.began_at, old.pace, old.paced
-        b.dispatcher.not_idle(old)
-        b.outbox = [send for send in b.outbox if send.session != m.session]  # for the older one
-        _forget_orphans(b, m.session)
-        for number in [k for k, asked in b.cancels.items() if asked.session == m.session]:
-            del b.cancels[number]  # it asks again; two answers might be two different ones
-    b.peers[m.session] = peer
-    if m.role == "root" and not _has_other_root(b, m.session):
-        take_over(b, m.session)
-    if m.role == "worker":
-        b.expected.discard(m.session)
-        if m.session not in b.book.members:
-            b.record_member(m.session, m.agent, m.host, alive=True)
-    return peer
-
-
-def _forget_orphans(b: Broker, session: bytes) -> None:
-    """What waited for its batch will be said again, on the new connection."""
-    for name, messages in list(b.orphans.items()):
-        b.orphans[name] = [message for message in messages if message[0] != session]
-        if not b.orphans[name]:
-            del b.orphans[name]
-
-
-def _has_other_root(b: Broker, session: bytes) -> bool:
-    """Is another root connected?  Then who says hello must say more to take over.
-
-    What a dead root had said may come after what the living one says.
-    """
-    present = b.peers.get(b.root)
-    return b.root != session and present is not None and present.connected
-
-
-def _other_root(b: Broker, m: wire.Hello) -> str:
-    """Name the root that is connected, for one that has come beside it.
-
-    It may be gone without a word: whoever is sent something and is not there is found out, and who
-    is there has heard this already.
-    """
-    if not _has_other_root(b, m.session):
-        return ""
-    b.send(b.root, wire.Welcome(b.run, b.incarnation, b.settings))
-    present = b.peers[b.root]
-    return f"pid {present.pid} on {present.host}"
-
-
-def take_over(b: Broker, session: bytes) -> None:
-    """This root is the one that counts."""
-    if b.root != session:
-        if b.root in b.peers:
-            b.send(b.root, wire.Stop("another root has taken over"))
-            del b.peers[b.root]
-        if b.root:
-            b.gone.add(b.root)
-        b.orphan_family(ROOT_ID)
-        if b.book.family(ROOT_ID).session != session:  # else only the broker has been started again
-            departures.end(b.book.family(ROOT_ID))
-    b.root = session
-    b.book.family(ROOT_ID).host = session
-
-
-def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> None:
-    """Make the leases what the worker says it holds."""
-    before = list(peer.held())
-    for name, start, stop in before:
-        batch = b.book.batches.get(name)
-        if batch is not None:
-            peer.release(batch, start, stop)
-    unwanted: list[wire.SpanRef] = []
-    for name, start, stop in holding:
-        batch = b.book.batches.get(name)
-        if batch is None:
-            if b.grace_until:
-                message = wire.Hello(
-                    1, peer.session, "worker", "", 0, b"", [], [(name, start, stop)]
-                )
-                b.orphans.setdefault(name, []).append((peer.session, message, b"", ()))
-            continue
-        for a, z, state in list(batch.runs(start, min(stop, batch.count))):
-            if state not in (HELD, QUEUED, LEASED):
-                unwanted.append((name, a, z))
-                continue
-            at = a
-            for low, high in [*_held_by_nobody(b, batch, a, z), (z, z)]:
-                if low > at:
-                    unwanted.append((name, at, low))
-                if low < high:
-                    if state != LEASED:
-                        batch.move(low, high, LEASED)
-                    b.dispatcher.lease(peer, batch, low, high)
-                at = high
-    for name, start, stop in before:  # sent to it, but lost on the way
-        batch = b.book.batches.get(name)
-        if batch is None:
-            continue
-        for a, z in _held_by_nobody(b, batch, start, stop):
-            b.resubmitted += b.requeue(batch, a, z, first=True)
-            for index in [i for i in batch.families if a <= i < z]:
-                b.orphan_family(task_id(name, index))
-    if unwanted:
-        b.drop(peer, unwanted)
-
-
-def _held_by_nobody(b: Broker, batch: Batch, start: int, stop: int) -> list[wire.Range]:
-    """Return the stretches of these tasks that no worker has a lease on."""
-    held = sorted(
-        (low, high)
-        for session in batch.holders.of(start, stop)
-        for low, high, _ in b.peers[session].leases[batch.id]
-        if low < stop and high > start
-    )
-    free = []
-    for low, high in held:
-        if low > start:
-            free.append((start, low))
-        start = max(start, high)
-    if start < stop:
-        free.append((start, stop))
-    return free
-
-
-def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
-    """A parent runs in this session; it waits for these children."""
-    parent = hosting.parent
-    if parent != ROOT_ID:
-        found = b.book.task(parent)
-        if found is None or not peer.holds(*found):
-            return
-    elif peer.session != b.root:
-        return
-    family = _host_family(b, peer, parent)
-    at = 0
-    for skip, go_on in [*hosting.skipped, (hosting.next, hosting.next)]:
-        for segment in family.overlapping(at, skip):
-            family.claim(segment.batch, segment.index, segment.index + segment.count)
-        at = go_on
-    for start, stop in hosting.ranges:
-        for segment in family.overlapping(start, stop):
-            b.serve(segment.batch, segment.index, segment.index + segment.count)
-
-
-# ---- functions, batches, constants ---------------------------------------------------------
 
 
 def on_define(
@@ -246,7 +56,7 @@ def on_submit(
     if kept is not None and kept.makes_needless(m):
         _serve_again(b, peer, m, header, frames)  # said again after the state: it waits for some
         return
-    family = _host_family(b, peer, m.parent)
+    family = host_family(b, peer, m.parent)
     batch = replay.record(b, family, m, header, frames)
     if batch is None:
         return
@@ -262,7 +72,7 @@ def on_submit(
         _adopt(b, session, message, head, rest)
 
 
-def _host_family(b: Broker, peer: Peer, parent: bytes) -> Family:
+def host_family(b: Broker, peer: Peer, parent: bytes) -> Family:
     """The parent runs in this session now; return its family."""
     family = b.book.family(parent)
     if family.host != peer.session:
@@ -276,7 +86,7 @@ def _serve_again(
 ) -> None:
     """A batch that is recorded, from a session that was not told: it may have missed results."""
     if _may_submit(b, peer, m, header, frames):
-        family = _host_family(b, peer, m.parent)
+        family = host_family(b, peer, m.parent)
         for segment in family.overlapping(m.first, m.first + m.count):
             stop = segment.index + segment.count
             family.claim(segment.batch, segment.index, stop)
@@ -383,13 +193,13 @@ def on_set_const(
     if known is not None and _same_record(b, known[0], frames):
         return
     if known is not None and peer.role != "root":
-        _send_const(b, peer.session, m.key, *known)
+        send_const(b, peer.session, m.key, *known)
         return
     seq = b.append(Kind.CONST, header, frames[0], frames[1:])
     b.book.apply_const(seq, m)
     for other in b.peers.values():
         if other.connected and other.role in ("root", "worker") and other is not peer:
-            _send_const(b, other.session, m.key, seq, 1 + len(m.buffers))
+            send_const(b, other.session, m.key, seq, 1 + len(m.buffers))
 
 
 def _same_record(b: Broker, seq: int, frames: Sequence[Buffer]) -> bool:
@@ -398,85 +208,11 @@ def _same_record(b: Broker, seq: int, frames: Sequence[Buffer]) -> bool:
         return [bytes(record.payload), *map(bytes, record.buffers)] == [*map(bytes, frames)]
 
 
-def _send_const(b: Broker, session: bytes, key: str, seq: int, size: int) -> None:
+def send_const(b: Broker, session: bytes, key: str, seq: int, size: int) -> None:
     with b.journal.reading() as view:
         sizes = [len(buffer) for buffer in view.record(seq).buffers]
     frames = [Ref(seq), *(Ref(seq, buffer=k) for k in range(size - 1))]
     b.send(session, wire.Const(key, sizes), frames)
-
-
-# ---- cancelling and asking -----------------------------------------------------------------
-
-
-@dataclass
-class CancelRequest:
-    """A `Cancel` that waits for workers' answers."""
-
-    session: bytes
-    request: int
-    done: list[tuple[int, int]]
-    deadline: float
-    asked: dict[tuple[bytes, int], int] = field(default_factory=dict)  # task -> ordinal
-    waits_for: set[bytes] = field(default_factory=set)  # sessions that have not answered
-
-
-CANCEL_S = 1.0  # a worker that does not answer is busy: its task runs
-
-
-def on_cancel(b: Broker, peer: Peer, m: wire.Cancel, header: bytes, f: Sequence[Buffer]) -> None:
-    """A parent gives children up: those that have not started will not run."""
-    family = b.book.families.get(m.parent)
-    done: list[tuple[int, int]] = []
-    request = CancelRequest(peer.session, m.request, done, b.now + CANCEL_S)
-    asked: dict[bytes, list[wire.SpanRef]] = {}
-    if family is not None and family.host == peer.session:
-        for start, stop in m.ranges:
-            for segment in family.overlapping(start, stop):
-                _cancel_segment(b, segment, request, asked, subtree=m.subtree)
-    if not asked:
-        b.send(peer.session, wire.Cancelled(m.request, done))
-        return
-    b.requests += 1
-    b.cancels[b.requests] = request
-    for session, spans in asked.items():
-        request.waits_for.add(session)
-        b.send(session, wire.Drop(b.requests, spans))
-
-
-def _cancel_segment(
-    b: Broker, segment: Any, request: CancelRequest, asked: dict[bytes, list[wire.SpanRef]],
-    *, subtree: bool,
-) -> None:  # fmt: skip
-    batch, shift = segment.batch, segment.first - segment.index
-    for a, z, state in list(batch.runs(segment.index, segment.index + segment.count)):
-        if state in (QUEUED, HELD, CANCELLED):
-            if state != CANCELLED:  # else the answer was lost with its connection
-                batch.move(a, z, CANCELLED)
-            request.done.append((a + shift, z + shift))
-        elif state == LEASED and subtree:
-            b.dispatcher.abandon(batch, a, z)
-            batch.move(a, z, CANCELLED)
-            request.done.append((a + shift, z + shift))
-        elif state == LEASED:
-            for index in range(a, z):
-                for session in batch.holders.of(index, index + 1):
-                    asked.setdefault(session, []).append((batch.id, index, index + 1))
-                    request.asked[batch.id, index] = index + shift
-
-
-def finish_cancel(b: Broker, number: int) -> None:
-    """Answer a `Cancel`: what was not handed back runs."""
-    request = b.cancels.pop(number)
-    request.done.sort()
-    b.send(request.session, wire.Cancelled(request.request, request.done))
-
-
-def on_query(b: Broker, peer: Peer, m: wire.Query, header: bytes, f: Sequence[Buffer]) -> None:
-    """Is this child with a worker?"""
-    family = b.book.families.get(m.parent)
-    found = family.find(m.ordinal) if family is not None else None
-    running = found is not None and found[0].state[found[1]] == LEASED
-    b.send(peer.session, wire.Answer(m.request, running))
 
 
 def on_credit(b: Broker, peer: Peer, m: wire.Credit, header: bytes, f: Sequence[Buffer]) -> None:

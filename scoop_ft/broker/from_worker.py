@@ -10,7 +10,7 @@ from ..ids import task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import departed
-from .from_parent import finish_cancel
+from .cancelling import finish_cancel
 from .peers import Peer
 from .tasks import CANCELLED, LEASED, Batch
 

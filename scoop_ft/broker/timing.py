@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..ids import short
 from ..wire.messages import Unknown
 from . import lanes, once
-from .from_parent import drop_orphans, finish_cancel
+from .cancelling import finish_cancel
+from .from_parent import drop_orphans
 from .peers import Peer
 from .tasks import LEASED, QUEUED
 

@@ -9,6 +9,8 @@ _COPIES = "scoop_ft.broker.copies:Copies"
 _DISPATCH = "scoop_ft.broker.dispatch:Dispatcher"
 _SERVER = "scoop_ft.broker.server:Server"
 _PARENT = "scoop_ft.broker.from_parent"
+_CANCELLING = "scoop_ft.broker.cancelling"
+_HELLO = "scoop_ft.broker.hello"
 _WORKER = "scoop_ft.broker.from_worker"
 _AGENT = "scoop_ft.broker.from_agent"
 _TIMING = "scoop_ft.broker.timing"
@@ -32,14 +34,14 @@ QUEUEING = (
     Mutant(
         "lost-on-the-way",
         "What was sent to a worker on a connection that broke is not queued again.",
-        f"{_PARENT}:_take_holdings",
+        f"{_HELLO}:_take_holdings",
         "b.resubmitted += b.requeue(batch, a, z, first=True)",
         "b.resubmitted += 0",
     ),
     Mutant(
         "holding-not-leased",
         "What a worker says it holds after a reconnect is not leased to it again.",
-        f"{_PARENT}:_take_holdings",
+        f"{_HELLO}:_take_holdings",
         "b.dispatcher.lease(peer, batch, low, high)",
         "pass",
     ),
@@ -67,7 +69,7 @@ QUEUEING = (
     Mutant(
         "function-sent-once-for-ever",
         "A function counts as sent though the connection that carried it broke.",
-        f"{_PARENT}:_admit",
+        f"{_HELLO}:_admit",
         "peer.acked = peer.seen = 0",
         "peer.functions = old.functions",
     ),
@@ -186,7 +188,7 @@ CANCELLING = (
     Mutant(
         "cancelled-without-asking",
         "A child that runs is said to be cancelled before its worker has answered.",
-        f"{_PARENT}:_cancel_segment",
+        f"{_CANCELLING}:_cancel_segment",
         "request.asked[batch.id, index] = index + shift",
         "request.asked[batch.id, index] = index + shift; "
         "request.done.append((index + shift, index + shift + 1))",
@@ -343,7 +345,7 @@ MEMBERS = (
     Mutant(
         "old-root-keeps-its-children",
         "What the root of before has submitted is asked for in the name of the new one.",
-        f"{_PARENT}:take_over",
+        f"{_HELLO}:take_over",
         "b.orphan_family(ROOT_ID)",
         "pass",
     ),

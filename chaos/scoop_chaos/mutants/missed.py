@@ -180,7 +180,7 @@ MISSED = (
     Mutant(
         "dead-root-takes-over",
         "What a dead root had said, read last, replaces the living one.",
-        "scoop_ft.broker.from_parent:_admit",
+        "scoop_ft.broker.hello:_admit",
         "and not _has_other_root(b, m.session)",
         "",
     ),

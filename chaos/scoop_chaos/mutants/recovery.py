@@ -7,6 +7,7 @@ from .mutant import Mutant
 _BOOK = "scoop_ft.broker.book:Book"
 _REPLAY = "scoop_ft.broker.replay"
 _PARENT = "scoop_ft.broker.from_parent"
+_HELLO = "scoop_ft.broker.hello"
 _BLOCK = "scoop_ft.broker.families:_Block"
 _BATCH = "scoop_ft.broker.tasks:Batch"
 _MEMORY = "scoop_journal.memory:MemoryJournal"
@@ -78,7 +79,7 @@ REPLAYING = (
     Mutant(
         "hello-claims-nothing",
         "What a parent says it has submitted is not claimed when its process comes back.",
-        f"{_PARENT}:_take_hosting",
+        f"{_HELLO}:_take_hosting",
         "family.claim(segment.batch, segment.index, segment.index + segment.count)",
         "pass",
     ),
