@@ -96,6 +96,20 @@ def collecting(program: Program, rng: Random) -> Program:
     return tuple(found)
 
 
+def widen(program: Program, rng: Random) -> Program:
+    """Give one phase many short calls: several go together, there and back."""
+    phases = list(program)
+    at = rng.randrange(len(phases))
+    key, millis, how, children = phases[at]
+    kinds = ("leaf",) if how in STRICT else ("leaf", "leaf", "leaf", "raises")
+    more = tuple(
+        (f"{key}w{number}", rng.choice((0.0, 0.05, 0.2)), rng.choice(kinds), ())
+        for number in range(rng.choice((6, 12, 24)))
+    )
+    phases[at] = (key, millis, how, (*children, *more))
+    return tuple(phases)
+
+
 def edit(program: Program, rng: Random) -> Program:
     """Change one call, or the code that a phase calls: somebody has edited the script."""
     phases = list(program)
