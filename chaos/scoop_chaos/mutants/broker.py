@@ -182,6 +182,13 @@ RESULTS = (
         "self._broker.sync_due.add(family.host)",
         "pass",
     ),
+    Mutant(
+        "gaps-ignored",
+        "A result's place in its record is reckoned as if the record had no gaps.",
+        "scoop_ft.broker.slices:position_in",
+        "return before + index - start",
+        "return index - ranges[0][0]",
+    ),
 )
 
 CANCELLING = (
@@ -199,6 +206,13 @@ CANCELLING = (
         f"{_TIMING}:on_tick",
         "if now >= request.deadline:",
         "if False:",
+    ),
+    Mutant(
+        "wrong-child-cancelled",
+        "A cancelled task is named by its place in the batch, not by its ordinal.",
+        "scoop_ft.broker.from_worker:on_returned",
+        "cancel.done.append((ordinal, ordinal + 1))",
+        "cancel.done.append((index, index + 1))",
     ),
 )
 
@@ -349,6 +363,13 @@ MEMBERS = (
         "b.orphan_family(ROOT_ID)",
         "pass",
     ),
+    Mutant(
+        "busy-with-its-own",
+        "A worker that has told of its own tasks does not say that it is idle after them.",
+        "scoop_ft.worker.session:WorkerSession._tell",
+        "self._idle_said = False  # the broker takes who claims tasks to be busy",
+        "pass",
+    ),
 )
 
 COPIES = (
@@ -357,6 +378,13 @@ COPIES = (
         "What has had a copy gets another.",
         f"{_COPIES}._may_be_copied",
         "(batch.id, index) in self._had or ",
+        "",
+    ),
+    Mutant(
+        "copies-of-suspects",
+        "What has killed a worker is run on two at once.",
+        "scoop_ft.broker.copies:Copies._may_be_copied",
+        " or index in batch.attempts",
         "",
     ),
 )

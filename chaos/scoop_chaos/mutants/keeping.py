@@ -62,6 +62,13 @@ KEEPING = (
         "runtime.wait(lambda: receipt.acknowledged, (), None)",
         "pass",
     ),
+    Mutant(
+        "step-is-not-found",
+        "A step that is recorded under another number is made once more.",
+        f"{_KEPT}.find_step",
+        "return numbers[at] if at < len(numbers) else None",
+        "return None",
+    ),
 )
 
 UNCAUGHT = (
@@ -78,13 +85,6 @@ UNCAUGHT = (
         f"{_KEPT}.makes_needless",
         "self.checkpoint is not None",
         "False",
-    ),
-    Mutant(
-        "step-is-not-found",
-        "A step that is recorded under another number is made once more.",
-        f"{_KEPT}.find_step",
-        "return numbers[at] if at < len(numbers) else None",
-        "return None",
     ),
     Mutant(
         "numbers-begin-anew",

@@ -31,27 +31,6 @@ MISSED = (
         "if True:",
     ),
     Mutant(
-        "copies-of-suspects",
-        "What has killed a worker is run on two at once.",
-        "scoop_ft.broker.copies:Copies._may_be_copied",
-        " or index in batch.attempts",
-        "",
-    ),
-    Mutant(
-        "gaps-ignored",
-        "A result's place in its record is reckoned as if the record had no gaps.",
-        "scoop_ft.broker.slices:position_in",
-        "return before + index - start",
-        "return index - ranges[0][0]",
-    ),
-    Mutant(
-        "wrong-child-cancelled",
-        "A cancelled task is named by its place in the batch, not by its ordinal.",
-        "scoop_ft.broker.from_worker:on_returned",
-        "cancel.done.append((ordinal, ordinal + 1))",
-        "cancel.done.append((index, index + 1))",
-    ),
-    Mutant(
         "gone-comes-back",
         "A process that has ended is welcomed when its last hello comes late.",
         "scoop_ft.broker.from_agent:on_gone",
@@ -66,25 +45,11 @@ MISSED = (
         "if True:",
     ),
     Mutant(
-        "pool-outlives-the-run",
-        "What was unclaimed in a parent's last run is offered to its next one.",
-        "scoop_ft.broker.families:Family.unclaim",
-        "self.pool = None",
-        "pass",
-    ),
-    Mutant(
         "status-of-another",
         "How a result ended is looked up at the beginning of its message.",
         "scoop_ft.broker.book:Book.apply_results",
         "self._finish(batch, a, b, m.status, position + a - start)",
         "self._finish(batch, a, b, m.status, position)",
-    ),
-    Mutant(
-        "given-back-with-wrong-ends",
-        "A slice that is given back keeps the offsets of the record it was cut from.",
-        "scoop_ft.client.session:_give_back",
-        "if m.base:",
-        "if False:",
     ),
     Mutant(
         "synced-forgets-too-much",
@@ -106,13 +71,6 @@ MISSED = (
         "scoop_ft.worker.session:WorkerSession.holding",
         "for _, message, _, _, _ in self._unacknowledged",
         "for _, message, _, _ in ()",
-    ),
-    Mutant(
-        "busy-with-its-own",
-        "A worker that has told of its own tasks does not say that it is idle after them.",
-        "scoop_ft.worker.session:WorkerSession._tell",
-        "self._idle_said = False  # the broker takes who claims tasks to be busy",
-        "pass",
     ),
     Mutant(
         "abandoned-children-are-kept",
@@ -141,13 +99,6 @@ MISSED = (
         "scoop_ft.launch.agent:Agent.received",
         "[gone for gone in self._unacknowledged if gone.n > message.n]",
         "[]",
-    ),
-    Mutant(
-        "older-connection-wins",
-        "A hello that comes late, on an older connection, takes the session with it.",
-        "scoop_ft.broker.routes:Routes.meet",
-        "if number < self._numbers.get(session, 0):",
-        "if False:",
     ),
     Mutant(
         "both-connections-count",
@@ -211,5 +162,12 @@ MISSED = (
         "scoop_ft.worker.session:WorkerSession._on_welcome",
         "if gone:",
         "if False:",
+    ),
+    Mutant(
+        "answered-twice",
+        "An answer counts each time that it comes.",
+        "scoop_ft.client.session:Session._on_cancelled",
+        "asked = self._asked.pop(m.request, None)",
+        "asked = self._asked.get(m.request)",
     ),
 )

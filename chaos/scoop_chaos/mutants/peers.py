@@ -76,18 +76,25 @@ SESSIONS = (
         "pass",
     ),
     Mutant(
-        "answered-twice",
-        "An answer counts each time that it comes.",
-        f"{_SESSION}._on_cancelled",
-        "asked = self._asked.pop(m.request, None)",
-        "asked = self._asked.get(m.request)",
-    ),
-    Mutant(
         "stays-unknown",
         "A process that the broker does not know does not begin anew.",
         f"{_SESSION}._on_unknown",
         "self.reconnect = True",
         "pass",
+    ),
+    Mutant(
+        "older-connection-wins",
+        "A hello that comes late, on an older connection, takes the session with it.",
+        "scoop_ft.broker.routes:Routes.meet",
+        "if number < self._numbers.get(session, 0):",
+        "if False:",
+    ),
+    Mutant(
+        "given-back-with-wrong-ends",
+        "A slice that is given back keeps the offsets of the record it was cut from.",
+        "scoop_ft.client.session:_give_back",
+        "if m.base:",
+        "if False:",
     ),
 )
 

@@ -104,6 +104,13 @@ REPLAYING = (
         "if self.claimed.count(1) == self.count:",
         "if True:",
     ),
+    Mutant(
+        "pool-outlives-the-run",
+        "What was unclaimed in a parent's last run is offered to its next one.",
+        "scoop_ft.broker.families:Family.unclaim",
+        "self.pool = None",
+        "pass",
+    ),
 )
 
 RECORDING = (
