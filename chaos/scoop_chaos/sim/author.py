@@ -87,11 +87,11 @@ def _keeping(calls: tuple[Call, ...], rng: Random) -> tuple[Call, ...]:
 
 
 def collecting(program: Program, rng: Random) -> Program:
-    """Let some of those that submit calls map them, and take exceptions for results."""
+    """Let some of those that submit calls map them, or give them options."""
     found = []
     for key, millis, how, children in program:
-        if how in SUBMITTING and rng.random() < 0.5:
-            how = "collected"
+        if how in SUBMITTING:
+            how = rng.choice((how, how, "collected", "collected", "optioned"))
         found.append((key, millis, how, collecting(children, rng)))
     return tuple(found)
 

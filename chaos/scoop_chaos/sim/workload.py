@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pickle import PickleBuffer
 from typing import Any
 
-from scoop_ft import checkpoint, futures, shared
+from scoop_ft import checkpoint, futures, options, shared
 from scoop_ft.errors import TaskLost
 
 from . import stage
@@ -120,6 +120,15 @@ def collected(key: str, children: tuple[Call, ...]) -> Any:
     ahead = zlib.crc32(key.encode()) % 4 or None
     found = futures.map(function_of(key), children, on_error="collect", buffersize=ahead)
     return combined(outcome(c, r) for c, r in zip(children, found, strict=True))
+
+
+def optioned(key: str, children: tuple[Call, ...]) -> Any:
+    """Calls with options of their own, which the broker alone gives out: some go first."""
+    each = []
+    for child in children:
+        call = options(function_of(key, child[0]), priority=zlib.crc32(child[0].encode()) % 3 - 1)
+        each.append(futures.submit(call, *arguments_of(child)))
+    return combined(gather(child, future) for child, future in zip(children, each, strict=True))
 
 
 def submitted(key: str, children: tuple[Call, ...]) -> Any:
@@ -241,9 +250,9 @@ def steps(key: str, children: tuple[Call, ...]) -> Any:
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
     "poison": poison, "poison-once": poison_once, "constant": constant,
-    "mapped": mapped, "collected": collected, "submitted": submitted, "completed": completed,
-    "first": first, "impatient": impatient, "cancelled": cancelled, "generations": generations,
-    "collapses": collapses, "saves": saves, "steps": steps,
+    "mapped": mapped, "collected": collected, "optioned": optioned, "submitted": submitted,
+    "completed": completed, "first": first, "impatient": impatient, "cancelled": cancelled,
+    "generations": generations, "collapses": collapses, "saves": saves, "steps": steps,
 }  # fmt: skip
 
 
