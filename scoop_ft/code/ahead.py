@@ -47,7 +47,7 @@ def imported(data: bytes, name: str, *, package: bool) -> list[str]:
 
     try:
         tree = ast.parse(data)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # all of them the parser's
         return []
     home = name if package else name.rpartition(".")[0]
     found: dict[str, None] = {}

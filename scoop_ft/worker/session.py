@@ -302,6 +302,7 @@ class WorkerSession(Session):
 
     def _on_welcome(self, m: wire.Welcome, frames: Sequence[Buffer]) -> None:
         if not self.welcomed:
+            self._forget_abandoned()
             self._held = self.holding()  # before what is kept is put in order anew
         super()._on_welcome(m, frames)
         told, self._told = self._told, []

@@ -38,6 +38,7 @@ def test_whether_parsing_is_worth_it(text: str, later: bool) -> None:
         ("class A:\n def f(s):\n  from a import *", "m", False, ["a", "a.*"]),
         ("no python at all", "m", False, []),
         ("x = '\0'", "m", False, []),
+        ("x = " + "(" * 5000 + ")" * 5000, "m", False, []),
     ],
 )
 def test_names_with_the_packages_they_are_in(
