@@ -30,11 +30,12 @@ class Figures:
     workers: int = 0  # up
     wanted: int = 0
     waiting: str = ""
+    left: int = 0  # not done, and the script has ended well: it did not wait for them
 
     @classmethod
     def of(cls, stats: dict[str, Any], wanted: int, waiting: str) -> Figures:
         """Take them from the broker's statistics; ``waiting`` of our own goes first."""
-        tasks = stats.get("tasks", {})
+        tasks, ended = stats.get("tasks", {}), stats.get("state") == "done"
         return cls(
             submitted=tasks.get("submitted", 0),
             done=tasks.get("done", 0),
@@ -44,6 +45,7 @@ class Figures:
             workers=stats.get("workers_up", 0),
             wanted=wanted,
             waiting=waiting or stats.get("waiting", ""),
+            left=tasks.get("pending", 0) + tasks.get("running", 0) if ended else 0,
         )
 
 
@@ -157,8 +159,10 @@ class Progress:
         """Return the line for the end of the run: the whole of it, with its mean rate."""
         figures, took = self.figures, now - self._began
         mean = (figures.done - self.done_before) / took if took > 0 else 0.0
-        said = f"{figures.done:,} of {figures.submitted:,} tasks done in {_took(took)}"
-        return ", ".join([said, f"{format_rate(max(0.0, mean))}/s", *events(figures)])
+        of = f" of {figures.submitted:,}" if not figures.left else ""
+        said = f"{figures.done:,}{of} tasks done in {_took(took)}"
+        left = [f"{figures.left:,} not waited for"] if figures.left else []
+        return ", ".join([said, f"{format_rate(max(0.0, mean))}/s", *events(figures), *left])
 
     # ---- the bar --------------------------------------------------------------------------------
 

@@ -31,6 +31,16 @@ def test_figures_in_words() -> None:
     assert shown.last(2.0) == said.format(117)
 
 
+def test_a_script_that_has_ended_well_did_not_wait_for_the_rest() -> None:
+    """Calls that are recorded, and were not asked for again, are nobody's unfinished work."""
+    tasks = {"submitted": 48, "done": 33, "pending": 14, "running": 1, "failed": 0}
+    shown = Progress(0.0)
+    shown.update(Figures.of({"tasks": tasks, "state": "done"}, 2, ""), 1.0)
+    assert shown.last(1.0) == "33 tasks done in 1.0 s, 33/s, 15 not waited for"
+    shown.update(Figures.of({"tasks": tasks, "state": "failed"}, 2, ""), 1.0)
+    assert shown.last(1.0) == "33 of 48 tasks done in 1.0 s, 33/s"
+
+
 def test_plain_lines_come_when_something_changed() -> None:
     shown = Progress(0.0)
     shown.update(Figures(done=1, submitted=2), 1.0)
