@@ -16,7 +16,7 @@ from . import departed, from_agent, replay
 from .families import Family
 from .peers import Peer
 from .ports import Ref
-from .records import Kind
+from .records import Edit, Kind, encode
 from .tasks import HELD, LEASED, QUEUED
 
 if TYPE_CHECKING:
@@ -29,6 +29,19 @@ def on_define(
     """A function: the first one of its digest is recorded, whoever sends it."""
     if m.digest not in b.book.functions:
         b.book.apply_function(b.append(Kind.FUNCTION, header, frames[0]), m)
+    elif peer.role == "root" and b.settings.get("script") == "" and _was_edited(b, m):
+        # Nobody was asked when this program joined the run: nothing stale is served to it.
+        edit = Edit(m.digest, m.code, m.python, True, m.sources)
+        b.append(Kind.EDIT, encode(edit))
+        b.book.apply_edit(edit)
+
+
+def _was_edited(b: Broker, m: wire.Define) -> bool:
+    """Does a recorded function mean something else now, as far as that can be compared?"""
+    known = b.book.codes.get(m.digest)
+    if known is None or not (known.digest and m.code) or known.python != m.python:
+        return False
+    return bool(known.digest != m.code)
 
 
 def on_submit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import time
 from typing import Final
@@ -16,6 +17,7 @@ from .run import Root
 WELCOME_S: Final = 10.0  # for the broker
 OTHER_ROOT_S: Final = 1.0  # for one that has left to be found out
 ASK_AGAIN_S: Final = 0.1
+SILENT_S: Final = 3.0  # without a broker for so long: a word about it
 
 
 class JoinedRun(Root):
@@ -33,6 +35,8 @@ class JoinedRun(Root):
             directory = locate(where)
         directory.endpoint()  # or say that it has none
         self._where = where
+        self._answered_at = time.monotonic()
+        self._told = False  # that no broker answers
         info = directory.info()
         super().__init__(Connection(directory.endpoint, directory.client_keys), info.seed)
 
@@ -75,7 +79,15 @@ class JoinedRun(Root):
         self.link.wake()
 
     def look(self) -> None:
-        """Nothing here is ours to look after."""
+        """Nothing here is ours to look after, but nobody shall wait for a broker without a word."""
+        now = time.monotonic()
+        if self.session.welcomed:
+            if self._told:
+                _say(f"the broker at {self._where} is there again")
+            self._answered_at, self._told = now, False
+        elif not self._told and now - self._answered_at > SILENT_S:
+            self._told = True
+            _say(f"no broker answers at {self._where}: all waits until it is served again")
 
     def leave(self, *, at_once: bool) -> None:
         """Wait until all that was said is synced; the run goes on without us."""
@@ -85,3 +97,7 @@ class JoinedRun(Root):
         finally:
             if self._home is not None:
                 shutil.rmtree(self._home.path, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    print(f"scoop-ft: {text}", file=sys.stderr, flush=True)

@@ -74,6 +74,7 @@ def serve(run_dir: str, workers: int | None, listen: str | None, durability: str
         info.workers = workers or info.workers
         info.listen = listen if listen is not None else info.listen
         info.durability = durability or info.durability
+        info.recorded_code = True  # of programs that may still wait; who comes anew brings his own
     else:
         info = _without_script(workers or usable_cores(), listen or "", durability or "synced")
         directory.create(info)

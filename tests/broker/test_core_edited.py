@@ -9,7 +9,7 @@ from scoop_ft.broker.tasks import DONE, HELD
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id, digest
 from scoop_ft.wire import messages as wire
 
-from .peers import FUNCTION, packed_ends
+from .peers import FUNCTION, FakeRoot, packed_ends
 from .rig import Rig, function
 
 CALLS = ["leaf:a", "leaf:b", "leaf:c"]
@@ -217,3 +217,36 @@ def test_a_state_that_was_saved_on_the_way_does_not_count_either() -> None:
     rig.commit()
     assert Kind.CHECKPOINT not in kinds(rig)
     assert ask_again(rig, "tree:2:x", "leaf:a")[-1] == b"tree:2:x"
+
+
+def define_anew(rig: Rig, root: FakeRoot, code: bytes) -> None:
+    """The program that has joined says its function, as it is now."""
+    blob = b"pickle"
+    root.keep(wire.Define(root.number(), FUNCTION, "f", code, "3.11", []), [blob])
+    root.defined = True
+    rig.flush()
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_program_that_joins_with_an_edited_function_gets_nothing_stale(served: bool) -> None:
+    """Nobody asks it; where a launcher has asked, what it was told holds."""
+    rig = Rig()
+    root = rig.root()
+    define_anew(rig, root, digest(b"the code"))
+    rig.worker()
+    root.submit(*CALLS)
+    rig.settle()
+    resume(rig)
+    if served:
+        rig.broker.settings["script"] = ""
+    rig.ran.clear()
+    root = rig.root()
+    rig.worker()
+    define_anew(rig, root, NEW)
+    root.submit(*CALLS)
+    rig.settle()
+    assert not root.missing()
+    assert len(rig.ran) == (3 if served else 0)
+    rig.ran.clear()
+    rig.restart()
+    assert ask_again(rig) == [], "it is recorded, with its new code"

@@ -191,3 +191,45 @@ def test_a_served_run_need_not_be_synced(program: Program) -> None:
         ):
             assert executor.submit(calls.square, 3).result(LIMIT_S) == 9
             assert (run_dir / "journal" / "unsynced").exists() is there
+
+
+def test_a_broker_that_is_away_is_told_of_and_waited_for(
+    program: Program, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(program) as run_dir:
+        executor = Executor(address=str(run_dir))
+        assert executor.submit(calls.square, 3).result(LIMIT_S) == 9
+    waiting = executor.submit(calls.square, 4)
+    said = ""
+    deadline = time.monotonic() + LIMIT_S
+    while "no broker answers at" not in said:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        said += capfd.readouterr().err
+    with serving(program):
+        assert waiting.result(LIMIT_S) == 16
+        executor.shutdown()
+    said += capfd.readouterr().err
+    assert said.count("all waits until it is served again") == 1
+    assert said.count("is there again") == 1
+
+
+EDITED = """
+from scoop_ft import Executor
+import helper
+
+with Executor(address="run") as executor:
+    print([executor.submit(helper.times, x).result() for x in range(3)])
+"""
+
+
+def test_nothing_stale_is_served_to_a_program_whose_module_was_edited(
+    program: Program, served: Path
+) -> None:
+    program.write(EDITED)
+    for factor in (2, 2, 3, 3):
+        text = f"def times(x):\n    open(f'ran-{{x}}', 'a').write('x')\n    return {factor} * x\n"
+        program.write(text, "helper.py")
+        out, err, code = program.run()
+        assert (out, code) == (f"{[factor * x for x in range(3)]}\n", 0), err
+    assert [calls.noted(program.folder, x) for x in range(3)] == [2] * 3, "each version once"
