@@ -34,7 +34,7 @@ def tell_task(found: Plain) -> None:
 def tell_run(found: Plain) -> None:
     """Print the departures of a run, and what would run again."""
     out = _Lines()
-    out.head(f"run {found['run']} of {found['script']}")
+    out.head(f"run {found['run']} of {found['script'] or 'programs with an Executor'}")
     _tell_departures(out, found)
     if not found["again"]:
         out.line("a resume would run no recorded task again")

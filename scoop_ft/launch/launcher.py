@@ -209,7 +209,8 @@ def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
     if not info.script:
         raise RunError(
             "this run has no script: the program that made it goes on with it by "
-            f"Executor(run_dir={directory.called!r})"
+            f"Executor(run_dir={directory.called!r}), "
+            f"or 'scoop-ft serve {directory.called}' serves it"
         )
     if not info.recorded_code:
         if not os.path.exists(info.script) and SCRIPT in recorded:

@@ -261,8 +261,9 @@ def show(found: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     console.print(f"run {found['run']}  {_state(found)}", markup=False)
+    of = f"script {' '.join([found['script'], *found['args']])}"
     console.print(
-        f"script {' '.join([found['script'], *found['args']])}", markup=False, style="dim"
+        of if found["script"] else "of programs with an Executor", markup=False, style="dim"
     )
     console.print(f"directory {found['run_dir']}", markup=False, style="dim", soft_wrap=True)
     if found["waiting"]:
