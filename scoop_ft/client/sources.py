@@ -54,6 +54,7 @@ class Sources:
         self._loaded: dict[str, bytes] = {}  # digests
         self._unread: list[tuple[str, bytes, bool]] = []  # name, file, is it a package's?
         self._looked_for: set[str] = set()
+        self._ahead: dict[str, tuple[int, int]] = {}  # modules nobody has loaded here: time, size
         self._process = os.getpid()
         session.on_sources = self._on_sources
         if may_change:
@@ -135,23 +136,31 @@ class Sources:
             self._unread.append((name, data, package))
 
     def _look_ahead(self) -> None:
-        """Have recorded what only functions import (``link.state`` held)."""
+        """Have recorded what only functions import (``link.state`` held).
+
+        The script may have written such a module only now, for the function that is submitted.
+        """
+        for name, stamp in list(self._ahead.items()):
+            if name not in self._loaded and stamp != _stamp(own_file(name)):
+                self._say_unloaded(name)
         while self._unread:
             name, data, package = self._unread.pop()
             for module in imported(data, name, package=package):
-                if module not in self._looked_for:
-                    self._looked_for.add(module)
+                if module not in self._looked_for and self.recorded(module) is None:
                     self._say_unloaded(module)
+                self._looked_for.add(module)
 
     def _say_unloaded(self, name: str) -> None:
-        path = own_file(name) if self.recorded(name) is None else None
-        if path is None:
+        path = own_file(name)
+        stamp = _stamp(path)
+        if path is None or stamp is None:
             return
         try:
             with open(path, "rb") as file:
                 data = file.read()
         except OSError:
             return  # whoever imports it will say what is wrong
+        self._ahead[name] = stamp
         package = os.path.basename(path) == "__init__.py"
         self._unread.append((name, data, package))
         self._say(SourceRef(name, "package" if package else "module", path, digest(data)), data)
@@ -206,6 +215,15 @@ class Sources:
         for ref in sources:
             if self._loaded.get(ref.name, ref.digest) != ref.digest:
                 self.on_stale()
+
+
+def _stamp(path: str | None) -> tuple[int, int] | None:
+    """Return when a file was changed, and its size; None where there is none."""
+    try:
+        status = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return None if status is None else (status.st_mtime_ns, status.st_size)
 
 
 def _show_in_tracebacks(path: str, data: bytes) -> None:

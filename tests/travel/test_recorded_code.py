@@ -263,3 +263,29 @@ def test_a_module_that_the_script_makes_and_loads_anew(run_process: RunProcess) 
     )
     run.start("-q", "-n", "2", script)
     assert run.finish() == "done\n"
+
+
+WRITES_A_MODULE = """
+from pathlib import Path
+from scoop_ft import futures
+
+def prepare(x):
+    return x
+
+def simulate(x):
+    import ft_parameters
+    return ft_parameters.SCALE * x
+
+if __name__ == "__main__":
+    scale = sum(futures.map(prepare, range(4)))
+    Path("ft_parameters.py").write_text(f"SCALE = {scale}  # of this run")
+    print(sum(futures.map(simulate, range(4))))
+"""
+
+
+def test_a_module_that_the_script_writes_for_its_tasks(run_process: RunProcess) -> None:
+    """The one that was there as the run began is nobody's business."""
+    (run_process.folder / "ft_parameters.py").write_text("SCALE = 1\n")
+    (run_process.folder / "script.py").write_text(WRITES_A_MODULE)
+    run_process.start("-q", "-n", "2", "script.py")
+    assert run_process.finish() == "36\n"
