@@ -144,7 +144,8 @@ def waiting(b: Broker) -> str:
     workers = list(b.peers.workers.values())
     usable = [p for p in workers if p.connected and not p.suspended]
     if not b.root or b.root not in b.peers or not b.peers[b.root].connected:
-        return "the script's process is not connected"
+        served = b.settings.get("script") == ""
+        return "no program has joined" if served else "the script's process is not connected"
     if tally.of(QUEUED) or tally.of(LEASED):
         if not workers:
             return "no worker is connected" + _turned_away(b)

@@ -60,6 +60,8 @@ with Executor(address="run") as executor:
 
 
 def test_programs_come_and_go(program: Program, served: Path) -> None:
+    said = subprocess.run([*COMMAND, "status", str(served)], capture_output=True, text=True)
+    assert "waiting: no program has joined" in said.stdout
     program.write("def double(x):\n    return 2 * x\n", "helper.py")
     program.write(JOINS)
     for _ in range(2):
