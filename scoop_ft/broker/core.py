@@ -20,6 +20,7 @@ from . import (
     cancelling,
     departed,
     departures,
+    figures,
     from_agent,
     from_code,
     from_parent,
@@ -116,11 +117,11 @@ class Broker:
         self.late = 0
         self.bad_messages = 0
         self.journal_info: dict[str, Any] = {}
-        self._looks = timing.Looks()
+        self.looks = figures.Looks()
         self.turned_away: dict[str, str] = {}  # machines that do not join, and why
         self._ack_due: set[bytes] = set()
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
-        self._on_disk = 0  # tasks that had finished at the last commit
+        self.on_disk = 0  # tasks that had finished at the last commit
         self.stopping = False
         self.hurry = False  # somebody waits for a sync and does nothing meanwhile
 
@@ -149,7 +150,7 @@ class Broker:
         for seq, record in scanned:
             self.book.apply(seq, record.kind, record.header, len(record.payload))
         self.drop_records()
-        self._on_disk = self.book.finished
+        self.on_disk = self.book.finished
         if resume:
             seq = 0 if keep_failed else self.append(Kind.RETRY, b"")
             self.book.apply_retry(seq, keep_failed=keep_failed)
@@ -225,7 +226,7 @@ class Broker:
 
     def on_committed(self) -> None:
         """All that was appended is committed and synced: acknowledge what waited for it."""
-        self._on_disk = self.book.finished
+        self.on_disk = self.book.finished
         synced, self.sync_due = self.sync_due, set()
         for session in sorted(synced):
             peer = self.peers.get(session)
@@ -249,7 +250,7 @@ class Broker:
 
     def say_over(self, agent: bytes) -> None:
         """The run is over: the agent ends its workers, and knows the exit code."""
-        self.send(agent, wire.Stats(self.overview()))
+        self.send(agent, wire.Stats(figures.overview(self)))
         self.send(agent, wire.Stop("the run is over"))
 
     def on_room(self) -> None:
@@ -415,57 +416,6 @@ class Broker:
         for seq, count in self.book.take_dropped():
             self.journal.delete(seq, count)
         from_code.drop(self)
-
-    # ---- what people ask -------------------------------------------------------------------
-
-    @property
-    def mismatches(self) -> int:
-        """How many calls, and steps, of parents that were run again are not the recorded ones."""
-        return departures.total(self.book) + self.other_steps
-
-    def stats(self) -> dict[str, Any]:
-        """Return how the run is, as plain values, and all that is known of each worker."""
-        workers = [timing.worker_stats(self, p) for p in self.peers.workers.values()]
-        return {**self._summary(), "workers": workers, "waiting": timing.waiting(self)}
-
-    def overview(self) -> dict[str, Any]:
-        """Return the same without the single workers, for those who ask twice a second.
-
-        What is said of all workers may be a moment old (`timing.LOOK_S`).
-        """
-        return {**self._summary(), **self._looks.now(self)}
-
-    def _summary(self) -> dict[str, Any]:
-        tally, code = self.book.tally, self.book.code
-        done = min(self._on_disk, self.book.finished)  # what a cut of the power leaves
-        return {
-            "run": self.run,
-            "state": self._state(),
-            "exit_code": self.book.exit_code,
-            "tasks": {
-                "submitted": self.book.submitted,
-                "done": done,
-                "running": tally.of(LEASED) + self.book.finished - done,
-                "pending": tally.of(QUEUED) + tally.of(HELD),
-                "failed": self.book.failed,
-                "resubmitted": self.resubmitted,
-                "reused": self.reused,
-                "cancelled": tally.of(CANCELLED),
-                "dropped_late": self.late,
-                "copies": self.copies.begun,
-            },
-            "journal": self.journal_info,
-            "bad_messages": self.bad_messages,
-            **departures.report(self.book),
-            "mismatches": self.mismatches,
-            "incarnation": self.incarnation,
-            "environment": records.plain(code.environment if code.is_ours else None),
-            "turned_away": self.turned_away,
-        }
-
-    def _state(self) -> str:
-        code = self.book.exit_code
-        return "running" if code is None else "failed" if code else "done"
 
 
 _Handler = Callable[[Broker, Peer, Any, bytes, Sequence[Buffer]], None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..ids import short, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
-from . import once, records
+from . import figures, once, records
 from .peers import Peer
 from .records import Crash, Kind
 from .tasks import LEASED, Batch
@@ -47,7 +47,7 @@ def on_heartbeat(
             if worker.idle:
                 b.dispatcher.now_idle(worker)
     b.agents_heard = True
-    b.send(peer.session, wire.Stats(b.overview()))
+    b.send(peer.session, wire.Stats(figures.overview(b)))
 
 
 def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> None:
@@ -186,4 +186,4 @@ def on_ask_status(
     """An observer asks how the run is, or says why its machine does not join it."""
     if m.refused and (peer.host in b.turned_away or len(b.turned_away) < MOST_TURNED_AWAY):
         b.turned_away[peer.host] = m.refused[:LONGEST_REASON]
-    b.send(peer.session, wire.Stats(b.stats()))
+    b.send(peer.session, wire.Stats(figures.stats(b)))

@@ -1,19 +1,16 @@
-"""What the broker does because time has passed, and what it tells people about waiting.
+"""What the broker does because time has passed.
 
 All times are of the monotonic clock that the driver passes in.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ..ids import short
 from ..wire.messages import Unknown
-from . import lanes, once
 from .cancelling import finish_cancel
 from .from_parent import drop_orphans
 from .peers import Peer
-from .tasks import LEASED, QUEUED
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -25,9 +22,6 @@ LOST_S: Final = 5.0  # a worker that cannot be reached keeps its work this long
 SILENT_AGENT_S: Final = 5.0  # an agent that says nothing this long: its host is gone or asleep
 SILENT_OBSERVER_S: Final = 5.0  # an observer asks again and again, or has gone
 UNANSWERED_S: Final = 2.0  # a worker that does not answer a recall is busy without a pause
-LOOK_S: Final = 0.1  # agents are told of all workers as they were this long ago, at most,
-LOOK_WORKERS: Final = 1_000  # or so many times as long as there are so many of them
-UP: Final = frozenset({"idle", "busy"})
 JUMP_S: Final = 2.0  # the broker itself was asleep: nobody is late
 
 
@@ -132,74 +126,3 @@ def _look_at_agent(b: Broker, agent: Peer, now: float) -> None:
             peer.suspended = True
     if not agent.connected:
         del b.peers[agent.session]
-
-
-def waiting(b: Broker) -> str:
-    """Say why nothing can progress; empty when something can."""
-    if b.full:
-        return b.full
-    if b.book.exit_code is not None:
-        return ""
-    tally = b.book.tally
-    workers = list(b.peers.workers.values())
-    usable = [p for p in workers if p.connected and not p.suspended]
-    if not b.root or b.root not in b.peers or not b.peers[b.root].connected:
-        served = b.settings.get("script") == ""
-        return "no program has joined" if served else "the script's process is not connected"
-    if tally.of(QUEUED) or tally.of(LEASED):
-        if not workers:
-            return "no worker is connected" + _turned_away(b)
-        if not usable and any(p.suspended for p in workers):
-            return "all workers are stopped or silent"
-        if not usable:
-            return "no worker can be reached"
-    return lanes.unmet(b.ready.lanes, workers) or once.waits_for(b)
-
-
-class Looks:
-    """What is said of all workers at once, looked up anew now and then."""
-
-    def __init__(self) -> None:
-        self._at = 0.0
-        self._found: dict[str, Any] | None = None
-
-    def now(self, b: Broker) -> dict[str, Any]:
-        """Return how many workers there are and are up, and why nothing can progress."""
-        workers = b.peers.workers
-        patience = LOOK_S * max(1.0, len(workers) / LOOK_WORKERS)
-        if self._found is None or b.now - self._at > patience:
-            up = sum(_worker_state(peer) in UP for peer in workers.values())
-            self._at, self._found = b.now, {"workers_up": up, "waiting": waiting(b)}
-        return {"workers_known": len(workers), **self._found}
-
-
-def _turned_away(b: Broker) -> str:
-    return "".join(f"; {host} was turned away: {why}" for host, why in [*b.turned_away.items()][:1])
-
-
-def worker_stats(b: Broker, peer: Peer) -> dict[str, Any]:
-    """Return what is known of a worker, as plain values."""
-    report = peer.report
-    task = report.task if report is not None else b""
-    found = b.book.task(task) if task else None
-    return {
-        "id": peer.session.hex(),
-        "pid": peer.pid,
-        "host": peer.host,
-        "state": _worker_state(peer),
-        "tasks_done": max(peer.tasks_done, report.tasks_done if report is not None else 0),
-        "task": f"{short(found[0].id)}:{found[1]}" if found is not None else "",
-        "function": b.book.function_of(*found) if found is not None else "",
-        "running_s": report.since_s if report is not None and task else 0.0,
-        "rss_bytes": report.rss_bytes if report is not None else 0,
-        "last_heartbeat_s": round(b.now - peer.heard_at, 3),
-    }
-
-
-def _worker_state(peer: Peer) -> str:
-    if not peer.connected:
-        return "lost"
-    if peer.suspended:
-        return "stopped"
-    computes = peer.report is not None and peer.report.task  # again: what it waited for has come
-    return "idle" if peer.idle and not computes else "busy"

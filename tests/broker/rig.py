@@ -12,6 +12,7 @@ from typing import Any
 
 from scoop_journal import MemoryJournal
 
+from scoop_ft.broker import figures
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.gathering import LEAST
 from scoop_ft.broker.invariants import violations
@@ -193,7 +194,7 @@ class Rig:
     @property
     def stats(self) -> dict[str, Any]:
         """Return the numbers of tasks."""
-        return self.broker.stats()["tasks"]
+        return figures.stats(self.broker)["tasks"]
 
 
 def function(name: str) -> tuple[bytes, bytes]:

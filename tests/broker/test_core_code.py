@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from scoop_ft.broker import figures
 from scoop_ft.broker.code import blob_name
 from scoop_ft.broker.records import Kind
 from scoop_ft.errors import ProtocolError
@@ -235,26 +236,26 @@ def uses(root: FakePeer, data: bytes) -> None:
 def test_versions_are_recorded_and_shown() -> None:
     rig = Rig()
     root = rig.root()
-    assert rig.broker.stats()["environment"] is None
+    assert figures.stats(rig.broker)["environment"] is None
     uses(root, environment("3.11.7"))
     uses(root, environment("3.11.7", complete=True, numpy="2.1.0"))
     uses(root, environment("3.11.7"))  # a root that was started again says less at first
-    found = rig.broker.stats()["environment"]
+    found = figures.stats(rig.broker)["environment"]
     assert found["packages"] == {"numpy": "2.1.0"}
     assert found["complete"]
     assert kinds(rig).count(Kind.ENVIRONMENT) == 1
     rig.restart()
-    assert rig.broker.stats()["environment"] == found
+    assert figures.stats(rig.broker)["environment"] == found
 
 
 def test_versions_of_before_a_resume_are_not_those_of_now() -> None:
     rig = Rig()
     uses(rig.root(), environment("3.11.7", complete=True, numpy="2.1.0"))
     rig.restart(resume=True)
-    assert rig.broker.stats()["environment"] is None
+    assert figures.stats(rig.broker)["environment"] is None
     assert rig.broker.book.code.environment is not None  # for the warning
     uses(rig.root(), environment("3.12.1"))
-    assert rig.broker.stats()["environment"]["python"] == "3.12.1"
+    assert figures.stats(rig.broker)["environment"]["python"] == "3.12.1"
 
 
 def test_a_machine_that_does_not_join_is_remembered_until_it_does() -> None:
@@ -263,7 +264,7 @@ def test_a_machine_that_does_not_join_is_remembered_until_it_does() -> None:
     computes(root)
     agent = rig.agent()
     agent.say(wire.AskStatus("it has numpy 1"))
-    assert rig.broker.stats()["turned_away"] == {"host": "it has numpy 1"}
-    assert "host was turned away: it has numpy 1" in rig.broker.stats()["waiting"]
+    assert figures.stats(rig.broker)["turned_away"] == {"host": "it has numpy 1"}
+    assert "host was turned away: it has numpy 1" in figures.stats(rig.broker)["waiting"]
     rig.worker()
-    assert rig.broker.stats()["turned_away"] == {}
+    assert figures.stats(rig.broker)["turned_away"] == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from scoop_ft.broker import timing
+from scoop_ft.broker import figures, timing
 from scoop_ft.broker.tasks import LEASED, QUEUED
 from scoop_ft.wire import messages as wire
 
@@ -180,7 +180,7 @@ def test_an_agent_that_is_silent_takes_its_workers_with_it() -> None:
     taken(rig, worker, 1)
     rig.tick(timing.SILENT_AGENT_S + 1)
     assert rig.stats["running"] == 0
-    assert "stopped or silent" in rig.broker.stats()["waiting"]
+    assert "stopped or silent" in figures.stats(rig.broker)["waiting"]
     agent.heartbeat({worker: ("idle", b"")})
     worker.handle()
     rig.settle()
@@ -327,7 +327,7 @@ def test_a_full_disk_refuses_what_is_new_and_takes_what_ends() -> None:
     rig.settle()
     assert rig.stats["submitted"] == 1
     assert rig.stats["done"] == 1
-    assert rig.broker.stats()["waiting"] == "the disk is full"
+    assert figures.stats(rig.broker)["waiting"] == "the disk is full"
     assert len(root.kept) == 1
     rig.broker.on_room()
     rig.settle()

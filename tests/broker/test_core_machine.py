@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from scoop_ft.broker import timing
+from scoop_ft.broker import figures, timing
 from scoop_ft.broker.tasks import DONE, LEASED
 from scoop_ft.ids import ROOT_ID
 from scoop_ft.wire import messages as wire
@@ -303,7 +303,7 @@ class Fate(RuleBasedStateMachine):
 
     def why(self) -> dict[str, Any]:
         missing = {o: self.root.arguments[o] for o in self.root.missing()}
-        return {"missing": missing, **self.rig.broker.stats()}
+        return {"missing": missing, **figures.stats(self.rig.broker)}
 
 
 def test_arguments_say_what_comes_out() -> None:

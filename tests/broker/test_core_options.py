@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from scoop_ft.broker import figures
 from scoop_ft.broker.content import Content, same_task
 from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, HELD, LEASED
 from scoop_ft.errors import TaskLost, TaskTimeout
@@ -167,7 +168,7 @@ def test_what_may_not_be_repeated_waits_for_a_worker_that_is_stopped_or_out_of_r
     assert (rig.ran, list(root.results)) == ([b"leaf:b"], [1])
     assert (
         "1 task with repeatable=False with a worker that is stopped"
-        in rig.broker.stats()["waiting"]
+        in figures.stats(rig.broker)["waiting"]
     )
     rig.cut(worker)
     rig.tick(20)
@@ -179,7 +180,7 @@ def test_what_may_not_be_repeated_waits_for_a_worker_that_is_stopped_or_out_of_r
     rig.settle()
     assert root.results[0] == (0, b"[leaf:a]")
     assert rig.ran.count(b"leaf:a") == 1
-    assert rig.broker.stats()["waiting"] == ""
+    assert figures.stats(rig.broker)["waiting"] == ""
 
 
 def test_what_may_not_be_repeated_and_was_not_begun_goes_to_another() -> None:
@@ -245,11 +246,11 @@ def test_resources_are_asked_for_and_missed_by_name() -> None:
     root.submit("leaf:plain")
     rig.settle()
     assert rig.ran == [b"leaf:plain"]
-    assert rig.broker.stats()["waiting"] == "3 tasks need gpu=1; no worker has it"
+    assert figures.stats(rig.broker)["waiting"] == "3 tasks need gpu=1; no worker has it"
     having = rig.worker(gpu=2)
     rig.settle()
     assert not root.missing()
-    assert rig.broker.stats()["waiting"] == ""
+    assert figures.stats(rig.broker)["waiting"] == ""
     assert len(having.all_of(wire.Run)) == 3
     assert len(plain.all_of(wire.Run)) == 1
 

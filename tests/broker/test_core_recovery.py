@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from scoop_journal import JournalBroken, JournalFull
 
-from scoop_ft.broker import timing
+from scoop_ft.broker import figures, timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
@@ -202,7 +202,7 @@ def test_the_end_survives() -> None:
     rig.settle()
     root.connect()
     rig.settle()
-    assert rig.broker.stats()["state"] == "done"
+    assert figures.stats(rig.broker)["state"] == "done"
     assert agent.stopped or rig.broker.stopping
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scoop_ft.broker import figures
 from scoop_ft.broker.records import Kind
 from scoop_ft.errors import ProtocolError
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
@@ -284,8 +285,8 @@ def test_the_end_is_told_to_agents_when_it_is_committed() -> None:
     assert not agent.stopped
     rig.settle()
     assert agent.stopped
-    assert rig.broker.stats()["state"] == "failed"
-    assert rig.broker.stats()["exit_code"] == 3
+    assert figures.stats(rig.broker)["state"] == "failed"
+    assert figures.stats(rig.broker)["exit_code"] == 3
 
 
 def test_one_task_does_not_go_round_among_idle_workers() -> None:

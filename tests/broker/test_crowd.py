@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoop_ft.broker import figures
 from scoop_ft.broker.holders import Holders
 from scoop_ft.broker.peers import Peer, Peers
 from scoop_ft.broker.policy import Costs
@@ -120,7 +121,7 @@ def test_an_agent_is_told_of_all_workers_at_once_and_an_observer_of_each() -> No
     told = crowd.agent.all_of(wire.Stats)[-1].stats
     assert "workers" not in told
     assert (told["workers_known"], told["workers_up"], told["waiting"]) == (3, 3, "")
-    assert len(crowd.rig.broker.stats()["workers"]) == 3
+    assert len(figures.stats(crowd.rig.broker)["workers"]) == 3
 
 
 def test_what_an_agent_is_told_of_all_workers_is_looked_up_again() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from scoop_ft.broker.figures import mismatches
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, DONE, FAILED, LEASED, NAMES, Batch
 from scoop_ft.broker.timing import LOST_S, SILENT_AGENT_S
@@ -82,8 +83,9 @@ class Witness:
             self._world.violated(9, f"{before[0]} is synced, and its receiver keeps it still")
         self._journal_is_tidy()
         self._deaths_are_told()
-        if self._core().mismatches and not _EDITS & self._world.struck:
-            text = f"{self._core().mismatches} calls are said to differ, and the script is the same"
+        count = mismatches(self._core())
+        if count and not _EDITS & self._world.struck:
+            text = f"{count} calls are said to differ, and the script is the same"
             self._world.violated(2, text)
 
     def died(self, agent: SimAgent, session: bytes) -> None:

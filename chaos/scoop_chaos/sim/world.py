@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from scoop_journal import JournalBroken
 
+from scoop_ft.broker import figures
+
 from ..faults import Fault
 from ..violations import LIVENESS, Violation
 from . import inject, stage, stand_ins
@@ -381,7 +383,7 @@ class World:
         if self.broker is None or not self.broker.alive:
             parts.append("no broker lives")
         else:
-            stats = self.broker.core.stats()
+            stats = figures.stats(self.broker.core)
             parts.append(f"broker: {stats['waiting'] or 'waits for nothing'}, {stats['tasks']}")
         if self.root is not None:
             session = self.root.session
