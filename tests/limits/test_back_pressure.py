@@ -25,10 +25,10 @@ MOST_MB = {"root": 170, "broker": 150, "worker": 100}
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 
-def within(peaks: dict[str, float]) -> bool:
+def within(peaks: dict[str, float], more_mb: int = 0) -> bool:
     print({name: round(peak) for name, peak in peaks.items()})
     assert peaks.keys() == MOST_MB.keys()
-    return all(peak < MOST_MB[name] for name, peak in peaks.items())
+    return all(peak < MOST_MB[name] + more_mb for name, peak in peaks.items())
 
 
 def test_a_script_that_submits_faster_than_can_be_run(run_process: RunProcess) -> None:
@@ -87,7 +87,7 @@ def test_a_worker_behind_a_slow_link(
 ) -> None:
     script = PROGRAMS / "far.py"
     go = tmp_path / "go"
-    run_process.start("-q", "-n", "1", "--listen", far_worker.address, script, "50", go)
+    run_process.start("-q", "-n", "1", "--listen", far_worker.address, script, "100", go)
     run_process.wait_until(lambda found: found["workers"])
     agent = far_worker.join()
     run_process.wait_until(lambda found: len(found["workers"]) == 2)
@@ -95,5 +95,6 @@ def test_a_worker_behind_a_slow_link(
         go.touch()
         assert run_process.finish() == "done\n"
     print({name: round(peak) for name, peak in far.peaks.items()})
-    assert within(watch.peaks), watch.peaks
+    # 400 MB go there and back; what malloc keeps of arrays of 4 MB that were freed comes and goes.
+    assert within(watch.peaks, more_mb=90), watch.peaks
     assert far.peaks["worker"] < MOST_MB["worker"], far.peaks
