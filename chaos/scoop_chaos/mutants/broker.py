@@ -380,13 +380,6 @@ COPIES = (
         "(batch.id, index) in self._had or ",
         "",
     ),
-    Mutant(
-        "copies-of-suspects",
-        "What has killed a worker is run on two at once.",
-        "scoop_ft.broker.copies:Copies._may_be_copied",
-        " or index in batch.attempts",
-        "",
-    ),
 )
 
 BROKER = (*QUEUEING, *RESULTS, *CANCELLING, *SYNCING, *TIME, *MEMBERS, *COPIES)

@@ -170,4 +170,11 @@ MISSED = (
         "asked = self._asked.pop(m.request, None)",
         "asked = self._asked.get(m.request)",
     ),
+    Mutant(
+        "copies-of-suspects",
+        "What has killed a worker is run on two at once.",
+        "scoop_ft.broker.copies:Copies._may_be_copied",
+        " or index in batch.attempts",
+        "",
+    ),
 )
