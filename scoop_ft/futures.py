@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from . import script
+from . import columns, script
 from .client import buffered, serial
 from .client.completions import Completions
 from .client.future import Future, mine
@@ -222,24 +222,30 @@ def _in_order(
                     _left(deadline),
                 ):
                     raise TimeoutError(f"the result of item {index} was not there in time")
-            first = index
-            for value in _stretch(group, index, stop, collect):
-                yield value
-                index += 1
-            group.let_go(first, index - first)
+            values, here = _stretch(group, index, stop, collect)
+            yield from values
+            group.let_go(index, here)
+            index += here
 
 
-def _stretch(group: Group, index: int, stop: int, collect: bool) -> Iterator[Any]:
-    """Yield the results that lie together, from one that is there on."""
+def _stretch(group: Group, index: int, stop: int, collect: bool) -> tuple[Iterable[Any], int]:
+    """Return the results that lie together, from one that is there on, and how many they are."""
     found = group.find(index)
     assert found is not None
     chunk, position = found
     if not isinstance(chunk, Chunk) or chunk.status or chunk.buffers:
-        yield _value(chunk, position, collect)
-        return
-    payload, ends, base = memoryview(chunk.payload), chunk.ends, chunk.base
-    begin = (ends[position - 1] if position else base) - base
-    for end in ends[position : position + group.stretch(index, stop)]:
+        return (_value(chunk, position, collect),), 1
+    count = group.stretch(index, stop)
+    ends = chunk.ends[position : position + count]
+    begin = chunk.ends[position - 1] if position else chunk.base
+    payload = memoryview(chunk.payload)[begin - chunk.base : ends[-1] - chunk.base]
+    values = columns.load(payload, ends, begin) if count >= columns.LEAST else None
+    return _loaded(payload, ends, begin) if values is None else values, count
+
+
+def _loaded(payload: memoryview, ends: memoryview, base: int) -> Iterator[Any]:
+    begin = 0
+    for end in ends:
         yield load(payload[begin : end - base])
         begin = end - base
 

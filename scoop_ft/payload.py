@@ -12,10 +12,12 @@ import io
 import pickle
 import sys
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
-from scoop_ft import references, script
+from scoop_ft import columns, references, script
 from scoop_ft.culprits import explain
 from scoop_ft.errors import RemoteError, RemoteTraceback, UnpicklableError
 from scoop_ft.optioned import plain
@@ -56,6 +58,12 @@ class Packed(NamedTuple):
     def objects(self) -> int:
         """How many there are."""
         return len(self.ends) // 4
+
+    def behind(self, payload: bytes, ends: array[int]) -> Packed:
+        """Return this with other objects, which have no large buffers, before it."""
+        moved = array("I", [len(payload) + end for end in memoryview(self.ends).cast("I")])
+        buffers = [(len(ends) + index, size) for index, size in self.buffers]
+        return Packed(payload + self.payload, (ends + moved).tobytes(), buffers, self.frames)
 
 
 class _Bench:
@@ -136,6 +144,25 @@ class Packer:
             most -= 1
             if most <= 0 or self.ends[-1] + self._frame_bytes >= most_bytes:
                 return
+
+    def add_ahead(
+        self, calls: deque[tuple[Any, ...]], name: str, most: int, most_bytes: int
+    ) -> None:
+        """Pack calls that are read already, like `add_calls`, and take them out of ``calls``.
+
+        Those of numbers are packed at once.
+        """
+        records = list(islice(calls, most))
+        dumped = columns.dump(records, len(records[0])) if len(records) >= columns.LEAST else None
+        if dumped is None:
+            self.add_calls(iter(calls.popleft, None), name, len(records), most_bytes)
+            return
+        payload, width = dumped
+        bench = self._idle_bench()
+        self.ends += columns.ends(bench.tell(), width, len(records))
+        bench.file.write(payload)
+        for _ in records:
+            calls.popleft()
 
     def add(self, value: Any, name: str) -> None:
         """Pack the result of the function called ``name``; raises like `add_call`."""
@@ -284,7 +311,6 @@ class Packer:
 # ---- one value -----------------------------------------------------------------------------------
 
 _solo = _Bench()
-_SIMPLE = frozenset({int, float, bool, type(None)})  # nobody's code takes part in pickling these
 LARGEST = 0xFFFF_FFFF  # where a pickle ends is a u32
 
 
@@ -296,7 +322,7 @@ def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
     UnpicklableError
         It cannot be pickled.
     """
-    if type(value) in _SIMPLE:
+    if type(value) in columns.KINDS:
         return pickle.dumps(value, 5), []
     bench = _Bench() if _solo.busy else _solo
     bench.busy = True

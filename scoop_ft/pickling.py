@@ -1,4 +1,4 @@
-"""Pickles and unpickles single objects; the only file of a run that imports pickle.
+"""Pickles and unpickles single objects.
 
 Plain pickle is tried first, for it is twenty times faster than cloudpickle; `byvalue` takes what it
 cannot do.  Large buffers are kept apart from the pickle (protocol 5).

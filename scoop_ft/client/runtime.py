@@ -23,7 +23,7 @@ from ..wire import messages as wire
 from ..wire.messages import Options
 from .groups import Group
 from .link import TICK_S, Link
-from .scopes import Definition, Part, Scope
+from .scopes import BATCH_TASKS, Definition, Part, Scope
 from .session import Frames, Session
 
 ANSWER_S: Final = 5.0  # nobody hears so long whether a child runs: it does not
@@ -117,10 +117,12 @@ class Runtime(ABC):
     ) -> list[Part]:
         """Submit one call for each tuple of arguments, read as they are packed.
 
-        ``plain`` says that reading them runs no user code: then many are packed at once.
+        ``plain`` says that reading them runs no user code: then many are read, and packed at once.
         """
         if function.key_of is not None:
             return [(*self.submit(function, args, {})[1:], 1) for args in calls]
+        if plain:
+            return self._submit_ahead(function, iter(calls))
         scope = self.scope()
         parts: list[Part] = []
         iterator = iter(calls)
@@ -128,16 +130,25 @@ class Runtime(ABC):
         for first in iterator:
             with scope.lock:
                 self._fit(scope, options)
-                room = scope.room()
-                rest = (
-                    islice(iterator, room - 1)
-                    if plain
-                    else scope.reading(iterator, options, self._fit)
-                )
-                parts += scope.add_many(function, chain((first,), rest), room)
+                rest = scope.reading(iterator, options, self._fit)
+                parts += scope.add_many(function, chain((first,), rest), scope.room())
                 if scope.is_full():
                     self.close(scope)
             self.throttle()
+        return parts
+
+    def _submit_ahead(self, function: Definition, calls: Iterator[tuple[Any, ...]]) -> list[Part]:
+        scope = self.scope()
+        parts: list[Part] = []
+        ahead = deque(islice(calls, BATCH_TASKS))
+        while ahead:
+            with scope.lock:
+                self._fit(scope, function.options)
+                parts += scope.add_many(function, ahead, scope.room())
+                if scope.is_full():
+                    self.close(scope)
+            self.throttle()
+            ahead.extend(islice(calls, BATCH_TASKS - len(ahead)))
         return parts
 
     def _fit(self, scope: Scope, options: Options) -> None:

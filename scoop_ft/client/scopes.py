@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import get_ident
 from typing import Any, Final, NamedTuple
@@ -177,7 +178,10 @@ class Scope:
     def add_many(
         self, function: Definition, calls: Iterable[tuple[Any, ...]], room: int
     ) -> list[Part]:
-        """Put calls into the open batch, until it is full; return where their results will be."""
+        """Put calls into the open batch, until it is full; return where their results will be.
+
+        Those in a deque are read already: what is put into the batch is taken out of it.
+        """
         if get_ident() != self._thread:
             self._meet()
         parts: list[Part] = []
@@ -185,7 +189,10 @@ class Scope:
         self._settle()
         self._bulk = function, parts
         try:
-            self._packer.add_calls(calls, function.name, room, BATCH_BYTES)
+            if isinstance(calls, deque):
+                self._packer.add_ahead(calls, function.name, room, BATCH_BYTES)
+            else:
+                self._packer.add_calls(calls, function.name, room, BATCH_BYTES)
         finally:
             self._settle()
             self._bulk = outer

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import script
+from ..columns import KINDS
 from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
 from ..pickling import load_small
@@ -25,6 +26,7 @@ from .tray import TRAY_BYTES
 if TYPE_CHECKING:
     from .runner import Crew, Runner
 
+LARGE: Final = 1 << 64  # an integer that is larger is packed at once, for its size
 PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
 
 
@@ -90,14 +92,18 @@ class Calls:
         pack, ends, buffers = tray.packer.pack, tray.packer.ends, tray.packer.buffers
         callables = self._session.callable
         payload, starts, start = span.payload, span.starts, span.start
-        function = None
+        loaded = span.numbers(begin, piece.stop)
+        numbers = None if ends else tray.numbers  # until there is something else
+        function, args = None, None  # type: Any, Any
         while piece.next < piece.stop:
             index = runner.index = piece.next
             words[INDEX] = index
             piece.next = index + 1
             more, packed = None, False
             try:
-                if span.buffers:
+                if loaded is not None:
+                    args = next(loaded)
+                elif span.buffers:
                     args = load(*span.arguments(index))
                 else:
                     at = index - start
@@ -107,7 +113,13 @@ class Calls:
                 named = type(args) is list
                 value = function(*args[0], **args[1]) if named else function(*args)
                 if runner.tray is tray:
-                    more, packed = pack(value), True
+                    kind = type(value)
+                    small = kind in KINDS and (kind is not int or -LARGE < value < LARGE)
+                    if small and numbers is not None:
+                        numbers.append(value)
+                    else:
+                        numbers = None
+                        more, packed = pack(value), True
             except BaseException as error:  # noqa: BLE001 - whatever a task raises is its result
                 self._end(runner, span, index, self._failure(span, index, error))
                 break
@@ -119,7 +131,7 @@ class Calls:
                     done = self._result(span, index, value)
                 self._end(runner, span, index, done)
                 break
-            if crew.ready or now() > until_ns or ends[-1] > TRAY_BYTES or buffers:
+            if crew.ready or now() > until_ns or buffers or (ends and ends[-1] > TRAY_BYTES):
                 break
             args = value = None  # what their end does is this task's doing
         if runner.tray is not None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
+from .. import columns
 from ..client.groups import Group
 from ..client.scopes import Closed, Scope
 from ..wire.frames import Buffer
@@ -40,9 +41,9 @@ class Span:
     """
 
     __slots__ = (
-        "batch", "buffers", "closed", "done", "elapsed_ns", "functions", "given_up", "group",
-        "lineage", "ordinal", "payload", "replayed", "scope", "start", "starts", "stop",
-        "time_limit_s", "timed", "which",
+        "_base", "_ends", "batch", "buffers", "closed", "done", "elapsed_ns", "functions",
+        "given_up", "group", "lineage", "ordinal", "payload", "replayed", "scope", "start",
+        "starts", "stop", "time_limit_s", "timed", "which",
     )  # fmt: skip
 
     def __init__(
@@ -67,7 +68,9 @@ class Span:
         self.stop = stop
         self.functions = functions
         self.which = memoryview(which).cast("H") if which else None
-        places = memoryview(ends).cast("I").tolist()
+        self._base = base
+        self._ends = memoryview(ends).cast("I")
+        places = self._ends.tolist()
         self.starts = [0, *(place - base for place in places)] if base else [0, *places]
         self.payload = memoryview(payload)
         self.buffers = buffers
@@ -139,6 +142,16 @@ class Span:
         at = index - self.start
         view = self.payload[self.starts[at] : self.starts[at + 1]]
         return view, self.buffers.get(index, ())
+
+    def numbers(self, start: int, stop: int) -> Iterator[tuple[Any, ...]] | None:
+        """Return the arguments of tasks if all are numbers, and of one form."""
+        if self.buffers or stop - start < columns.LEAST:
+            return None
+        at, end = start - self.start, stop - self.start
+        begin = self.starts[at]
+        payload = self.payload[begin : self.starts[end]]
+        found = columns.load(payload, self._ends[at:end], self._base + begin)
+        return None if found is None else iter(found)
 
     def gives_up(self, index: int) -> bool:
         """Does nobody want this task from here any more?"""
