@@ -238,7 +238,7 @@ def _stretch(group: Group, index: int, stop: int, collect: bool) -> tuple[Iterab
     count = group.stretch(index, stop)
     ends = chunk.ends[position : position + count]
     begin = chunk.ends[position - 1] if position else chunk.base
-    payload = memoryview(chunk.payload)[begin - chunk.base : ends[-1] - chunk.base]
+    payload = chunk.payload[begin - chunk.base : ends[-1] - chunk.base]
     values = columns.load(payload, ends, begin) if count >= columns.LEAST else None
     return _loaded(payload, ends, begin) if values is None else values, count
 

@@ -96,14 +96,16 @@ class Packer:
         Where each object ends in the payload.
     buffers : list of (int, buffer)
         The large buffers, each with the index of its object.
+    frame_bytes : int
+        What these are in all.
     """
 
-    __slots__ = ("_bench", "_frame_bytes", "buffers", "ends")
+    __slots__ = ("_bench", "buffers", "ends", "frame_bytes")
 
     def __init__(self) -> None:
         self.ends: array[int] = array("I")
         self.buffers: list[tuple[int, Buffer]] = []
-        self._frame_bytes = 0
+        self.frame_bytes = 0
         self._bench = _Bench()
 
     @property
@@ -114,7 +116,7 @@ class Packer:
     @property
     def size_bytes(self) -> int:
         """Size of all that is packed, large buffers included."""
-        return (self.ends[-1] if self.ends else 0) + self._frame_bytes
+        return (self.ends[-1] if self.ends else 0) + self.frame_bytes
 
     def add_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], name: str) -> None:
         """Pack the arguments of a call of the function called ``name``.
@@ -142,7 +144,7 @@ class Packer:
             if cause is not None:
                 raise _explain_call(args, {}, name, cause) from cause
             most -= 1
-            if most <= 0 or self.ends[-1] + self._frame_bytes >= most_bytes:
+            if most <= 0 or self.ends[-1] + self.frame_bytes >= most_bytes:
                 return
 
     def add_ahead(
@@ -206,7 +208,7 @@ class Packer:
         )
         self.ends = array("I")
         self.buffers = []
-        self._frame_bytes = 0
+        self.frame_bytes = 0
         return packed
 
     def since(self, first: int, stop: int | None = None) -> Packed:
@@ -289,7 +291,7 @@ class Packer:
         index = len(self.ends)
         for frame in frames:
             self.buffers.append((index, frame))
-            self._frame_bytes += _size(frame)
+            self.frame_bytes += _size(frame)
 
     def _idle_bench(self) -> _Bench:
         """Return a bench nobody works at: if need be a new one, with what is complete on it."""
@@ -356,30 +358,20 @@ def dump_exception(error: BaseException, trace: str) -> tuple[bytes, list[Buffer
 
 # ---- functions -----------------------------------------------------------------------------------
 
-# id -> (function, pickle, name), of functions that go by name: they live with their modules.
-_dumped: dict[int, tuple[Any, bytes, str]] = {}
-
 
 def dump_function(func: Callable[..., Any]) -> tuple[bytes, str]:
     """Return a function's pickle and its name for people.
-
-    What has state (a partial, a bound method, a closure) is pickled anew each time.
 
     Raises
     ------
     UnpicklableError
         It cannot be pickled.
     """
-    known = _dumped.get(id(func))
-    if known is not None and references.reference(func) is not None:
-        return known[1], known[2]
     name = function_name(func)
     try:
         payload, _ = dumps(func, large_apart=False)
     except Exception as cause:
         raise _unpicklable(f"function {name}", "it", func, _bare(cause)) from cause
-    if references.is_definition(func) and references.reference(func) is not None:
-        _dumped[id(func)] = (func, payload, name)
     return payload, name
 
 
@@ -388,9 +380,7 @@ def identity(func: Callable[..., Any], blob: bytes) -> bytes:
 
     They are the same after its code was moved, commented or formatted.
     """
-    if references.is_definition(func) and references.reference(func) is not None:
-        return blob
-    return dumps_meaning(func)
+    return blob if references.goes_by_name(func) else dumps_meaning(func)
 
 
 def load_function(blob: Buffer) -> Callable[..., Any]:

@@ -34,6 +34,11 @@ def is_definition(value: object) -> bool:
     return isinstance(value, (types.FunctionType, type))
 
 
+def goes_by_name(value: object) -> bool:
+    """Tell whether this is a function or a class, and travels by name."""
+    return is_definition(value) and reference(value) is not None
+
+
 def reference(definition: Any) -> Reduced | None:
     """Return how a function or class is pickled by name; None: it must go by value."""
     entry = _known.get(id(definition))

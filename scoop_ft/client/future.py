@@ -162,7 +162,7 @@ class Future:
         if timeout is not None:
             self._look_out()
         group, index = self._group, self._index
-        if self._outcome is None and not group.done(index):
+        if self._outcome is None and group.missing and not group.done(index):
             runtime = mine(self._runtime)
             if not runtime.wait(lambda: group.done(index), (group,), timeout):
                 raise errors.TimeoutError(f"no result within {timeout} s")

@@ -15,6 +15,7 @@ import msgspec
 
 from .. import errors
 from ..payload import load, load_exception
+from ..pickling import load_small
 from ..wire.frames import Buffer
 from ..wire.messages import Status
 
@@ -38,7 +39,7 @@ class Chunk(NamedTuple):
     status: bytes
     ends: memoryview  # of u32
     base: int
-    payload: Buffer
+    payload: memoryview
     buffers: dict[int, list[Buffer]]  # by position
     weight: Weight | None = None
 
@@ -49,7 +50,7 @@ class Chunk(NamedTuple):
     def data(self, position: int) -> tuple[Buffer, Sequence[Buffer]]:
         """Return a result's pickle and buffers."""
         begin = self.ends[position - 1] if position else self.base
-        view = memoryview(self.payload)[begin - self.base : self.ends[position] - self.base]
+        view = self.payload[begin - self.base : self.ends[position] - self.base]
         return view, self.buffers.get(position, ())
 
 
@@ -185,6 +186,10 @@ class Group:
 
 def outcome(chunk: Chunk | Single, position: int) -> tuple[Any, BaseException | None]:
     """Return a result's value, or its exception."""
+    if isinstance(chunk, Chunk) and not (chunk.status or chunk.buffers):
+        ends, base = chunk.ends, chunk.base
+        begin = ends[position - 1] - base if position else 0
+        return load_small(chunk.payload[begin : ends[position] - base]), None
     status = chunk.status_at(position)
     data, buffers = chunk.data(position)
     if status == Status.OK:

@@ -20,6 +20,7 @@ from msgspec import structs
 from ..ids import DIGEST_BYTES, digest
 from ..optioned import Optioned
 from ..payload import Packed, Packer, dump_function, identity
+from ..references import goes_by_name, reference
 from ..wire.messages import PLAIN, Options
 from .groups import Chunk, Group
 
@@ -44,10 +45,14 @@ class Definition(NamedTuple):
 
 
 _known: dict[bytes, Definition] = {}
+_by_name: dict[int, tuple[Any, Definition]] = {}  # by id: these functions live with their modules
 
 
 def define(func: Callable[..., Any]) -> Definition:
     """Return a function as it travels, and apart from it the options of its calls."""
+    named = _by_name.get(id(func))
+    if named is not None and reference(func) is not None:
+        return named[1]
     if type(func) is Optioned:
         key_of = None if func.key is None else func.key_of
         return _define(func.travelling())._replace(options=func.how, key_of=key_of)
@@ -55,13 +60,15 @@ def define(func: Callable[..., Any]) -> Definition:
 
 
 def _define(func: Callable[..., Any]) -> Definition:
-    """Pickle a function, once where that is enough."""
+    """Pickle a function, once if it goes by name; what has state may be another each time."""
     blob, name = dump_function(func)
     found = _known.get(blob)
     if found is None:
         found = Definition(digest(identity(func, blob)), name, blob, *describe(func))
         if len(blob) < 1_024:
             _known[blob] = found
+    if goes_by_name(func):
+        _by_name[id(func)] = func, found
     return found
 
 
@@ -262,7 +269,10 @@ class Scope:
     def is_full(self) -> bool:
         """Must the open batch be closed?"""
         packer = self._packer
-        return len(packer.ends) >= BATCH_TASKS or packer.size_bytes >= BATCH_BYTES
+        ends = packer.ends  # asked for each call: `size_bytes` is written out
+        if not ends:
+            return False
+        return len(ends) >= BATCH_TASKS or ends[-1] + packer.frame_bytes >= BATCH_BYTES
 
     def has_open(self) -> bool:
         """Is there a call that has not left?"""

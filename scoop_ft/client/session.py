@@ -365,7 +365,8 @@ class Session:
                 buffers.setdefault(position_of(index), []).append(memoryview(frame).toreadonly())
         self._resident += size
         weight = Weight(size, self._gone)
-        chunk = Chunk(m.status, memoryview(m.ends).cast("I"), m.base, frames[0], buffers, weight)
+        ends, payload = memoryview(m.ends).cast("I"), memoryview(frames[0])
+        chunk = Chunk(m.status, ends, m.base, payload, buffers, weight)
         position = 0
         for (start, stop), shift in zip(m.ranges, m.shifts or repeat(m.shift)):  # noqa: B905
             scope.deliver(start + shift, stop + shift, chunk, position)
@@ -416,7 +417,7 @@ class Session:
 def _cancelled(count: int) -> Chunk:
     """Return the results of children that will not run."""
     ends = memoryview(bytes(4 * count)).cast("I")
-    return Chunk(bytes((Status.CANCELLED,)) * count, ends, 0, b"", {})
+    return Chunk(bytes((Status.CANCELLED,)) * count, ends, 0, memoryview(b""), {})
 
 
 def _give_back(m: wire.Deliver, n: int) -> wire.Results:
