@@ -28,6 +28,7 @@ from ..wire.probes import PROBES
 from .routes import Routes
 
 BACKLOG = 4_096
+ROW = 2  # after so many messages there is one more, mostly
 
 
 def allow_descriptors() -> None:
@@ -66,6 +67,7 @@ class Sockets:
         self.routers: list[zmq.Socket[bytes]] = []
         self._routes: Routes[tuple[int, bytes]] = Routes()  # of (router, routing id)
         self._turn = 0  # whose messages are looked at first
+        self._rows = [0 for _ in endpoints]  # how many have come one behind the other
         self.bad_messages = 0
         self.endpoints: list[str] = []
         for endpoint in endpoints:
@@ -121,7 +123,7 @@ class Sockets:
         """
         for _ in self.routers:
             number = self._turn
-            while (frames := parts.receive(self.routers[number])) is not None:
+            while (frames := self._take(number)) is not None:
                 found = self._read(number, frames)
                 if found is not None:
                     # Or a machine elsewhere is not heard while there is always more from here.
@@ -129,6 +131,12 @@ class Sockets:
                     return found
             self._turn = (number + 1) % len(self.routers)
         return None
+
+    def _take(self, number: int) -> list[zmq.Frame] | None:
+        """Return the frames of the next message; where some have come, more are expected."""
+        frames = parts.receive(self.routers[number], expected=self._rows[number] >= ROW)
+        self._rows[number] = 0 if frames is None else self._rows[number] + 1
+        return frames
 
     def _read(
         self, number: int, came: list[zmq.Frame]
