@@ -15,3 +15,8 @@ def test_what_pep_3148_says(run: Run, workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_map_and_its_kin(run: Run, workers: int) -> None:
     assert is_ok(run("mapping.py", workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_maps_over_numbers(run: Run, workers: int) -> None:
+    assert is_ok(run("map_numbers.py", workers=workers))
