@@ -119,6 +119,7 @@ class Broker:
         self.journal_info: dict[str, Any] = {}
         self.looks = figures.Looks()
         self.turned_away: dict[str, str] = {}  # machines that do not join, and why
+        self._drops: dict[bytes, list[wire.SpanRef]] = {}  # said last, and not yet sent
         self._ack_due: set[bytes] = set()
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
         self.on_disk = 0  # tasks that had finished at the last commit
@@ -279,6 +280,7 @@ class Broker:
     def take_outbox(self) -> list[Send]:
         """Return, once, what is to be sent, in order."""
         outbox, self.outbox = self.outbox, []
+        self._drops.clear()
         return outbox
 
     # ---- used by the handlers --------------------------------------------------------------
@@ -287,14 +289,25 @@ class Broker:
         self, session: bytes, message: wire.Message, frames: Sequence[Buffer | Ref] = ()
     ) -> None:
         """Ask for a message to be sent."""
+        if self._drops:
+            self._drops.pop(session, None)
         self.outbox.append(Send(session, message, frames))
 
     def drop(self, peer: Peer, spans: list[wire.SpanRef]) -> None:
-        """Tell somebody that he need not run these tasks."""
+        """Tell somebody that he need not run these tasks.
+
+        With others, if nothing was said to him since: in a tree of tasks each that ends leaves some.
+        """
         self.copies.forget(peer, spans)
-        self.send(peer.session, wire.Drop(0, spans))
+        said = self._drops.get(peer.session)
+        if said is not None:
+            said += spans  # in the message, and in what it has not answered
+            return
+        said = list(spans)
+        self.send(peer.session, wire.Drop(0, said))
+        self._drops[peer.session] = said
         if peer.role == "worker" and peer.connected:
-            peer.dropping.append(spans)
+            peer.dropping.append(said)
 
     def append(
         self, kind: Kind, header: bytes, payload: Any = b"", buffers: Sequence[Any] = ()

@@ -126,14 +126,25 @@ class Link:
             self._call_back()
 
     def look(self) -> None:
-        """Pump if something has come; to ask costs next to nothing."""
-        if self._pump_lock.acquire(blocking=False):
-            try:
-                has_come = self._connection.readable()
-            finally:
-                self._pump_lock.release()
-            if has_come:
-                self.pump(0.0)
+        """Take in what has come, and say what that asks for; to ask costs next to nothing.
+
+        All else that is to be said waits for its time: it would be said, and acknowledged, and that
+        be looked at, message by message.
+        """
+        if not self._pump_lock.acquire(blocking=False):
+            return
+        try:
+            if not self._connection.readable():
+                return
+            self._receive()
+            asks = self.session.must_say()
+        finally:
+            self._pump_lock.release()
+            self._tell()
+        if asks:
+            self.pump(0.0)
+        else:
+            self._call_back()
 
     def _call_back(self) -> None:
         if self.after_pump is not None:
@@ -184,13 +195,16 @@ class Link:
         self._send()
         if seconds > 0:
             self._poll(seconds)
-        while (found := self._connection.receive()) is not None:
-            with self.state:
-                session.on_message(*found)
+        self._receive()
         if session.reconnect or self._lost:
             self._reconnect()
         self._send()
         self.last_pump = time.monotonic()
+
+    def _receive(self) -> None:
+        while (found := self._connection.receive()) is not None:
+            with self.state:
+                self.session.on_message(*found)
 
     def _poll(self, seconds: float) -> None:
         self.pumping = True

@@ -219,6 +219,10 @@ class Session:
             return False
         return self.credit() - self._credit >= self.room_bytes / ROOM_STEPS
 
+    def must_say(self) -> bool:
+        """Is there something to be said that waits for nothing?"""
+        return bool(self.outbox) or self.reconnect
+
     def take_outbox(self) -> list[tuple[wire.Message, Frames]]:
         """Return, once, what is to be sent, in order."""
         if self.has_more_room():

@@ -102,6 +102,7 @@ class Crew:
         self._parents: dict[bytes, Runner] = {}  # those whose tasks have submitted, by task
         self._deadlines: list[tuple[float, int, Runner]] = []
         self._tickets = 0
+        self._looked = 0.0  # at the socket
         self.leaving = False
         self.retiring = False  # it leaves since it has done its share: nothing presses
         self.active: Runner | None = None  # the one that has the thread
@@ -364,7 +365,6 @@ class Crew:
         """What a runner does all its life."""
         runner = self.current()
         session, link, words = self.session, self.link, self._words
-        looked = 0.0
         while True:
             with link.state:
                 stands_aside = self.ready or self.leaving or not session.may_begin()
@@ -384,8 +384,8 @@ class Crew:
             now = time.monotonic()
             if now - link.last_pump > TICK_S:
                 link.pump(0.0)
-            elif now - looked > LOOK_S:
-                looked = now
+            elif now - self._looked > LOOK_S:
+                self._looked = now
                 link.look()
 
     def take_globals(self, runner: Runner) -> None:

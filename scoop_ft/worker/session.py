@@ -397,6 +397,12 @@ class WorkerSession(Session):
         self.flush()
         return super().ask(make)
 
+    def must_say(self) -> bool:
+        """Is there something to be said now?  Nobody waits for the answer to a plain `Drop`."""
+        return self.reconnect or not all(
+            type(message) is wire.Returned and message.drop for message, _ in self.outbox
+        )
+
     # ---- hearing ---------------------------------------------------------------------------
 
     def handlers(self) -> dict[type, Callable[[Any, Any, Sequence[Buffer]], None]]:

@@ -64,9 +64,14 @@ class SimLink:
             self._exchange(None, block=False)
 
     def look(self) -> None:
-        """Pump if something has come."""
-        if self.connection.has_news():
+        """Take in what has come, and say what that asks for."""
+        if not (self.process.alive and self.connection.has_news()):
+            return
+        self._receive()
+        if self.session.must_say():
             self.pump()
+        elif self.after_pump is not None:
+            self.after_pump()
 
     def wake(self) -> None:
         """End the poll that somebody blocks in."""
@@ -106,17 +111,20 @@ class SimLink:
         self._send()
         if block and not connection.has_news():
             self.process.block(self._patience(deadline), polling=True)
-        while (found := connection.receive()) is not None:
-            header, frames = found
-            message = decode_from_broker(header, frames)
-            self._witness.hears(session, message)
-            session.on_message(message, frames)
+        self._receive()
         if session.reconnect:
             self._reconnect()
         self._send()
         self.last_pump = self.process.clock.now
         if self.after_pump is not None:
             self.after_pump()
+
+    def _receive(self) -> None:
+        while (found := self.connection.receive()) is not None:
+            header, frames = found
+            message = decode_from_broker(header, frames)
+            self._witness.hears(self.session, message)
+            self.session.on_message(message, frames)
 
     def _patience(self, deadline: float | None) -> float | None:
         if self.session.welcomed:
