@@ -136,7 +136,7 @@ class Link:
         try:
             if not self._connection.readable():
                 return
-            self._receive()
+            self._as_a_whole(self._receive)
             asks = self.session.must_say()
         finally:
             self._pump_lock.release()
@@ -177,11 +177,15 @@ class Link:
     # ---- the pump ----------------------------------------------------------------------------
 
     def _pump(self, seconds: float) -> None:
-        self._pumper = threading.get_ident()
         # From here on a wake-up ends the poll to come: what is submitted now is not in this send.
         self.pumping = seconds > 0
+        self._as_a_whole(lambda: self._exchange(seconds))
+
+    def _as_a_whole(self, call: Callable[[], None]) -> None:
+        """Do something that Ctrl-C does not end in its midst."""
+        self._pumper = threading.get_ident()
         try:
-            self._exchange(seconds)
+            call()
         finally:
             self._pumper = 0
         self._raise_interrupt()
