@@ -348,3 +348,23 @@ def test_children_of_an_older_attempt_are_wanted_by_nobody_when_the_task_comes_b
     child, _ = family.find(0) or (None, 0)
     assert child is not None
     assert child.state[0] == HELD, "nobody wants it until its parent runs again"
+
+
+def test_what_need_not_be_run_is_said_at_once_while_nothing_else_is_said() -> None:
+    rig = Rig()
+    rig.root()
+    worker = rig.worker()
+    peer, batches = rig.broker.peers[worker.session], [bytes([n]) * 16 for n in range(4)]
+    for batch in batches[:2]:
+        rig.broker.drop(peer, [(batch, 0, 1)])
+    rig.broker.send(worker.session, wire.Synced(0))
+    rig.broker.drop(peer, [(batches[2], 0, 1)])
+    rig.flush()
+    rig.broker.drop(peer, [(batches[3], 0, 1)])
+    rig.flush()
+    said = [[name for name, _, _ in m.spans] for m, _ in worker.inbox if type(m) is wire.Drop]
+    assert said == [batches[:2], batches[2:3], batches[3:]]
+    assert [[name for name, _, _ in spans] for spans in peer.dropping] == said, "not yet answered"
+    worker.handle()
+    rig.flush()
+    assert not peer.dropping
