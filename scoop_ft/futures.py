@@ -116,7 +116,8 @@ def map(
 ) -> Iterator[T] | Iterator[T | BaseException]:
     """Call ``func`` for the items of the iterables; iterate over the results in order.
 
-    All calls are submitted before this returns; the iterables are read as they are packed.
+    All calls are submitted before this returns; the iterables are read as they are packed, a list
+    or range up to 2,048 items ahead.
 
     Parameters
     ----------
@@ -210,6 +211,7 @@ def _in_order(
     runtime: Runtime, parts: list[Part], deadline: float | None, collect: bool = False
 ) -> Iterator[Any]:
     parts.reverse()
+    item = 0  # of this map: an index is a place in a batch
     while parts:
         group, index, count = parts.pop()
         stop = index + count
@@ -221,11 +223,12 @@ def _in_order(
                     (group,),
                     _left(deadline),
                 ):
-                    raise TimeoutError(f"the result of item {index} was not there in time")
+                    raise TimeoutError(f"the result of item {item} was not there in time")
             values, here = _stretch(group, index, stop, collect)
             yield from values
             group.let_go(index, here)
             index += here
+            item += here
 
 
 def _stretch(group: Group, index: int, stop: int, collect: bool) -> tuple[Iterable[Any], int]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -161,8 +160,11 @@ class Packer:
             return
         payload, width = dumped
         bench = self._idle_bench()
-        self.ends += columns.ends(bench.tell(), width, len(records))
+        bench.busy = True  # an interrupt leaves what is complete
+        end = bench.tell()
         bench.file.write(payload)
+        self.ends += columns.ends(end, width, len(records))
+        bench.busy = False
         for _ in records:
             calls.popleft()
 
@@ -198,8 +200,6 @@ class Packer:
         payload = bench.file.getvalue()
         bench.file.seek(0)
         bench.file.truncate()
-        if sys.byteorder == "big":
-            self.ends.byteswap()
         packed = Packed(
             payload,
             self.ends.tobytes(),
@@ -210,6 +210,15 @@ class Packer:
         self.buffers = []
         self.frame_bytes = 0
         return packed
+
+    def cut(self, count: int) -> None:
+        """Forget all objects but so many."""
+        bench = self._idle_bench()
+        del self.ends[count:]
+        self.buffers = [(index, frame) for index, frame in self.buffers if index < count]
+        self.frame_bytes = sum(_size(frame) for _, frame in self.buffers)
+        bench.file.seek(self._start(bench))
+        bench.file.truncate()
 
     def since(self, first: int, stop: int | None = None) -> Packed:
         """Return what is complete from object number ``first`` up to ``stop``; it stays here.
@@ -224,8 +233,6 @@ class Packer:
         if base or len(payload) > ends[-1]:
             payload = payload[base : ends[-1]]
             ends = array("I", [end - base for end in ends])
-        if sys.byteorder == "big":
-            ends.byteswap()
         buffers = [(index, frame) for index, frame in self.buffers if index - first < len(ends)]
         buffers = [(index - first, frame) for index, frame in buffers if index >= first]
         return Packed(
@@ -281,9 +288,11 @@ class Packer:
         end = bench.tell() + len(payload)
         if end > LARGEST:
             return OverflowError("more than 4 GB in one batch")
+        bench.busy = True
         bench.file.write(payload)
         self._keep(frames)
         self.ends.append(end)
+        bench.busy = False
         return None
 
     def _keep(self, frames: Sequence[Buffer]) -> None:

@@ -118,6 +118,13 @@ class RunDir:
         """Make the folder with its ``run.json``; refuse one that holds something already."""
         self._refuse_used()
         try:
+            msgspec.json.encode(info)
+        except UnicodeEncodeError:
+            raise RunError(
+                f"a path is no text in UTF-8, and cannot be recorded ({info.cwd!a}, script "
+                f"{info.script!a}): rename it"
+            ) from None
+        try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             for folder in (self.logs, self.slates):

@@ -68,6 +68,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("run_dir")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--keep-failed", action="store_true")
+    parser.add_argument("--recorded-code", action="store_true")
     parser.add_argument("--max-attempts", type=int, default=3)
     parser.add_argument("--edits", default="")
     return parser.parse_args(argv)
@@ -99,7 +100,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
         broker.recover(
             journal.scan(payloads=False), resume=options.resume and not new, now=time.monotonic(),
             keep_failed=options.keep_failed, edits=_edits(options.edits),
-            recorded_code=info.recorded_code,
+            recorded_code=options.recorded_code,
         )  # fmt: skip
         sockets = _sockets(run, info)
     except BaseException:

@@ -296,7 +296,7 @@ class Broker:
     def drop(self, peer: Peer, spans: list[wire.SpanRef]) -> None:
         """Tell somebody that he need not run these tasks.
 
-        With others, if nothing was said to him since: in a tree of tasks each that ends leaves some.
+        With others, if nothing was said to him since: in a tree each task that ends leaves some.
         """
         self.copies.forget(peer, spans)
         said = self._drops.get(peer.session)

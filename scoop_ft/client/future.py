@@ -127,6 +127,8 @@ class Future:
         if runtime is not None and scope is not None:
             with runtime.link.state:  # nothing arrives between the look and the entry
                 if not (self._cancelled or self._group.done(self._index)):
+                    if not scope.alive:
+                        return  # whose child it is has ended: nothing comes any more
                     if self._callbacks is None:
                         self._callbacks = []
                         self._group.watchers.append(self._arrived)

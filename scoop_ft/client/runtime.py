@@ -59,6 +59,8 @@ class Runtime(ABC):
         self.session = session
         self.link = link
         self._const_setters: dict[str, Scope] = {}
+        self._met: set[tuple[bytes, bytes]] = set()  # functions that were submitted: digest, code
+        self._last_met: Definition | None = None
 
     @abstractmethod
     def scope(self) -> Scope:
@@ -97,6 +99,8 @@ class Runtime(ABC):
         self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Scope, Group, int]:
         """Submit one call."""
+        if function is not self._last_met:
+            self._meet(function)
         key = None if function.key_of is None else function.key_of(args, kwargs)
         scope = self.scope()
         with scope.lock:
@@ -119,6 +123,7 @@ class Runtime(ABC):
 
         ``plain`` says that reading them runs no user code: then many are read, and packed at once.
         """
+        self._meet(function)
         if function.key_of is not None:
             return [(*self.submit(function, args, {})[1:], 1) for args in calls]
         if plain:
@@ -136,6 +141,17 @@ class Runtime(ABC):
                     self.close(scope)
             self.throttle()
         return parts
+
+    def _meet(self, function: Definition) -> None:
+        """See to what must be said before a function is.
+
+        That may take long and run anybody's code: no lock is held, and nothing is lost with it.
+        """
+        known = function.digest, function.code
+        if known not in self._met:
+            self.session.on_function()
+            self._met.add(known)
+        self._last_met = function
 
     def _submit_ahead(self, function: Definition, calls: Iterator[tuple[Any, ...]]) -> list[Part]:
         scope = self.scope()

@@ -44,8 +44,9 @@ class Definition(NamedTuple):
     key_of: Callable[[tuple[Any, ...], Mapping[str, Any]], str] | None = None
 
 
-_known: dict[bytes, Definition] = {}
-_by_name: dict[int, tuple[Any, Definition]] = {}  # by id: these functions live with their modules
+MOST: Final = 4_096  # functions that are known
+_known: dict[bytes, Definition] = {}  # those that go by value, by their pickles
+_by_name: dict[int, tuple[Any, Definition]] = {}  # the others, by id
 
 
 def define(func: Callable[..., Any]) -> Definition:
@@ -60,16 +61,32 @@ def define(func: Callable[..., Any]) -> Definition:
 
 
 def _define(func: Callable[..., Any]) -> Definition:
-    """Pickle a function, once if it goes by name; what has state may be another each time."""
+    """Pickle a function, once if it goes by name; what has state may be another each time.
+
+    What goes by name and is another object than before was loaded anew: it may mean something else.
+    """
     blob, name = dump_function(func)
-    found = _known.get(blob)
+    named = goes_by_name(func)
+    found = None if named else _known.get(blob)
     if found is None:
         found = Definition(digest(identity(func, blob)), name, blob, *describe(func))
-        if len(blob) < 1_024:
-            _known[blob] = found
-    if goes_by_name(func):
-        _by_name[id(func)] = func, found
+        if named:
+            _keep(_by_name, id(func), (func, found))
+        elif len(blob) < 1_024:
+            _keep(_known, blob, found)
     return found
+
+
+def _keep(known: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(known) >= MOST:
+        known.clear()
+    known[key] = value
+
+
+def forget_meanings() -> None:
+    """A module was loaded anew: what functions of others mean that call its own is not known."""
+    _known.clear()
+    _by_name.clear()
 
 
 def describe(func: Callable[..., Any]) -> tuple[bytes, str, Sequence[tuple[str, int, int]]]:
@@ -177,9 +194,9 @@ class Scope:
         packer.add_call(args, kwargs, function.name)
         group = self._group  # only now: pickling may have run user code that ended the batch
         self._which.append(self._index(function))
-        group.count += 1
-        group.missing += 1
         self.next += 1
+        group.missing += 1
+        group.count += 1  # last: without it nothing of the above counts
         return group, group.count - 1
 
     def add_many(
@@ -253,7 +270,10 @@ class Scope:
         """
         group = self._group
         count = self._packer.count - group.count
-        if not count or self._bulk is None:
+        if not count:
+            return
+        if self._bulk is None:
+            self._forget_rest(group)
             return
         function, parts = self._bulk
         self._which.extend(array("H", (self._index(function),)) * count)
@@ -262,9 +282,19 @@ class Scope:
         group.missing += count
         self.next += count
 
+    def _forget_rest(self, group: Group) -> None:
+        """Take back a call whose submission Ctrl-C has ended: nobody has a future of it."""
+        self._packer.cut(group.count)
+        del self._which[group.count :]
+        group.missing = group.count
+        self.next = group.first + group.count
+
     def room(self) -> int:
-        """Return how many calls the open batch still takes."""
-        return BATCH_TASKS - self._group.count
+        """Return how many calls the open batch still takes.
+
+        One at least: it may be over full, where pickling has submitted more.
+        """
+        return max(1, BATCH_TASKS - self._packer.count)
 
     def is_full(self) -> bool:
         """Must the open batch be closed?"""
@@ -287,9 +317,9 @@ class Scope:
 
     def close(self) -> Closed | None:
         """End the open batch; None when there is nothing in it."""
+        self._settle()
         if not self.has_open():
             return None
-        self._settle()
         group, packed = self._group, self._packer.take()
         which = self._which.tobytes() if len(self._functions) > 1 else b""
         closed = Closed(self, group, self._functions, which, packed, self._closed_options(group))

@@ -102,7 +102,7 @@ class Session:
         self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
         self.sources: dict[str, wire.SourceRef] = {}  # the user's code that is recorded
         self.on_sources: Callable[[list[wire.SourceRef]], None] = lambda sources: None
-        self.on_function: Callable[[], None] = lambda: None  # one is about to be said
+        self.on_function: Callable[[], None] = lambda: None  # one is about to be submitted
         self.connections = 0
         self._n = 0
         self._batches = 0
@@ -110,7 +110,7 @@ class Session:
         # What the broker has passed on and may not have synced, with our last number then.
         self._unsynced: deque[tuple[int, wire.Deliver, Frames]] = deque()
         self._synced = 0
-        self._defined: set[bytes] = set()
+        self._defined: dict[bytes, bytes] = {}  # by digest, what each meant
         self._incarnation = 0  # of the broker that has welcomed us
         self.room_bytes = 0
         self.waits = 0
@@ -147,15 +147,15 @@ class Session:
         return not self._unacknowledged
 
     def define(self, function: Definition) -> None:
-        """Send a function, unless it was sent before."""
-        if function.digest not in self._defined:
-            self._defined.add(function.digest)
-            self.on_function()
-            message = wire.Define(
-                self.number(), function.digest, function.name, function.code, function.python,
-                list(function.sources),
-            )  # fmt: skip
-            self.keep(message, (function.blob,))
+        """Send a function, unless it was sent before, and means the same still."""
+        if self._defined.get(function.digest) == function.code:
+            return
+        message = wire.Define(
+            self.number(), function.digest, function.name, function.code, function.python,
+            list(function.sources),
+        )  # fmt: skip
+        self.keep(message, (function.blob,))
+        self._defined[function.digest] = function.code
 
     def new_batch(self) -> bytes:
         """Name a batch."""

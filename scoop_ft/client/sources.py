@@ -14,6 +14,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,9 +26,11 @@ from ..wire.codec import MAX_SOURCE
 from ..wire.frames import Buffer
 from ..wire.messages import SourceRef
 from .link import Link
+from .scopes import forget_meanings
 from .session import Session
 
 SCRIPT = "__main__"
+Stamp = tuple[int, int]  # when a file was changed, and its size
 
 
 class Sources:
@@ -39,6 +42,8 @@ class Sources:
     link : Link
     may_change : bool
         A module that is loaded here once more may be another than before: so it is in the root.
+    anew : bool
+        This process brings its files to a run that others may have brought theirs to.
 
     Attributes
     ----------
@@ -46,15 +51,19 @@ class Sources:
         Called when this process has loaded a version that is not the run's any more.
     """
 
-    def __init__(self, session: Session, link: Link, *, may_change: bool) -> None:
+    def __init__(
+        self, session: Session, link: Link, *, may_change: bool, anew: bool = False
+    ) -> None:
         self.on_stale: Callable[[], None] = lambda: None
         self._session = session
         self._link = link
         self._may_change = may_change
+        self._anew = anew
         self._loaded: dict[str, bytes] = {}  # digests
         self._unread: list[tuple[str, bytes, bool]] = []  # name, file, is it a package's?
+        self._looking = threading.RLock()
         self._looked_for: set[str] = set()
-        self._ahead: dict[str, tuple[int, int]] = {}  # modules nobody has loaded here: time, size
+        self._ahead: dict[str, tuple[str, Stamp]] = {}  # modules nobody has loaded here, and files
         self._process = os.getpid()
         session.on_sources = self._on_sources
         if may_change:
@@ -78,6 +87,8 @@ class Sources:
         if found is not None:
             name_of_it = digest(found)
             again = self._may_change and name in self._loaded
+            if again:
+                forget_meanings()
             if recorded is None or again or recorded.digest == name_of_it:
                 self._loaded[name] = name_of_it
                 self.imports_in(name, found, package=kind == "package")
@@ -136,19 +147,25 @@ class Sources:
             self._unread.append((name, data, package))
 
     def _look_ahead(self) -> None:
-        """Have recorded what only functions import (``link.state`` held).
+        """Have recorded what only functions import.
 
         The script may have written such a module only now, for the function that is submitted.
         """
-        for name, stamp in list(self._ahead.items()):
-            if name not in self._loaded and stamp != _stamp(own_file(name)):
-                self._say_unloaded(name)
-        while self._unread:
-            name, data, package = self._unread.pop()
-            for module in imported(data, name, package=package):
-                if module not in self._looked_for and self.recorded(module) is None:
-                    self._say_unloaded(module)
-                self._looked_for.add(module)
+        with self._looking:
+            for name, (path, stamp) in list(self._ahead.items()):
+                if name not in self._loaded and stamp != _stamp(path):
+                    self._say_unloaded(name)
+            while self._unread:
+                name, data, package = file = self._unread[-1]
+                for module in imported(data, name, package=package):
+                    if module not in self._looked_for:
+                        self._look_for(module)
+                self._unread.remove(file)  # only now: this may be interrupted
+
+    def _look_for(self, module: str) -> None:
+        if self._anew or self.recorded(module) is None:
+            self._say_unloaded(module)
+        self._looked_for.add(module)
 
     def _say_unloaded(self, name: str) -> None:
         path = own_file(name)
@@ -160,10 +177,12 @@ class Sources:
                 data = file.read()
         except OSError:
             return  # whoever imports it will say what is wrong
-        self._ahead[name] = stamp
+        self._ahead[name] = path, stamp
         package = os.path.basename(path) == "__init__.py"
         self._unread.append((name, data, package))
-        self._say(SourceRef(name, "package" if package else "module", path, digest(data)), data)
+        recorded, name_of_it = self.recorded(name), digest(data)
+        if recorded is None or recorded.digest != name_of_it:
+            self._say(SourceRef(name, "package" if package else "module", path, name_of_it), data)
 
     # ---- inside --------------------------------------------------------------------------------
 
@@ -217,7 +236,7 @@ class Sources:
                 self.on_stale()
 
 
-def _stamp(path: str | None) -> tuple[int, int] | None:
+def _stamp(path: str | None) -> Stamp | None:
     """Return when a file was changed, and its size; None where there is none."""
     try:
         status = os.stat(path) if path is not None else None

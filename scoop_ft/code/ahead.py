@@ -74,5 +74,8 @@ def _names(tree: ast.Module, home: str) -> Iterator[str]:
 def _base(node: ast.ImportFrom, home: str) -> str:
     if not node.level:
         return node.module or ""
-    above = home.split(".")[: len(home.split(".")) - node.level + 1]
+    packages = home.split(".") if home else []
+    if node.level > len(packages):
+        return ""  # Python refuses it
+    above = packages[: len(packages) - node.level + 1]
     return ".".join([*above, node.module] if node.module else above)

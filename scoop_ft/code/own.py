@@ -108,7 +108,9 @@ def _locate(name: str) -> importlib.machinery.ModuleSpec | None:
 def _find(name: str, where: list[str] | None) -> importlib.machinery.ModuleSpec | None:
     """Find a module as an import of it would, which may be in the journal and not on the disk."""
     for finder in sys.meta_path:
-        spec = finder.find_spec(name, where)
-        if spec is not None:
-            return spec
+        find_spec = getattr(finder, "find_spec", None)  # old ones have none
+        if find_spec is not None:
+            found: importlib.machinery.ModuleSpec | None = find_spec(name, where)
+            if found is not None:
+                return found
     return None

@@ -37,6 +37,7 @@ class JoinedRun(Root):
         self._where = where
         self._answered_at = time.monotonic()
         self._told = False  # that no broker answers
+        self._joined = False
         info = directory.info()
         super().__init__(Connection(directory.endpoint, directory.client_keys), info.seed)
 
@@ -64,6 +65,7 @@ class JoinedRun(Root):
             raise RunError(
                 "this process has an Executor of its own: shut that down before joining a run"
             )
+        self._joined = True
 
     def _other_root(self) -> str:
         """Return who else is the root; one that has just left may still seem to be there."""
@@ -85,7 +87,7 @@ class JoinedRun(Root):
             if self._told:
                 _say(f"the broker at {self._where} is there again")
             self._answered_at, self._told = now, False
-        elif not self._told and now - self._answered_at > SILENT_S:
+        elif self._joined and not self._told and now - self._answered_at > SILENT_S:
             self._told = True
             _say(f"no broker answers at {self._where}: all waits until it is served again")
 

@@ -58,6 +58,7 @@ class Mapping:
         self._parts: deque[Part] = deque()
         self._server = server
         self._taken = 0  # since calls were last submitted
+        self._item = 0  # whose result comes next
 
     def begin(self) -> None:
         """Submit what may be submitted before a result is taken."""
@@ -103,7 +104,7 @@ class Mapping:
         if not group.done(index) and not self._runtime.wait(
             lambda: group.done(index), (group,), timeout_s
         ):
-            raise TimeoutError(f"the result of call {group.first + index} was not there in time")
+            raise TimeoutError(f"the result of item {self._item} was not there in time")
         return True
 
     def _pop(self) -> Any:
@@ -113,6 +114,7 @@ class Mapping:
         assert found is not None
         value, error = outcome(*found)
         group.let_go(index)
+        self._item += 1
         self._go_on()
         if error is not None:
             raise error

@@ -10,7 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import SourceFileLoader
+from types import ModuleType
+from typing import Any
 
+from ..client.scopes import forget_meanings
 from ..client.sources import Sources
 from ..code.own import is_own_place
 from ..ids import digest
@@ -19,7 +22,7 @@ from ..wire.messages import SourceRef
 
 
 class Modules:
-    """Tells each module once.
+    """Tells each module once, and again when it was loaded anew.
 
     Parameters
     ----------
@@ -29,22 +32,29 @@ class Modules:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._seen: set[str] = set()
+        self._seen: dict[str, Any] = {}  # by name, the spec: a module that is reloaded gets another
+        self._own: list[tuple[ModuleType, Any]] = []
         self._count = 0
+        forget_meanings()  # nobody has looked since the last run of this process
 
     def look(self) -> None:
-        """Has something been imported since?  (Called for each submission.)"""
+        """Has something been imported since, or loaded anew?  (Called for each submission.)"""
         if len(sys.modules) != self._count:
             self.say_all()
+        for module, spec in self._own:
+            if getattr(module, "__spec__", None) is not spec:
+                forget_meanings()
+                self.say_all()
+                return
 
     def say_all(self) -> None:
         """Have recorded what is not yet."""
         self._count = len(sys.modules)
         for name, module in list(sys.modules.items()):
-            if name in self._seen:
-                continue
-            self._seen.add(name)
             spec = getattr(module, "__spec__", None)
+            if name in self._seen and self._seen[name] is spec:
+                continue
+            self._seen[name] = spec
             origin = getattr(spec, "origin", None)
             if (
                 spec is not None
@@ -53,6 +63,8 @@ class Modules:
                 and spec.name == name
                 and is_own_place(name, os.path.dirname(origin))
             ):
+                self._own = [each for each in self._own if each[0] is not module]
+                self._own.append((module, spec))
                 self._say(name, origin, package=spec.submodule_search_locations is not None)
 
     def _say(self, name: str, path: str, *, package: bool) -> None:

@@ -106,6 +106,7 @@ def _again(
         python=sys.executable,
         path=os.path.dirname(os.path.realpath(script)) if script else "",
         import_path=_import_path(),
+        recorded_code=False,  # it is here, and brings its code
         durability=durability or before.durability,
     )
     opened = _locked(directory, info, temporary=False, again=True)
@@ -125,7 +126,7 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except RunError as error:
-        text = str(error)
+        text = str(error).replace(edited.MEND, "\nmend it, and open it again")
         if "--redo-changed" in text:
             text = (
                 f'{text.partition(": resume with")[0]}: open it with edited="redo" to compute '

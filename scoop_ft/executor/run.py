@@ -41,7 +41,7 @@ class Root(ABC):
         self.link = ServedLink(self.session, connection, lambda: self.server.flush())
         self.runtime = ServedRuntime(self.session, self.link)
         self.server = Server(self.runtime, self.look, self._end)
-        self.sources = Sources(self.session, self.link, may_change=True)
+        self.sources = Sources(self.session, self.link, may_change=True, anew=True)
         self.modules = Modules(self.sources)
         self._process = os.getpid()
         self._at_once = False

@@ -33,15 +33,20 @@ def hash_seed(seed: int) -> int:
     return int.from_bytes(blake2b(str(seed).encode(), digest_size=4).digest(), "little")
 
 
-def broker(run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = False) -> list[str]:
+def broker(
+    run: RunDir, max_attempts: int, *, resume: bool, keep_failed: bool = False,
+    recorded_code: bool = False,
+) -> list[str]:  # fmt: skip
     """Return the command of the broker.
 
     It goes on with the journal it finds; ``resume`` tells it that nobody of before is left, and
-    that what had failed shall be tried again, unless it is to be kept.
+    that what had failed shall be tried again, unless it is to be kept, with the code that is
+    recorded or what there is now.
     """
     command = [sys.executable, *_safe_path(), "-m", "scoop_ft.broker", str(run.path)]
     command += ["--max-attempts", str(max_attempts), *(["--resume"] if resume else [])]
     command += ["--keep-failed"] if resume and keep_failed else []
+    command += ["--recorded-code"] if resume and recorded_code else []
     return command + (["--edits", str(run.edits_json)] if run.edits_json.exists() else [])
 
 

@@ -26,6 +26,7 @@ STATE: Final = (
     "the script's saved state was made with the code of before, and is kept in any case: "
     "start a new run to compute it anew"
 )
+MEND: Final = "\nmend it, or go on with the code as it was: --recorded-code"
 NAMED: Final = 3  # functions that are named in one line
 
 
@@ -208,9 +209,7 @@ def _ask_process(
             f"process (exit code {done.returncode})" + (f":\n{last}" if last else "")
         ) from None
     if answer.error:
-        raise RunError(
-            f"{answer.error}\nmend it, or go on with the code as it was: --recorded-code"
-        )
+        raise RunError(f"{answer.error}{MEND}")
     return answer.codes
 
 

@@ -26,10 +26,11 @@ AGAIN = "--again"  # the run was there before: what failed is tried again
 class Keeper(Supervisor):
     """A supervisor that has no root to start: it is there."""
 
-    def __init__(self, run: RunDir, *, again: bool) -> None:
+    def __init__(self, run: RunDir, *, again: bool, recorded_code: bool = False) -> None:
         super().__init__(
-            run, run.info(), done_before=0 if again else None, quiet=True, verbose=False
-        )
+            run, run.info(), done_before=0 if again else None, quiet=True, verbose=False,
+            recorded_code=recorded_code,
+        )  # fmt: skip
         self.screen._quiet = False  # who died and was started again; but no progress
 
     def _start_root(self) -> None:
@@ -74,7 +75,6 @@ def serve(run_dir: str, workers: int | None, listen: str | None, durability: str
         info.workers = workers or info.workers
         info.listen = listen if listen is not None else info.listen
         info.durability = durability or info.durability
-        info.recorded_code = True  # of programs that may still wait; who comes anew brings his own
     else:
         info = _without_script(workers or usable_cores(), listen or "", durability or "synced")
         directory.create(info)
@@ -86,7 +86,8 @@ def serve(run_dir: str, workers: int | None, listen: str | None, durability: str
             directory.make_keys()
         directory.choose_endpoint()
         print(f"scoop-ft: join it with Executor(address={str(directory.path)!r})", file=sys.stderr)
-        return _keep(Keeper(directory, again=again), directory)
+        # The code is that of programs that may still wait; who comes anew brings his own.
+        return _keep(Keeper(directory, again=again, recorded_code=again), directory)
     finally:
         directory.drop_endpoint()
         lock.release()

@@ -85,13 +85,16 @@ class Supervisor:
         On resume, what failed is not tried again.
     stop_after_s : float or None
         When to stop if the script has not ended.
+    recorded_code : bool
+        The code that is recorded counts in this launch, whatever ``info`` says for all to come.
     """
 
     def __init__(
         self, run: RunDir, info: RunInfo, *, done_before: int | None, quiet: bool, verbose: bool,
-        keep_failed: bool = False, stop_after_s: float | None = None,
+        keep_failed: bool = False, stop_after_s: float | None = None, recorded_code: bool = False,
     ) -> None:  # fmt: skip
         self._keep_failed = keep_failed
+        self._recorded_code = recorded_code or info.recorded_code
         self._growth = Watch(info.journal_limit)
         self._run = run
         self._resuming = done_before is not None
@@ -232,7 +235,7 @@ class Supervisor:
         never_up = self.host.agent.welcome is None  # then the broker may not have heard of it
         command = commands.broker(
             self._run, info.max_attempts, resume=self._resuming and never_up,
-            keep_failed=self._keep_failed,
+            keep_failed=self._keep_failed, recorded_code=self._recorded_code,
         )  # fmt: skip
         self._broker_tail = Tail(STDERR_LINES)
         self._broker = self._children.start(

@@ -1,9 +1,9 @@
 """Where a runner puts results that nobody need hear of one by one.
 
-The tasks of a piece are consecutive, and most only return something: their results are pickled one
-behind another, and lie here until whoever sends them comes by.  The runner adds without a lock, in
-an order in which a glance from another thread finds what is complete; all else is done under the
-link's lock.  No I/O.
+The tasks of a piece are consecutive, and most only return something: their results lie here,
+numbers as they are and all else pickled one behind another, until whoever sends them comes by.  The
+runner adds without a lock, in an order in which a glance from another thread finds what is
+complete; all else is done under the link's lock.  No I/O.
 """
 
 from __future__ import annotations

@@ -1,0 +1,122 @@
+"""Code that is edited between programs, or while one runs: nobody gets what is stale."""
+
+from __future__ import annotations
+
+from . import calls
+from .conftest import Program
+from .test_joining import EDITED, served, serving
+
+__all__ = ["served"]
+
+LAZY = """
+def times(x):
+    import factors
+    open(f"ran-{x}", "a").write("x")
+    return factors.FACTOR * x
+"""
+
+
+def test_nor_to_one_that_has_edited_what_only_a_function_imports(
+    program: Program, served: object
+) -> None:
+    program.write(EDITED)
+    program.write(LAZY, "helper.py")
+    for factor in (2, 2, 3, 3):
+        program.write(f"FACTOR = {factor}\n", "factors.py")
+        out, err, code = program.run()
+        assert (out, code) == (f"{[factor * x for x in range(3)]}\n", 0), err
+    assert [calls.noted(program.folder, x) for x in range(3)] == [2] * 3, "each version once"
+
+
+OWN = EDITED.replace('address="run"', 'run_dir="run"')
+
+
+def test_a_run_that_was_served_meanwhile_asks_about_edits_as_before(program: Program) -> None:
+    program.write(OWN)
+    program.write("def times(x):\n    return 2 * x\n", "helper.py")
+    assert program.run()[0] == "[0, 2, 4]\n"
+    with serving(program):
+        pass
+    program.write("def times(x):\n    return 3 * x\n", "helper.py")
+    out, err, code = program.run()
+    assert code, out
+    assert 'edited="redo"' in err
+
+
+def test_what_cannot_be_imported_is_told_in_an_executors_words(program: Program) -> None:
+    program.write(OWN)
+    program.write("def times(x):\n    return 2 * x\n", "helper.py")
+    assert program.run()[0] == "[0, 2, 4]\n"
+    program.write("def times(x):\n    return 2 * x\n\nassert times(1) == 3\n", "helper.py")
+    program.write(OWN.replace("import helper", "import helper as helper, types"))
+    out, err, code = program.run()
+    assert code, out
+    assert "--recorded-code" not in err
+
+
+RELOADS = """
+import importlib, os, sys
+from scoop_ft import Executor
+import helper, user
+
+def write(factor):
+    with open("helper.py", "w") as file:
+        file.write(f"def times(x):\\n    return {factor} * x\\n")
+    os.utime("helper.py", (factor, factor))  # or a copy in __pycache__ counts
+
+with Executor(OPENED) as executor:
+    for factor in (2, 3):
+        write(factor)
+        importlib.reload(helper)
+        print(executor.submit(helper.times, 5).result(), executor.submit(user.use, 7).result())
+"""
+USES = "import helper\n\ndef use(x):\n    return helper.times(x)\n"
+
+
+def test_a_module_that_is_loaded_anew_is_told_to_the_workers(program: Program) -> None:
+    program.write(RELOADS.replace("OPENED", "2"))
+    program.write("def times(x):\n    return 1 * x\n", "helper.py")
+    program.write(USES, "user.py")
+    assert program.run()[:1] == ("10 14\n15 21\n",)
+
+
+REJOINS = """
+import importlib, os
+from scoop_ft import Executor
+import helper, user
+
+for factor in (2, 3):
+    with open("helper.py", "w") as file:
+        file.write(f"def times(x):\\n    return {factor} * x\\n")
+    os.utime("helper.py", (factor, factor))
+    importlib.reload(helper)
+    with Executor(address="run") as executor:
+        print(executor.submit(helper.times, 5).result(), executor.submit(user.use, 7).result())
+"""
+
+
+def test_a_program_that_joins_twice_brings_what_it_has_loaded_anew(
+    program: Program, served: object
+) -> None:
+    program.write(REJOINS)
+    program.write("def times(x):\n    return 1 * x\n", "helper.py")
+    program.write(USES, "user.py")
+    out, err, _ = program.run()
+    assert out == "10 14\n15 21\n", err
+
+
+def test_a_run_with_a_script_that_was_served_is_resumed_with_the_files(program: Program) -> None:
+    program.write(
+        "from scoop_ft import futures\nimport helper\n"
+        "if __name__ == '__main__':\n    print(list(futures.map(helper.times, [5])))\n"
+        "    raise SystemExit(3)\n"
+    )
+    program.write("def times(x):\n    return 2 * x\n", "helper.py")
+    words = ["-m", "scoop_ft"]
+    assert program.run(*words, "run", "-q", "-n", "1", "--run-dir", "run", "program.py")[2] == 3
+    with serving(program):
+        pass
+    program.write("def times(x):\n    return 3 * x\n", "helper.py")
+    _, err, code = program.run(*words, "resume", "-q", "run")
+    assert code, "it is asked about"
+    assert "helper.times was edited (1 result)" in err
