@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 from typing import Final
 
 from .. import script
 from ..client.connection import Connection
 from ..errors import RunError
+from ..launch.lock import RunLock
 from ..rundir import RunDir
+from .left_behind import ROOT, new_folder
 from .run import Root
 
 WELCOME_S: Final = 10.0  # for the broker
@@ -29,8 +30,14 @@ class JoinedRun(Root):
 
         self._home: RunDir | None = None
         if where.startswith(("tcp://", "ipc://")):
-            directory = self._home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-root-"))
-            _furnish(directory, where, keys)
+            directory = self._home = new_folder(ROOT)
+            self._lock = RunLock(directory)
+            self._lock.acquire()
+            try:
+                _furnish(directory, where, keys)
+            except BaseException:
+                self._leave_home()
+                raise
         else:
             directory = locate(where)
         directory.endpoint()  # or say that it has none
@@ -97,8 +104,12 @@ class JoinedRun(Root):
             if not at_once and self.server.broken is None:
                 self.link.wait(self.session.all_acknowledged)
         finally:
-            if self._home is not None:
-                shutil.rmtree(self._home.path, ignore_errors=True)
+            self._leave_home()
+
+    def _leave_home(self) -> None:
+        if self._home is not None:
+            shutil.rmtree(self._home.path, ignore_errors=True)
+            self._lock.release()
 
 
 def _say(text: str) -> None:

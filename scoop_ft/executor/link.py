@@ -30,24 +30,26 @@ class ServedLink(Link):
         if threading.get_ident() == self.server:
             return super().wait(ready, timeout_s)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not ready():
-            if self.session.ended:
-                raise self.session.broken()
-            left = POLL_S if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                return False
-            self._wait_for_news(ready, min(left, POLL_S))
-        return True
+        with self._arrived:
+            self._waiting += 1  # from here on the end of a pump is told, so none is missed
+        try:
+            self.wake()  # once: each pump ends with news, and would be followed by another one
+            while not ready():
+                if self.session.ended:
+                    raise self.session.broken()
+                left = POLL_S if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._wait_for_news(ready, min(left, POLL_S))
+            return True
+        finally:
+            with self._arrived:
+                self._waiting -= 1
 
     def _wait_for_news(self, ready: Callable[[], bool], seconds: float) -> None:
         with self._arrived:
-            self._waiting += 1  # from here on the end of a pump is told, so none is missed
-            try:
-                if not ready() and not self.session.ended:
-                    self.wake()
-                    self._arrived.wait(seconds)
-            finally:
-                self._waiting -= 1
+            if not ready() and not self.session.ended:
+                self._arrived.wait(seconds)
 
     def pump(self, seconds: float = 0.0) -> None:
         """Have the socket looked at."""

@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ..launch.launcher import DEFAULT_MAX_ATTEMPTS
 from ..launch.lock import RunLock
 from ..launch.processes import usable_cores
 from ..rundir import RunDir, RunInfo, new_run_id
+from .left_behind import RUN, new_folder
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ def open_run(
         None: as before, at first synced.
     """
     if run_dir is None:
-        folder = RunDir(tempfile.mkdtemp(prefix="scoop-ft-run-"))
-        return _new(folder, workers, durability, temporary=True)
+        return _new(new_folder(RUN), workers, durability, temporary=True)
     directory = RunDir(run_dir)
     if not directory.run_json.exists():
         return _new(directory, workers, durability, temporary=False)

@@ -387,3 +387,10 @@ def test_an_initializer_inside_a_task(own: Executor, tmp_path: Path) -> None:
     future = own.submit(calls.nested_with_initializer, str(tmp_path))
     assert future.result(LIMIT_S) == [6, 5, 6, 7]
     assert 1 <= len(list(tmp_path.glob("init-*"))) <= 2
+
+
+def test_who_waits_for_a_map_needs_no_processor(shared: Executor) -> None:
+    list(shared.map(calls.square, range(4)))
+    began, used = time.monotonic(), time.process_time()
+    list(shared.map(calls.pause, [0.3] * 8))
+    assert time.process_time() - used < 0.2 * (time.monotonic() - began)
