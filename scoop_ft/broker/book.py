@@ -31,7 +31,7 @@ from .kept import Kept
 from .lanes import without_keys
 from .leaving import Records
 from .records import Bind, Change, Crash, Departed, Edit, Kind, Member
-from .tasks import CANCELLED, DONE, FAILED, HELD, UNFINISHED, VOID, Batch, Tally
+from .tasks import CANCELLED, DONE, FAILED, HELD, NONE_COUNTED, UNFINISHED, VOID, Batch, Tally
 
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
 
@@ -94,7 +94,7 @@ class Book:
             family = self.families[parent] = Family(parent)
             found = None if parent == ROOT_ID else self.task(parent)
             if found is not None:
-                found[0].families.add(found[1])
+                found[0].note_family(found[1])
         return family
 
     def attempts(self, task: bytes) -> int:
@@ -120,23 +120,23 @@ class Book:
     def apply_batch(self, seq: int, m: Submit, payload_bytes: int) -> Batch:
         """A batch is recorded; its tasks are `HELD`."""
         self.code.settle()
+        family = self.family(m.parent)
         batch = Batch(
             self.tally,
             id=m.batch,
             seq=seq,
             records=1 + len(m.buffers),
-            parent=m.parent,
-            lineage=m.lineage,
+            parent=family.parent,
+            lineage=family.same_lineage(m.lineage),
             first=m.first,
             count=m.count,
-            functions=m.functions,
+            functions=family.same_functions(m.functions),
             payload_bytes=payload_bytes,
             which=m.which,
             options=without_keys(m.options),
         )
         self.batches[m.batch] = batch
         self.submitted += m.count
-        family = self.family(m.parent)
         departures.begin(family, m)
         family.batches[m.batch] = batch
         if family.place(Segment(m.first, m.count, batch, 0)):
@@ -276,7 +276,7 @@ class Book:
                 found = self.task(parent)
                 if found is None or found[0].state[found[1]] == DONE:
                     return None
-                found[0].kept.add(found[1])
+                found[0].note_kept(found[1])
             kept = self.kept[parent] = Kept()
         return kept
 
@@ -320,8 +320,7 @@ class Book:
         if batch is None or m.index >= batch.count:
             return 0
         self._records.crashed(m.batch, m.index, seq)
-        batch.attempts[m.index] = batch.attempts.get(m.index, 0) + 1
-        return batch.attempts[m.index]
+        return batch.count_attempt(m.index)
 
     def apply_change(self, seq: int, m: Change) -> None:
         """Tasks are to be run in another way."""
@@ -337,7 +336,7 @@ class Book:
         """What failed is to be tried again (unless it is kept), and no attempt counts any more."""
         undone: set[int] = set()  # records of failures that hold other results too
         for batch in self.batches.values():
-            batch.attempts.clear()
+            batch.attempts = NONE_COUNTED
             if keep_failed:
                 continue
             before, held = batch.results, {seq: size for _, _, seq, size in batch.results}

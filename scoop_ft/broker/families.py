@@ -110,7 +110,8 @@ class Family:
     """
 
     __slots__ = (
-        "_blocks", "batches", "claims", "fresh", "host", "parent", "pool", "session", "unclaimed",
+        "_blocks", "_functions", "_lineage", "batches", "claims", "fresh", "host", "parent", "pool",
+        "session", "unclaimed",
     )  # fmt: skip
 
     def __init__(self, parent: bytes) -> None:
@@ -123,6 +124,20 @@ class Family:
         self.session = b""
         self.fresh = 0
         self.claims = False
+        self._lineage = b""
+        self._functions: list[bytes] = []
+
+    def same_lineage(self, lineage: bytes) -> bytes:
+        """Return the parent's lineage, one object for all its batches."""
+        if lineage != self._lineage:
+            self._lineage = lineage
+        return self._lineage
+
+    def same_functions(self, functions: list[bytes]) -> list[bytes]:
+        """Return these functions, the list of the batch before if that calls the same."""
+        if functions != self._functions:
+            self._functions = functions
+        return self._functions
 
     @property
     def segments(self) -> list[Segment]:

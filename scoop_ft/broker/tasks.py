@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ..errors import InvalidTransition
 from ..ids import short
@@ -40,6 +41,11 @@ LOST, FORSAKEN = -1, -2  # in place of an ordinal
 NEAR = 256  # tasks that are looked through one by one (in C: a Python loop costs 50 ns a task)
 OTHERS = tuple(tuple({*range(len(NAMES))} - {state}) for state in range(len(NAMES)))
 UNFINISHED = (LEASED, QUEUED, HELD, CANCELLED)  # the usual one first
+
+
+NONE_OF_THEM: Final[set[int]] = set()  # these three are shared, and stay empty
+NONE_COUNTED: Final[dict[int, int]] = {}
+NONE_CHANGED: Final[dict[int, Options]] = {}
 
 
 class Tally:
@@ -129,19 +135,36 @@ class Batch:
         self.state = bytearray(count)
         self.claimed: bytearray | None = None
         self.results: list[tuple[int, int, int, int]] = []
-        self.attempts: dict[int, int] = {}
-        self.families: set[int] = set()
-        self.kept: set[int] = set()
+        # Most batches have none of these, and there may be a million of one task each.
+        self.attempts = NONE_COUNTED
+        self.families = NONE_OF_THEM
+        self.kept = NONE_OF_THEM
         self.places: array[int] | None = None
         self.lost = 0
         self.holders = Holders()
         self.options = options
-        self.changed: dict[int, Options] = {}
+        self.changed = NONE_CHANGED
         self.special = is_special(options)
         tally.counts[HELD] += count
 
     def __repr__(self) -> str:
         return f"<Batch {short(self.id)} of {self.count} tasks from ordinal {self.first}>"
+
+    def note_family(self, index: int) -> None:
+        """A task has children."""
+        self.families = self.families or set()
+        self.families.add(index)
+
+    def note_kept(self, index: int) -> None:
+        """A task has a checkpoint or a durable step."""
+        self.kept = self.kept or set()
+        self.kept.add(index)
+
+    def count_attempt(self, index: int) -> int:
+        """A worker has died running a task; return how many have."""
+        self.attempts = self.attempts or {}
+        self.attempts[index] = self.attempts.get(index, 0) + 1
+        return self.attempts[index]
 
     @property
     def intact(self) -> bool:
@@ -292,8 +315,9 @@ class Batch:
     def change(self, start: int, stop: int, options: Options) -> None:
         """These tasks are to be run in another way from now on."""
         if stop - start == self.count:
-            self.options, self.changed = options, {}
+            self.options, self.changed = options, NONE_CHANGED
         else:
+            self.changed = self.changed or {}
             self.changed.update(dict.fromkeys(range(start, stop), options))
         self.special = bool(self.changed) or is_special(self.options)
 

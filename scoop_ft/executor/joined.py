@@ -102,9 +102,13 @@ class JoinedRun(Root):
         """Wait until all that was said is synced; the run goes on without us."""
         try:
             if not at_once and self.server.broken is None:
-                self.link.wait(self.session.all_acknowledged)
+                self.link.wait(self._is_synced)
         finally:
             self._leave_home()
+
+    def _is_synced(self) -> bool:
+        self.look()  # without a broker it is waited for, not without a word
+        return self.session.all_acknowledged()
 
     def _leave_home(self) -> None:
         if self._home is not None:

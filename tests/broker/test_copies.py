@@ -205,7 +205,7 @@ def test_what_is_not_copied(what: str) -> None:
         )
         scene.slow.keep(state, [b"state"])
     elif what == "a suspect":
-        batch.attempts[scene.running.index] = 1
+        batch.count_attempt(scene.running.index)
     scene.wait(20.0)
     begun = [item.id for item in scene.fast.queue]
     assert scene.running.id not in begun

@@ -46,7 +46,7 @@ def test_what_becomes_a_suspect_in_the_queue_is_tried_alone() -> None:
     root = rig.root()
     root.submit("leaf:a", "leaf:b", "leaf:c", "leaf:d")
     (batch,) = rig.broker.book.batches.values()
-    batch.attempts[2] = 1
+    batch.count_attempt(2)
     ready = rig.broker.ready
     assert ready.next(10) == (batch, 0, 2)
     ready.take(2)

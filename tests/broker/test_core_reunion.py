@@ -281,7 +281,7 @@ def test_a_worker_whose_agent_never_comes_back_is_not_waited_for() -> None:
     rig.tick(timing.GRACE_S + 0.1)
     root.submit("leaf:a")
     (batch,) = rig.broker.book.batches.values()
-    batch.attempts[0] = 1  # it is tried alone: nobody asks for it back
+    batch.count_attempt(0)  # it is tried alone: nobody asks for it back
     rig.settle(work=False)
     assert first.queue
     first.awake = False

@@ -344,7 +344,7 @@ def test_a_suspect_does_not_stand_behind_what_runs_while_others_are_idle() -> No
     first = waiting(rig, root)
     root.submit("leaf:suspect")
     batch = next(batch for batch in rig.broker.book.batches.values() if batch.first == 1)
-    batch.attempts[0] = 1
+    batch.count_attempt(0)
     rig.dispatch()  # it is put aside
     rig.dispatch()
     first.handle()
