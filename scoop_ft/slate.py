@@ -1,4 +1,4 @@
-"""The slate: 72 bytes of shared memory on which a worker says what it runs.
+"""The slate: 80 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -15,6 +15,7 @@ offset bytes  content
 48     8      tasks done after which the worker retires; 0: never (the agent writes it)
 56     8      1 once the worker retires of itself
 64     8      when the task's time limit is over: monotonic clock, ns; 0: none
+72     8      1 once the worker ends of itself: else it is its task that has ended it
 ====== ====== ==========================================
 """
 
@@ -26,7 +27,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 72
+SIZE: Final = 80
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -34,6 +35,7 @@ READY: Final = 5
 RETIRE_AT: Final = 6
 RETIRED: Final = 7
 DEADLINE: Final = 8
+LEFT: Final = 9
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -44,7 +46,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as nine unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as ten unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -94,6 +96,10 @@ class Slate:
         """Say that no task runs just now, though none has ended: it waits for others."""
         self.words[RUNNING] = 0
 
+    def leave(self) -> None:
+        """Say that the worker ends, whatever it runs: nobody is to blame."""
+        self.words[LEFT] = 1
+
     # ---- the agent's side -----------------------------------------------------------------------
 
     def read(self) -> tuple[bytes, int]:
@@ -123,6 +129,10 @@ class Slate:
     def has_retired(self) -> bool:
         """Tell whether the worker has gone since it was due."""
         return bool(self.words[RETIRED])
+
+    def has_left(self) -> bool:
+        """Tell whether the worker has ended of itself."""
+        return bool(self.words[LEFT])
 
     def close(self) -> None:
         """Unmap it; the file stays."""

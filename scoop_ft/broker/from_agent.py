@@ -86,7 +86,8 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
     b.expected.discard(m.session)
     b.gone.add(m.session)
     # What a broker that died had not recorded of this worker, its joining too, comes again.
-    crashed = (m.signal != 0 or m.code != 0) and m.session not in b.book.departed
+    died = m.signal != 0 or m.code != 0 or m.abrupt
+    crashed = died and m.session not in b.book.departed
     if worker is not None:
         b.dispatcher.not_idle(worker)
         if crashed and m.task and b.book.task(m.task) is None:

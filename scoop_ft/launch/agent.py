@@ -52,6 +52,7 @@ class Sight(msgspec.Struct, frozen=True):
     rss_bytes: int = 0
     retired: bool = False
     deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
+    left: bool = False  # it has ended of itself
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -272,6 +273,7 @@ class Agent:
             stopped=worker.stopped,
             # It may just have ended: then what runs now is not to blame, and begins again.
             overdue=bool(worker.overdue) and worker.overdue == sight.task,
+            abrupt=bool(sight.task) and not (code or by or sight.left),
         )
         if worker.overdue and not gone.overdue:
             gone = msgspec.structs.replace(gone, task=b"")

@@ -216,7 +216,8 @@ class Host:
         task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
         retired = slate.has_retired()
-        return Sight(slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9)
+        deadline, left = deadline_ns * 1e-9, slate.has_left()
+        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left)
 
     # ---- doing ----------------------------------------------------------------------------------
 

@@ -226,6 +226,7 @@ class Gone(Message, frozen=True, tag=13):
 
     ``stopped`` says that it was stopped when it ended: what it ran may have been given to others.
     ``overdue``: it was killed because the time limit of its task was over.
+    ``abrupt``: its task has ended it, though with exit code 0.
     """
 
     n: int
@@ -237,6 +238,7 @@ class Gone(Message, frozen=True, tag=13):
     stderr: str
     stopped: bool = False
     overdue: bool = False
+    abrupt: bool = False
 
 
 class AskStatus(Message, frozen=True, tag=14):

@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     slate = Slate.open(options.slate)
     crew = _crew(session, link, slate)
     install(WorkerRuntime(session, link, crew))
-    exit_ = _Exit(session, link, crew)
+    exit_ = _Exit(session, link, crew, slate)
     sources = Sources(session, link, may_change=False)
     sources.on_stale = exit_.on_stale
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
@@ -138,7 +138,8 @@ def _mind_forks(crew: Crew) -> None:
 class _Exit:
     """Leaves once, from whichever thread notices first that it is time."""
 
-    def __init__(self, session: WorkerSession, link: Link, crew: Crew) -> None:
+    def __init__(self, session: WorkerSession, link: Link, crew: Crew, slate: Slate) -> None:
+        self._slate = slate
         self._session = session
         self._link = link
         self._crew = crew
@@ -185,6 +186,7 @@ class _Exit:
                 self._link.pump(0.05)
         profiling.save("worker")
         flush_output()
+        self._slate.leave()
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
 

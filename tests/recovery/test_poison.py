@@ -32,6 +32,13 @@ def test_a_poison_task_fails_alone(run: Run, attempts: int) -> None:
     assert (tasks["done"], tasks["failed"]) == (TASKS - 1, 1)
 
 
+@pytest.mark.parametrize("how", ["exit", "exec"])
+def test_a_task_that_ends_its_worker_in_good_order_is_to_blame_too(run: Run, how: str) -> None:
+    run.program("exits_well", how)
+    assert run.finish() == "['0', '1', '2', 'exit code 0', '4', '5']\n"
+    assert run.ledger.times()["3"] == 3
+
+
 def test_a_child_that_kills_at_once_is_found_too(run: Run) -> None:
     # With one worker nobody else is idle: nothing makes it tell of its children in time.
     run.program("poison_child", options=("-n", 1))

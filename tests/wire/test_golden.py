@@ -109,9 +109,9 @@ FROM_PEER: list[tuple[wire.Message, list[bytes], str]] = [
         "cb3fe00000000000000102",
     ),
     (
-        wire.Gone(7, SESSION, 9, 0, 11, TASK, "bye", True, True),
+        wire.Gone(7, SESSION, 9, 0, 11, TASK, "bye", True, True, True),
         [],
-        "9a0d07c408000102030405060709000bc414000102030405060708090a0b0c0d0e0f10111213a3627965c3c3",
+        "9b0d07c408000102030405060709000bc414000102030405060708090a0b0c0d0e0f10111213a3627965c3c3c3",
     ),
     (wire.AskStatus("no"), [], "920ea26e6f"),
     (

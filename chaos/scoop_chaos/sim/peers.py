@@ -231,7 +231,7 @@ class SimAgent:
 
     def _sight(self, worker: SimWorker) -> Sight:
         task, done = worker.slate.read()
-        return Sight(worker.slate.is_ready(), task, done, 0)
+        return Sight(worker.slate.is_ready(), task, done, 0, left=True)
 
     def _do(self, effects: list[Any]) -> None:
         now = self.time()
