@@ -47,6 +47,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     recorded_code: bool = False
     durability: str = "synced"  # or "none": then a crash of the machine loses the run
     on_divergence: str = "recompute"  # or "error"
+    stale_results: str = ""  # what was said of them at the last resume: "redo" or "keep"
     surroundings: Surroundings = Surroundings()
     scoop: AsScoop | None = None  # the script means us by ``scoop``
     machines: Machines | None = None  # other ones that work for it

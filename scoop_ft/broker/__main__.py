@@ -96,6 +96,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
             max_attempts=options.max_attempts,
             incarnation=_next_incarnation(journal),
             on_divergence=info.on_divergence,
+            stale_results=info.stale_results,
         )
         broker.recover(
             journal.scan(payloads=False), resume=options.resume and not new, now=time.monotonic(),

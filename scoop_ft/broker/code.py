@@ -45,13 +45,15 @@ class Code:
         The Python and the packages of the last launch that said so.
     is_ours : bool
         That was this launch.
+    launch_seq : int
+        The number of the record where this launch begins; 0: it is the first one.
     """
 
     def __init__(self) -> None:
         self.recorded: dict[str, Entry] = {}
         self.environment: Environment | None = None
         self.is_ours = False
-        self._environment_seq = self._launch_seq = 0
+        self._environment_seq = self.launch_seq = 0
         self._current: set[str] = set()
         self._before: dict[str, Entry] = {}
         self._settled = False
@@ -121,9 +123,9 @@ class Code:
 
     def _begin_launch(self, seq: int) -> None:
         """The run is resumed; what the launch before has named counts if it has computed."""
-        if self._launch_seq:
-            self._dropped_records.append((self._launch_seq, 1))
-        self._launch_seq = seq
+        if self.launch_seq:
+            self._dropped_records.append((self.launch_seq, 1))
+        self.launch_seq = seq
         for name, older in self._before.items():
             self._dropped.append(self.recorded[name])
             self.recorded[name] = older

@@ -18,6 +18,7 @@ from ..wire.codec import encode
 from ..wire.frames import Buffer
 from . import (
     cancelling,
+    constants,
     departed,
     departures,
     figures,
@@ -62,13 +63,16 @@ class Broker:
         How many brokers this run has had, this one included.
     on_divergence : str
         What happens when a parent that is run again departs from what is recorded.
+    stale_results : str
+        What the user has said of results that may be stale: "redo", "keep", or nothing.
     gather_from : int
         So many records of a batch's results are written again as one.
 
     Attributes
     ----------
     diverged : str
-        Why the run was stopped: a departure, where these are errors; empty while it is not.
+        Why the run was stopped: a departure, where these are errors, or a constant that is another
+        one than before; empty while it is not.
     full : str
         Why nothing new is taken in (a full disk); empty when it is.
     """
@@ -82,6 +86,7 @@ class Broker:
         max_attempts: int = 3,
         incarnation: int = 1,
         on_divergence: str = departed.RECOMPUTE,
+        stale_results: str = "",
         gather_from: int = gathering.LEAST,
     ) -> None:
         self.journal = journal
@@ -90,6 +95,7 @@ class Broker:
         self.max_attempts = max_attempts
         self.incarnation = incarnation
         self.on_divergence = on_divergence
+        self.stale_results = stale_results
         self.gather_from = gather_from
         self.diverged = ""
         self.other_steps = 0  # durable steps that were asked for in place of recorded ones
@@ -447,7 +453,7 @@ _ALL = frozenset({"root", "worker", "agent", "observer"})
 _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and who may ask for it
     wire.Define: (from_parent.on_define, _PARENTS),
     wire.Submit: (from_parent.on_submit, _PARENTS),
-    wire.SetConst: (from_parent.on_set_const, _PARENTS),
+    wire.SetConst: (constants.on_set_const, _PARENTS),
     wire.Cancel: (cancelling.on_cancel, _PARENTS),
     wire.Query: (cancelling.on_query, _PARENTS),
     wire.Credit: (from_parent.on_credit, _PARENTS),

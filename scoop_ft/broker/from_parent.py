@@ -1,6 +1,6 @@
 """What the broker does on messages from sessions that host parents: root and workers.
 
-Functions, batches, constants, room for results, the end of the script.  Decisions only.
+Functions, batches, room for results, the end of the script.  Decisions only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ..wire.frames import Buffer
 from . import departed, from_agent, replay
 from .families import Family
 from .peers import Peer
-from .ports import Ref
 from .records import Edit, Kind, encode
 from .tasks import HELD, LEASED, QUEUED
 
@@ -192,40 +191,6 @@ def _drop_parent(b: Broker, peer: Peer, parent: bytes) -> None:
     """This parent is not wanted from this session: what it waits for would never come."""
     name, index = split_task_id(parent)
     b.drop(peer, [(name, index, index + 1)])
-
-
-def on_set_const(
-    b: Broker, peer: Peer, m: wire.SetConst, header: bytes, frames: Sequence[Buffer]
-) -> None:
-    """A constant: recorded, and told to everybody.
-
-    The first value counts, whoever else may have set one at the same time; but the root, when it is
-    run again, may know better.
-    """
-    known = b.book.consts.get(m.key)
-    if known is not None and _same_record(b, known[0], frames):
-        return
-    if known is not None and peer.role != "root":
-        send_const(b, peer.session, m.key, *known)
-        return
-    seq = b.append(Kind.CONST, header, frames[0], frames[1:])
-    b.book.apply_const(seq, m)
-    for other in b.peers.values():
-        if other.connected and other.role in ("root", "worker") and other is not peer:
-            send_const(b, other.session, m.key, seq, 1 + len(m.buffers))
-
-
-def _same_record(b: Broker, seq: int, frames: Sequence[Buffer]) -> bool:
-    with b.journal.reading() as view:
-        record = view.record(seq)
-        return [bytes(record.payload), *map(bytes, record.buffers)] == [*map(bytes, frames)]
-
-
-def send_const(b: Broker, session: bytes, key: str, seq: int, size: int) -> None:
-    with b.journal.reading() as view:
-        sizes = [len(buffer) for buffer in view.record(seq).buffers]
-    frames = [Ref(seq), *(Ref(seq, buffer=k) for k in range(size - 1))]
-    b.send(session, wire.Const(key, sizes), frames)
 
 
 def on_credit(b: Broker, peer: Peer, m: wire.Credit, header: bytes, f: Sequence[Buffer]) -> None:

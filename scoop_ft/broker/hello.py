@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from ..ids import ROOT_ID, task_id
 from ..wire import messages as wire
 from . import departures, from_code
-from .from_parent import host_family, send_const
+from .constants import send_const
+from .from_parent import host_family
 from .peers import Peer
 from .tasks import HELD, LEASED, QUEUED, Batch
 

@@ -105,6 +105,7 @@ def _again(
         python=sys.executable,
         path=os.path.dirname(os.path.realpath(script)) if script else "",
         import_path=_import_path(),
+        stale_results=edits or "",
         recorded_code=False,  # it is here, and brings its code
         durability=durability or before.durability,
     )

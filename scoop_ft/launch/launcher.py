@@ -181,7 +181,7 @@ def _unused(options: Options) -> list[str]:
 def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo:
     import msgspec
 
-    changed = msgspec.structs.replace(info)
+    changed = msgspec.structs.replace(info, stale_results=options.edits or "")
     if args is not None:
         changed.args = args
     names = (

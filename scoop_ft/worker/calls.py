@@ -90,11 +90,12 @@ class Calls:
         with self._link.state:
             tray = runner.tray = self._session.lay(piece)
         pack, ends, buffers = tray.packer.pack, tray.packer.ends, tray.packer.buffers
-        callables = self._session.callable
+        callables, is_shared = self._session.callable, self._session.is_shared
         payload, starts, start = span.payload, span.starts, span.start
         loaded = span.numbers(begin, piece.stop)
         numbers = None if ends else tray.numbers  # until there is something else
         function, args = None, None  # type: Any, Any
+        anew = span.which is not None
         while piece.next < piece.stop:
             index = runner.index = piece.next
             words[INDEX] = index
@@ -108,8 +109,10 @@ class Calls:
                 else:
                     at = index - start
                     args = load_small(payload[starts[at] : starts[at + 1]])
-                if function is None or span.which is not None:
-                    function = callables(span.function(index))
+                if function is None or anew:
+                    name = span.function(index)
+                    function = callables(name)
+                    anew = span.which is not None or not is_shared(name)
                 named = type(args) is list
                 value = function(*args[0], **args[1]) if named else function(*args)
                 if runner.tray is tray:

@@ -24,6 +24,7 @@ from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import PLAIN
 from .spans import Done, Piece, Queue, Span
+from .stateless import keeps_nothing
 from .tray import Tray
 
 CALLABLES = 1_024  # loaded functions kept
@@ -76,14 +77,19 @@ class WorkerSession(Session):
     # ---- functions -------------------------------------------------------------------------
 
     def callable(self, digest: bytes) -> Callable[..., Any]:
-        """Return a function, loaded once."""
+        """Return a function, loaded once, or once for each call that it could keep something of."""
         found = self._callables.get(digest)
         if found is None:
             found = load_function(self._blobs[digest][1])
-            self._callables[digest] = found
-            if len(self._callables) > CALLABLES:
-                self._callables.popitem(last=False)
+            if keeps_nothing(found):
+                self._callables[digest] = found
+                if len(self._callables) > CALLABLES:
+                    self._callables.popitem(last=False)
         return found
+
+    def is_shared(self, digest: bytes) -> bool:
+        """Does one copy of a function that was just loaded serve other calls, too?"""
+        return digest in self._callables
 
     def may_begin(self) -> bool:
         """Is there a task to begin, and room for its result?"""

@@ -20,3 +20,8 @@ def test_map_and_its_kin(run: Run, workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_maps_over_numbers(run: Run, workers: int) -> None:
     assert is_ok(run("map_numbers.py", workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_call_sees_what_another_one_left(run: Run, workers: int) -> None:
+    assert is_ok(run("state.py", workers=workers))

@@ -120,3 +120,31 @@ def test_a_run_with_a_script_that_was_served_is_resumed_with_the_files(program: 
     _, err, code = program.run(*words, "resume", "-q", "run")
     assert code, "it is asked about"
     assert "helper.times was edited (1 result)" in err
+
+
+CONSTANT = """
+import sys
+from scoop_ft import Executor, shared
+import helper
+
+with Executor(address="run") as executor:
+    executor.submit(abs, 1).result()
+    shared.set_const(factor=int(sys.argv[1]))
+    print([executor.submit(helper.times, x).result() for x in range(3)])
+"""
+READS = """
+from scoop_ft import shared
+
+def times(x):
+    return shared.get_const("factor") * x
+"""
+
+
+def test_a_program_that_joins_with_another_constant_gets_nothing_stale(
+    program: Program, served: object
+) -> None:
+    program.write(CONSTANT)
+    program.write(READS, "helper.py")
+    for factor in (2, 3):
+        out, err, code = program.run("program.py", str(factor))
+        assert (out, code) == (f"{[factor * x for x in range(3)]}\n", 0), err

@@ -18,6 +18,7 @@ import sys, threading, time
 from scoop_ft.client.connection import Connection
 from scoop_ft.client.link import Link
 from scoop_ft.wire.messages import SetConst
+from scoop_ft.slate import Slate
 from scoop_ft.worker.__main__ import _Exit
 
 class Crew:
@@ -31,7 +32,7 @@ from scoop_ft.worker.session import WorkerSession
 session = WorkerSession(b"12345678", "host", b"")
 session.keep(SetConst(session.number(), "nobody acknowledges it", []), [b""])
 link = Link(session, Connection(lambda: "ipc://" + sys.argv[1], lambda: None), session.flush)
-exit_ = _Exit(session, link, Crew())
+exit_ = _Exit(session, link, Crew(), Slate.create(sys.argv[1] + ".slate"))
 link.after_pump = exit_.look
 link.start()
 print("leaving", flush=True)
@@ -54,7 +55,7 @@ def test_a_signal_is_taken_in_whatever_lock_the_main_thread_holds() -> None:
     session = WorkerSession(b"12345678", "host", b"")
     link = Link(session, Connection(lambda: "ipc:///nobody", lambda: None), session.flush)
     crew = SimpleNamespace(leaving=False)
-    exit_ = _Exit(session, link, crew)  # type: ignore[arg-type]
+    exit_ = _Exit(session, link, crew, None)  # type: ignore[arg-type]
 
     def in_the_midst() -> None:
         with link._busy._cond, link.state, link._arrived, link._pump_lock:  # type: ignore[attr-defined]
