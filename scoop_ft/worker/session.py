@@ -363,12 +363,18 @@ class WorkerSession(Session):
 
         Such a parent may itself have ended silently, with its own.
         """
+        parents: dict[bytes, list[tuple[int, bytes]]] = {}  # by batch: there may be thousands
+        for task in self._silent:
+            name, index = split_task_id(task)
+            parents.setdefault(name, []).append((index, task))
         kept: dict[bytes, list[wire.SpanRef]] = {}
         reached = list(held)
-        while found := [p for p in self._silent if p not in kept and _is_among(p, reached)]:
-            for parent in found:
-                kept[parent] = self._silent[parent]
-                reached += kept[parent]
+        while reached:
+            name, start, stop = reached.pop()
+            for index, task in parents.get(name, ()):
+                if start <= index < stop and task not in kept:
+                    kept[task] = self._silent[task]
+                    reached += kept[task]
         self._silent = kept
 
     def again(self, message: Any) -> Any:
@@ -444,11 +450,6 @@ class WorkerSession(Session):
         self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans)
-
-
-def _is_among(task: bytes, spans: Sequence[wire.SpanRef]) -> bool:
-    name, at = split_task_id(task)
-    return any(batch == name and a <= at < z for batch, a, z in spans)
 
 
 def _times(span: Span, count: int) -> tuple[int, int]:
