@@ -6,7 +6,6 @@ error is one line that says what to do, and exit code 2; ``-v`` adds where it co
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -292,14 +291,9 @@ cli.add_command(serve)
 @click.argument("run_dir", metavar="RUN")
 def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
     """Be the broker of a run that is there, without a launcher."""
-    from .launch import commands
-    from .rundir import locate
+    from .launch import by_hand
 
-    directory = locate(run_dir)
-    info = directory.info()
-    directory.choose_endpoint()
-    command = commands.broker(directory, max_attempts or info.max_attempts, resume=False)
-    os.execve(command[0], command, commands.environment(info.seed, stdout_is_read=False))
+    by_hand.serve(run_dir, max_attempts)
 
 
 @cli.command()

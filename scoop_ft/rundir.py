@@ -74,6 +74,11 @@ class Live(msgspec.Struct, kw_only=True):
     broker: LiveProcess | None = None
     workers: list[LiveProcess] = []
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is a broker without a launcher, which then stands in its place."""
+        return self.broker is not None and self.broker.pid == self.launcher.pid
+
 
 class Keys(msgspec.Struct, kw_only=True):
     """One CURVE key pair, and for a client the server's public key."""

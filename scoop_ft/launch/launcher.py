@@ -136,7 +136,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         found, functions = edited.survey(directory, unsafe_filesystem=unsafe)
         if found["state"] == "done" and not _has_more(found, info, args, options):
             directory.drop_endpoint()  # its launcher may have been killed after that
-            print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
+            print(f"scoop-ft: run {info.run} is finished: {counts(found)}", file=sys.stderr)
             if unused := _unused(options):
                 _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
             return 0
@@ -149,7 +149,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             directory.save_info(changed)
         if not options.quiet:
             code = ", with the recorded code" if changed.recorded_code else ""
-            _say(f"resuming {info.run}{code}: {_counts(found)}")
+            _say(f"resuming {info.run}{code}: {counts(found)}")
         growth.give_back(directory, changed, _note(options))
         if changed.python == sys.executable:
             _warn_of_versions(found.get("environment"))
@@ -356,7 +356,8 @@ def journal_summary(directory: RunDir, *, unsafe_filesystem: bool) -> dict[str, 
     return edited.survey(directory, unsafe_filesystem=unsafe_filesystem)[0]
 
 
-def _counts(found: dict[str, Any]) -> str:
+def counts(found: dict[str, Any]) -> str:
+    """Say how many tasks there are, by what has become of them."""
     tasks = found.get("tasks", {})
     done, failed = tasks.get("done", 0), tasks.get("failed", 0)
     pending = tasks.get("pending", 0) + tasks.get("running", 0)

@@ -123,7 +123,7 @@ def _add_processes(result: dict[str, Any], live: Live | None) -> None:
         return process is not None and (not here or lives(process.pid, process.created))
 
     result["host"] = live.host
-    if is_alive(live.launcher):
+    if is_alive(live.launcher) and not live.by_hand:
         result["launcher"]["pid"] = live.launcher.pid
     for name, process in (("root", live.root), ("broker", live.broker)):
         if process is not None:
