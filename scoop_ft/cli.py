@@ -131,7 +131,6 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
     """Run a script.  What follows the script belongs to it."""
     from .launch import launcher
 
-    _check_listen(options["listen"])
     return launcher.run(script, list(args), run_dir, launcher.Options(**options))
 
 
@@ -175,7 +174,6 @@ def resume(
     """
     from .launch import launcher
 
-    _check_listen(options["listen"])
     if redo_changed and keep_results:
         raise RunError("--redo-changed and --keep-results exclude each other: give one of them")
     options["edits"] = "redo" if redo_changed else "keep" if keep_results else None
@@ -190,11 +188,6 @@ def _locate(where: str | None) -> Any:
     from .rundir import locate
 
     return last_unfinished() if where is None else locate(where)
-
-
-def _check_listen(address: str | None) -> None:
-    if address is not None and not (address.startswith("tcp://") and ":" in address[6:]):
-        raise RunError(f"--listen wants tcp://HOST:PORT, not {address}")
 
 
 def _report(directory: Any) -> int:

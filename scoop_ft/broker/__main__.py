@@ -159,6 +159,8 @@ def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
 
 
 def _sockets(run: RunDir, info: RunInfo) -> Sockets:
+    import zmq
+
     from ..errors import RunError
     from .sockets import Sockets
 
@@ -170,7 +172,7 @@ def _sockets(run: RunDir, info: RunInfo) -> Sockets:
         return Sockets(
             endpoints, run.server_keys() if tcp else None, client.public if client else ""
         )
-    except OSError as error:
+    except (OSError, zmq.ZMQError) as error:  # the latter is none of the former
         where = " and ".join(endpoints)
         raise RunError(f"cannot listen on {where}: {error}; choose another --listen") from error
 

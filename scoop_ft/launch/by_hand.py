@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from ..errors import RunError
 from ..rundir import Live, LiveProcess, RunDir, RunInfo, locate
-from . import commands
+from . import commands, listening
 from .launcher import counts, journal_summary
 from .lock import RunLock
 from .processes import Meter
@@ -26,6 +26,7 @@ def serve(run_dir: str, max_attempts: int | None) -> NoReturn:
         found = journal_summary(directory, unsafe_filesystem=info.unsafe_filesystem)
         if found["exit_code"] is not None:
             raise RunError(_over(directory, info, found["exit_code"]))
+        listening.check(info.listen, recorded=True)
         if info.listen or info.machines:
             directory.make_keys()
         directory.choose_endpoint()
