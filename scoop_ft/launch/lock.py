@@ -28,7 +28,12 @@ class RunLock:
         A look at the lock (`is_locked`) holds it for microseconds, hence the patience.
         """
         deadline = time.monotonic() + patience_s
-        file = open(self._run.lock, "ab", opener=_private_opener)  # noqa: SIM115
+        try:
+            file = open(self._run.lock, "ab", opener=_private_opener)  # noqa: SIM115
+        except OSError as error:
+            raise RunError(
+                f"the run directory {self._run.path} cannot be written to: {error.strerror}"
+            ) from error
         while not _try_lock(file, exclusive=True):
             if time.monotonic() > deadline:
                 file.close()
