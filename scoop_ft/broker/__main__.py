@@ -76,7 +76,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     """Open the run's journal, or make it, and recover; return what serves it."""
-    from ..rundir import RunDir
+    from ..rundir import SERVING, RunDir
     from .core import Broker
     from .loop import Loop
     from .server import Server
@@ -109,7 +109,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     loop = Loop(Server(broker, journal, sockets), sockets)
     loop.stop_on_signals()
     gc.set_threshold(GARBAGE)
-    log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
+    log.info("%s %s on %s", SERVING, info.run, ", ".join(sockets.endpoints))
     return loop, journal
 
 
