@@ -6,7 +6,6 @@ error is one line that says what to do, and exit code 2; ``-v`` adds where it co
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -132,7 +131,6 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
     """Run a script.  What follows the script belongs to it."""
     from .launch import launcher
 
-    _check_listen(options["listen"])
     return launcher.run(script, list(args), run_dir, launcher.Options(**options))
 
 
@@ -176,7 +174,6 @@ def resume(
     """
     from .launch import launcher
 
-    _check_listen(options["listen"])
     if redo_changed and keep_results:
         raise RunError("--redo-changed and --keep-results exclude each other: give one of them")
     options["edits"] = "redo" if redo_changed else "keep" if keep_results else None
@@ -191,11 +188,6 @@ def _locate(where: str | None) -> Any:
     from .rundir import locate
 
     return last_unfinished() if where is None else locate(where)
-
-
-def _check_listen(address: str | None) -> None:
-    if address is not None and not (address.startswith("tcp://") and ":" in address[6:]):
-        raise RunError(f"--listen wants tcp://HOST:PORT, not {address}")
 
 
 def _report(directory: Any) -> int:
@@ -292,14 +284,9 @@ cli.add_command(serve)
 @click.argument("run_dir", metavar="RUN")
 def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
     """Be the broker of a run that is there, without a launcher."""
-    from .launch import commands
-    from .rundir import locate
+    from .launch import by_hand
 
-    directory = locate(run_dir)
-    info = directory.info()
-    directory.choose_endpoint()
-    command = commands.broker(directory, max_attempts or info.max_attempts, resume=False)
-    os.execve(command[0], command, commands.environment(info.seed, stdout_is_read=False))
+    by_hand.serve(run_dir, max_attempts)
 
 
 @cli.command()

@@ -23,6 +23,7 @@ from .surroundings import AsScoop, Surroundings
 FORMAT: Final = 1
 PARENT: Final = ".scoop-ft"
 _AS_BYTES: Final[int] = getattr(os, "O_BINARY", 0)  # Windows knows text files, too
+SERVING: Final = "serving run"  # with this a broker's log says that there is a journal
 LONGEST_SOCKET_PATH: Final = 100  # sun_path holds 104 to 108 bytes, depending on the system
 
 
@@ -74,6 +75,11 @@ class Live(msgspec.Struct, kw_only=True):
     root: LiveProcess | None = None
     broker: LiveProcess | None = None
     workers: list[LiveProcess] = []
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is a broker without a launcher, which then stands in its place."""
+        return self.broker is not None and self.broker.pid == self.launcher.pid
 
 
 class Keys(msgspec.Struct, kw_only=True):
@@ -201,6 +207,25 @@ class RunDir:
     def log(self, name: str) -> Path:
         """Return the path of a process's log."""
         return self.logs / f"{name}.log"
+
+    def has_journal(self) -> bool:
+        """Tell whether there is a journal yet; a run that has lost it is refused.
+
+        Or all would be computed anew without a word.  That there was one is known from the log.
+        """
+        data = self.journal / "data.mdb"
+        if data.exists():
+            return True
+        try:
+            log = self.log("broker").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        if SERVING in log:
+            raise RunError(
+                f"the journal of {self.path} is gone, and all results with it (there is no "
+                f"{data}): put it back, or run the script again with another --run-dir"
+            )
+        return False
 
     # ---- the broker's address -------------------------------------------------------------------
 
@@ -362,8 +387,13 @@ def new_run_id(now: float) -> str:
 
 
 def find_runs(folder: str | os.PathLike[str] = ".") -> list[RunDir]:
-    """List the runs of a folder, the oldest first."""
+    """List the runs of a folder, the oldest first: in ``.scoop-ft``, and right below the folder.
+
+    What is below it may be anybody's: only what reads as a run is one.
+    """
     found = [RunDir(path.parent) for path in Path(folder, PARENT).glob("*/run.json")]
+    below = [RunDir(path.parent) for path in Path(folder).glob("*/run.json")]
+    found += [run for run in below if run.created()]
     return sorted(found, key=lambda run: (run.created(), run.path))
 
 

@@ -21,6 +21,7 @@ from .filesystem import is_no_room
 from .layout import OWNER_FILE, OWNER_LOCK_FILE
 
 _LOOK_AGAIN_S: Final = 0.01
+_LOOK: Final = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY  # to try the lock
 
 
 class Owner(NamedTuple):
@@ -113,8 +114,12 @@ class OwnerLock:
             self._fd = None
 
 
-def _try_lock(fd: int) -> bool:
-    """Lock an open file without waiting; closing it unlocks."""
+def _try_lock(fd: int, *, shared: bool = False) -> bool:
+    """Lock an open file without waiting; closing it unlocks.
+
+    ``shared``: with others that only look, which is all that a file open for reading allows on some
+    file systems.
+    """
     if sys.platform == "win32":
         import msvcrt
 
@@ -126,7 +131,7 @@ def _try_lock(fd: int) -> bool:
     import fcntl
 
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -142,13 +147,12 @@ def read_owner(folder: Path) -> Owner | None:
 
 
 def has_owner(folder: Path) -> bool:
-    """Try whether someone holds the lock now, without leaving a trace."""
-    if not (folder / OWNER_LOCK_FILE).exists():
-        return False
-    lock = OwnerLock(folder, patience=0)
+    """Try whether someone holds the lock now, without leaving a trace, on a read-only disk, too."""
     try:
-        lock.acquire()
-    except JournalLocked:
-        return True
-    lock.release()
-    return False
+        fd = os.open(folder / OWNER_LOCK_FILE, _LOOK)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(fd, shared=True)
+    finally:
+        os.close(fd)

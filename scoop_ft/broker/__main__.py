@@ -76,7 +76,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     """Open the run's journal, or make it, and recover; return what serves it."""
-    from ..rundir import RunDir
+    from ..rundir import SERVING, RunDir
     from .core import Broker
     from .loop import Loop
     from .server import Server
@@ -110,7 +110,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     loop = Loop(Server(broker, journal, sockets), sockets)
     loop.stop_on_signals()
     gc.set_threshold(GARBAGE)
-    log.info("serving run %s on %s", info.run, ", ".join(sockets.endpoints))
+    log.info("%s %s on %s", SERVING, info.run, ", ".join(sockets.endpoints))
     return loop, journal
 
 
@@ -160,6 +160,8 @@ def _settings(run: RunDir, info: RunInfo) -> dict[str, Any]:
 
 
 def _sockets(run: RunDir, info: RunInfo) -> Sockets:
+    import zmq
+
     from ..errors import RunError
     from .sockets import Sockets
 
@@ -171,7 +173,7 @@ def _sockets(run: RunDir, info: RunInfo) -> Sockets:
         return Sockets(
             endpoints, run.server_keys() if tcp else None, client.public if client else ""
         )
-    except OSError as error:
+    except (OSError, zmq.ZMQError) as error:  # the latter is none of the former
         where = " and ".join(endpoints)
         raise RunError(f"cannot listen on {where}: {error}; choose another --listen") from error
 

@@ -94,7 +94,7 @@ def _parse(words: list[str]) -> tuple[RunDir, str | None]:
 def reading(directory: RunDir) -> Iterator[Read]:
     """Read a run's journal: as it is now, though the run may go on meanwhile."""
     info = directory.info()
-    if not (directory.journal / "data.mdb").exists():
+    if not directory.has_journal():
         raise RunError(f"run {info.run} has no journal yet: nothing has happened in it")
     book = Book()
     reader = Reader.open(directory.journal, unsafe_filesystem=info.unsafe_filesystem)

@@ -59,8 +59,13 @@ def survey(directory: RunDir, *, unsafe_filesystem: bool) -> tuple[dict[str, Any
     """Return what the journal of a run says of it, and of the functions it has called.
 
     A run whose broker never came to make a journal has done nothing.
+
+    Raises
+    ------
+    RunError
+        The journal cannot be read, or it is gone: all would be computed anew without a word.
     """
-    if not (directory.journal / "data.mdb").exists():
+    if not directory.has_journal():
         nothing = {"tasks": {}, "state": "interrupted", "exit_code": None, "journal": {"bytes": 0}}
         return nothing, []
     from scoop_journal import JournalError

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
-from . import edited, growth
+from . import edited, growth, listening
 from .hosts import settle
 from .lock import RunLock
 from .processes import usable_cores
@@ -25,6 +25,7 @@ from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings, surr
 
 DEFAULT_MAX_ATTEMPTS: Final = 3
 SCRIPT: Final = "__main__"  # what the journal calls the script
+LOG_LINES: Final = 12
 LAST_OUTPUT_S: Final = 1.0  # for a terminal that stands still, when the user wants to leave
 
 
@@ -83,6 +84,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     said = settle.with_asked(options.machines, options.asked)
     _say_all(settle.settle(info, said, options.workers))
     _surround(info, script, options)
+    listening.check(info.listen)
     directory = RunDir(run_dir if run_dir is not None else Path(PARENT, info.run))
     made_here = not directory.path.exists()
     directory.create(info)
@@ -90,18 +92,44 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     lock.acquire()
     try:
         supervisor = _supervise(directory, info, options, None)
-        refused = supervisor.gave_up is not None and supervisor.gave_up.refused
-        if refused:
-            import shutil
-
-            shutil.rmtree(directory.path, ignore_errors=True)
-            if not made_here:
-                directory.path.mkdir(mode=0o700)
+        if in_vain := _in_vain(directory, info, supervisor):
+            _remove(directory, itself=made_here)
         else:
             _give_back(directory, info, supervisor, options)
     finally:
         lock.release()
-    return _conclude(directory, supervisor)
+    return _conclude(directory, supervisor, left=not in_vain)
+
+
+def _in_vain(directory: RunDir, info: RunInfo, supervisor: Supervisor) -> bool:
+    """Has the start failed, so that nothing was done that a resume could use?
+
+    Such a run would stand before those that have results when one is resumed without its name.
+    """
+    if supervisor.gave_up is None or not supervisor.gave_up.at_start:
+        return False
+    if supervisor.host.agent.welcome is None:  # there never was a broker
+        return True
+    try:
+        found = journal_summary(directory, unsafe_filesystem=info.unsafe_filesystem)
+    except RunError:
+        return False
+    return not (found["tasks"].get("done") or found["tasks"].get("failed") or found.get("saved"))
+
+
+def _remove(directory: RunDir, *, itself: bool) -> None:
+    """Remove a run that has come to nothing; what its broker has said last is shown."""
+    import shutil
+
+    try:
+        log = directory.log("broker").read_text(errors="replace").splitlines()
+    except OSError:
+        log = []
+    if log and "Traceback" in "\n".join(log):
+        _say("the last lines of the broker's log:\n  " + "\n  ".join(log[-LOG_LINES:]))
+    shutil.rmtree(directory.path, ignore_errors=True)
+    if not itself:
+        directory.path.mkdir(mode=0o700)
 
 
 def _surround(info: RunInfo, script: str, options: Options) -> None:
@@ -136,7 +164,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         found, functions = edited.survey(directory, unsafe_filesystem=unsafe)
         if found["state"] == "done" and not _has_more(found, info, args, options):
             directory.drop_endpoint()  # its launcher may have been killed after that
-            print(f"scoop-ft: run {info.run} is finished: {_counts(found)}", file=sys.stderr)
+            print(f"scoop-ft: run {info.run} is finished: {counts(found)}", file=sys.stderr)
             if unused := _unused(options):
                 _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
             return 0
@@ -144,12 +172,13 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
         _check_code(directory, changed, found.get("sources", []))
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
+        listening.check(changed.listen, recorded=options.listen is None)
         edited.settle(directory, changed, functions, options.edits, saved=bool(found.get("saved")))
         if changed != info:
             directory.save_info(changed)
         if not options.quiet:
             code = ", with the recorded code" if changed.recorded_code else ""
-            _say(f"resuming {info.run}{code}: {_counts(found)}")
+            _say(f"resuming {info.run}{code}: {counts(found)}")
         growth.give_back(directory, changed, _note(options))
         if changed.python == sys.executable:
             _warn_of_versions(found.get("environment"))
@@ -285,11 +314,12 @@ def _clear_slates(directory: RunDir) -> None:
         slate.unlink(missing_ok=True)
 
 
-def _conclude(directory: RunDir, supervisor: Supervisor) -> int:
-    """Say how to go on where there is something to go on with; return the exit code."""
+def _conclude(directory: RunDir, supervisor: Supervisor, *, left: bool = True) -> int:
+    """Say how to go on where something is left to go on with; return the exit code."""
     if supervisor.gave_up is not None:
         text = supervisor.gave_up.text
-        if not supervisor.gave_up.refused:
+        never_up = supervisor.gave_up.at_start and supervisor.host.agent.welcome is None
+        if left and not never_up:
             text += f"; go on with: {resume_command(directory)}"
         raise RunError(text, supervisor.gave_up.exit_code)
     if supervisor.stopped is not None:
@@ -356,7 +386,8 @@ def journal_summary(directory: RunDir, *, unsafe_filesystem: bool) -> dict[str, 
     return edited.survey(directory, unsafe_filesystem=unsafe_filesystem)[0]
 
 
-def _counts(found: dict[str, Any]) -> str:
+def counts(found: dict[str, Any]) -> str:
+    """Say how many tasks there are, by what has become of them."""
     tasks = found.get("tasks", {})
     done, failed = tasks.get("done", 0), tasks.get("failed", 0)
     pending = tasks.get("pending", 0) + tasks.get("running", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from typing import IO
@@ -12,7 +13,10 @@ from ..rundir import RunDir
 
 
 class RunLock:
-    """``launcher.lock``, held by a launcher for its life; the kernel releases it at its death."""
+    """``launcher.lock``, held by a launcher for its life; the kernel releases it at its death.
+
+    A broker without a launcher holds it, too: who resumes a run takes its address and journal.
+    """
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
@@ -24,17 +28,36 @@ class RunLock:
         A look at the lock (`is_locked`) holds it for microseconds, hence the patience.
         """
         deadline = time.monotonic() + patience_s
-        file = open(self._run.lock, "ab", opener=_private_opener)  # noqa: SIM115
+        try:
+            file = open(self._run.lock, "ab", opener=_private_opener)  # noqa: SIM115
+        except OSError as error:
+            raise RunError(
+                f"the run directory {self._run.path} cannot be written to: {error.strerror}"
+            ) from error
         while not _try_lock(file, exclusive=True):
             if time.monotonic() > deadline:
                 file.close()
-                raise RunError(f"the run in {self._run.path} is running already{self._holder()}")
+                raise RunError(self._held())
             time.sleep(0.01)
         self._file = file
 
-    def _holder(self) -> str:
+    def _held(self) -> str:
+        """Say who holds the lock, and what can be done."""
         live = self._run.live()
-        return f" (launcher {live.launcher.pid} on {live.host})" if live else ""
+        if live is not None and live.by_hand:
+            pid, called = live.launcher.pid, shlex.quote(self._run.called)
+            return (
+                f"a broker without a launcher serves the run in {self._run.path} (process {pid} on "
+                f"{live.host}): add workers with 'scoop-ft worker {called}', or end it first "
+                f"('kill {pid}')"
+            )
+        holder = f" (launcher {live.launcher.pid} on {live.host})" if live else ""
+        return f"the run in {self._run.path} is running already{holder}"
+
+    def keep_through_exec(self) -> None:
+        """Hold the lock, too, as the program that takes this one's place in the process."""
+        if self._file is not None:
+            os.set_inheritable(self._file.fileno(), True)
 
     def release(self) -> None:
         """Let others have it."""

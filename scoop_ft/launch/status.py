@@ -123,7 +123,7 @@ def _add_processes(result: dict[str, Any], live: Live | None) -> None:
         return process is not None and (not here or lives(process.pid, process.created))
 
     result["host"] = live.host
-    if is_alive(live.launcher):
+    if is_alive(live.launcher) and not live.by_hand:
         result["launcher"]["pid"] = live.launcher.pid
     for name, process in (("root", live.root), ("broker", live.broker)):
         if process is not None:
@@ -240,9 +240,11 @@ def last_unfinished(folder: str = ".") -> RunDir:
     for directory in reversed(runs):
         row = brief(directory)
         if row["state"] in ("interrupted", "failed"):
-            return directory
-        if row["state"] != "done":
-            reasons.append(f"{row['run']} is {row.get('why') or row['state']}")
+            if row["script"]:
+                return directory
+            reasons.append(f"{directory.called} has no script: its program goes on with it")
+        elif row["state"] != "done":
+            reasons.append(f"{directory.called} is {row.get('why') or row['state']}")
     if reasons:
         raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
     return runs[-1]
@@ -324,7 +326,7 @@ def show_runs(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         tasks = row["tasks"]
         table.add_row(
-            Text(row["run"]),
+            Text(RunDir(row["run_dir"]).called),
             Text(row["state"]),
             f"{tasks.get('done', 0):,}/{tasks.get('submitted', 0):,}",
             Text(os.path.basename(row.get("script", ""))),

@@ -188,7 +188,7 @@ class Supervisor:
         for place in self._places.values():
             place.tick()
         if lost := self._fleet.hopeless(self.host.agent.stats.get("workers_known")):
-            self._give_up(GiveUp(lost, 2))
+            self._give_up(GiveUp(lost, 2, at_start=True))
         self._root_output.tick()
         self._show()
         if self.host.spawned or self._live_changed:

@@ -24,11 +24,11 @@ class Again(msgspec.Struct, frozen=True):
 
 
 class GiveUp(msgspec.Struct, frozen=True):
-    """End the run; ``fresh`` when the broker refused before it ever served."""
+    """End the run; ``at_start``: it has never come to work."""
 
     text: str
     exit_code: int
-    refused: bool = False
+    at_start: bool = False
 
 
 class RootEnded(msgspec.Struct, frozen=True):
@@ -42,6 +42,7 @@ class BrokerUpkeep:
 
     def __init__(self) -> None:
         self.restarts = 0
+        self._ever_up = False
         self._bad_starts = 0
         self._short_lives = 0
 
@@ -49,10 +50,11 @@ class BrokerUpkeep:
         self, code: int, by: int, *, was_up: bool, lived_s: float, stderr: list[str]
     ) -> Again | GiveUp:
         """Decide after the broker's end; ``was_up`` when it had answered since its start."""
+        self._ever_up = self._ever_up or was_up
         words = [line for line in stderr if line.strip()]
         if code == OPERATOR_ERROR and words and words[-1].startswith(PREFIX):
             text = words[-1].removeprefix(PREFIX).removeprefix("error: ")
-            return GiveUp(text, OPERATOR_ERROR, refused=not was_up)
+            return GiveUp(text, OPERATOR_ERROR, at_start=not self._ever_up)
         how = how_it_ended(code, by)
         self._bad_starts = 0 if was_up else self._bad_starts + 1
         # It ends with 0 only when somebody has told it to.
@@ -67,6 +69,8 @@ class BrokerUpkeep:
         if times:
             last = f": {words[-1].strip()}" if words else ""
             text = f"the broker {how} {when}, {times} times in a row{last}"
+            if not self._ever_up:
+                return GiveUp(text, 1, at_start=True)
             return GiveUp(f"{text}; its log is logs/broker.log in the run directory", 1)
         self.restarts += 1
         return Again(f"the broker {how}; started again")

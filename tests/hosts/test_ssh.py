@@ -285,7 +285,8 @@ def test_a_wrong_key_is_said_with_what_helps(run: HostsRun) -> None:
     last = run.errors.splitlines()[-1]
     assert last.startswith("scoop-ft: error: no host can be used, and there are no workers")
     assert "ssh 127.0.0.2: Permission denied (publickey): put your public key there" in last
-    assert "go on with: scoop-ft resume" in last
+    assert "resume" not in last
+    assert not (run.folder / ".scoop-ft").exists() or not find_runs(run.folder)
 
 
 def test_no_host_but_workers_here(run: HostsRun) -> None:

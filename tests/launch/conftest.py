@@ -35,9 +35,13 @@ class Shell:
             timeout=LIMIT_S,
         )
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start a command; its output goes into the files ``out`` and ``err``."""
-        with open(self.folder / "out", "wb") as out, open(self.folder / "err", "wb") as err:
+    def start(self, *words: str, called: str = "") -> subprocess.Popen[bytes]:
+        """Start a command; its output goes into the files ``out`` and ``err``.
+
+        ``called``: what their names begin with, where several live side by side.
+        """
+        out_path, err_path = self.folder / f"{called}out", self.folder / f"{called}err"
+        with open(out_path, "wb") as out, open(err_path, "wb") as err:
             process = subprocess.Popen(
                 self.command(*words),
                 cwd=self.folder,

@@ -17,6 +17,7 @@ import pytest
 from scoop_ft.rundir import RunDir, find_runs
 
 from .conftest import Shell
+from .test_cli_errors import make_run
 
 LIMIT_S = 30.0
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
@@ -272,3 +273,41 @@ def test_a_path_that_is_too_long_for_a_socket(shell: Shell) -> None:
     shell.script("print('ok')\n")
     done = shell.type("run", "-q", "-n", "1", "--run-dir", "d" * 120, "script.py")
     assert done.stdout == "ok\n", done.stderr
+
+
+def test_runs_with_a_name_of_their_own_are_found(shell: Shell) -> None:
+    assert shell.type("run", "-q", "-n", "1", shell.script("raise SystemExit(3)")).returncode == 3
+    script = shell.script(
+        "import os\nprint(os.path.exists('again'))\nraise SystemExit(3)", "own.py"
+    )
+    assert shell.type("run", "-q", "-n", "1", "--run-dir", "own", script).returncode == 3
+    listed = shell.type("runs").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]][1:] == ["own"]
+    assert len(listed) == 3
+    (shell.folder / "again").touch()
+    done = shell.type("resume")
+    assert (done.returncode, done.stdout) == (3, "True\n")
+    assert status(shell)["run_dir"] == str(shell.folder / "own")
+
+
+@pytest.mark.parametrize("lost", ["journal", "journal/data.mdb"])
+def test_a_run_that_has_lost_its_journal_is_not_computed_anew(shell: Shell, lost: str) -> None:
+    script = shell.script("print('computed')\nraise SystemExit(3)")
+    assert shell.type("run", "-q", "-n", "1", "--run-dir", "own", script).returncode == 3
+    path = shell.folder / "own" / lost
+    path.rename(shell.folder / "away")
+    for words in (["resume"], ["status"], ["resume", "--dry-run"], ["explain"], ["broker"]):
+        done = shell.type(*words, "own")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "own is gone, and all results with it" in done.stderr
+        assert done.stderr.count("\n") == 1
+    (shell.folder / "away").rename(path)
+    assert shell.type("resume", "own").stdout == "computed\n"
+
+
+def test_a_run_that_never_had_a_journal_is_begun(shell: Shell) -> None:
+    """Killed at its very start, it has nothing to lose."""
+    run = make_run(shell)
+    shell.script("print('computed')")
+    run.log("broker").touch()
+    assert shell.type("resume", "one").stdout == "computed\n"

@@ -194,6 +194,10 @@ def test_runs_are_found_by_folder_path_and_id(
         RunDir(tmp_path / ".scoop-ft" / name).create(info(run=name))
     (tmp_path / ".scoop-ft" / "junk").mkdir()
     assert [run.path.name for run in find_runs()] == ["a", "b"]
+    RunDir(tmp_path / "named").create(info(run="named", created=1e12))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "run.json").write_text('{"distance": 5000}')
+    assert [run.called for run in find_runs()] == ["a", "b", "named"]
     assert locate("a").path == locate(str(tmp_path / ".scoop-ft" / "a")).path
     with pytest.raises(RunError, match="there is no run"):
         locate("c")

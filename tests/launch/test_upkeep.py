@@ -58,7 +58,7 @@ def test_a_broker_that_keeps_failing_soon_after_its_start_is_given_up() -> None:
 @pytest.mark.parametrize("line", ["scoop-ft: error: it is damaged", "scoop-ft: it is damaged"])
 def test_an_operators_error_is_passed_on_and_not_tried_again(line: str) -> None:
     end = BrokerUpkeep().ended(2, 0, was_up=False, lived_s=0.1, stderr=["noise", line])
-    assert end == GiveUp("it is damaged", 2, refused=True)
+    assert end == GiveUp("it is damaged", 2, at_start=True)
 
 
 def test_a_script_that_ends_by_itself_decides_the_exit_code() -> None:

@@ -1,0 +1,70 @@
+"""What only looks at a run works where nothing can be written."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """\
+from scoop_ft import futures
+if __name__ == "__main__":
+    print(sum(futures.map(abs, range(5))))
+"""
+READ_ONLY = "mount --bind {0} {0} && mount -o remount,ro,bind {0} && cd {0} && ! touch it && "
+LOOKS = [
+    "journal verify one", "journal ls one", "journal show one 1", "journal export one",
+    "status one", "runs", "explain one", "resume --dry-run one",
+]  # fmt: skip
+
+
+def type_in(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scoop_ft", *words.split()],
+        cwd=folder, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def on_read_only(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell's command in a folder that is mounted read-only for it."""
+    line = READ_ONLY.format(shlex.quote(str(folder))) + command
+    return subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", line],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ft-") as name:
+        path = Path(name)
+        try:
+            possible = on_read_only(path, "true").returncode == 0
+        except FileNotFoundError:
+            possible = False
+        if not possible:
+            pytest.skip("nothing can be mounted here without being root: unshare and mount")
+        (path / "script.py").write_text(SCRIPT)
+        done = type_in(path, "run -q -n 1 --run-dir one script.py")
+        assert done.returncode == 0, done.stderr
+        yield path
+
+
+@pytest.mark.parametrize("words", LOOKS)
+def test_looking(folder: Path, words: str) -> None:
+    done = on_read_only(folder, f"{shlex.quote(sys.executable)} -m scoop_ft {words}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == type_in(folder, words).stdout
+
+
+@pytest.mark.parametrize("words", ["resume one", "broker one"])
+def test_what_writes_says_why_it_cannot(folder: Path, words: str) -> None:
+    done = on_read_only(folder, f"{shlex.quote(sys.executable)} -m scoop_ft {words}")
+    assert done.returncode == 2
+    said = f"the run directory {folder / 'one'} cannot be written to"
+    assert said in done.stderr.splitlines()[-1]

@@ -1,0 +1,98 @@
+"""A run that never came to work leaves nothing that a later resume would go on with."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from scoop_ft.rundir import find_runs
+
+from .conftest import Shell
+from .test_run import start_sleeper
+
+NO_BROKER = """\
+import sys
+if "scoop_ft.broker" in getattr(sys, "orig_argv", []):
+    import atexit, os
+    sys.stderr.write("Traceback: no broker today\\n")
+    sys.stderr.flush()
+    os._exit(1)
+"""
+NO_HOSTS = ["--hosts", "nobody-knows.invalid", "--ssh-executable", "false"]
+
+
+WAITING = """\
+from scoop_ft import futures
+if __name__ == "__main__":
+    futures.submit(abs, -7).result()
+"""
+
+
+def break_the_broker(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shell.folder / "broken").mkdir()
+    (shell.folder / "broken" / "sitecustomize.py").write_text(NO_BROKER)
+    monkeypatch.setenv("PYTHONPATH", str(shell.folder / "broken"))
+
+
+def with_results(shell: Shell) -> Path:
+    """Make a run that has a result and is not finished."""
+    text = (
+        "import sys\nfrom scoop_ft import futures\n"
+        "if __name__ == '__main__':\n"
+        "    print(futures.submit(abs, -7).result())\n    sys.exit(3)\n"
+    )
+    assert shell.type("run", "-q", "-n", "1", shell.script(text, "seven.py")).returncode == 3
+    return find_runs(shell.folder)[-1].path
+
+
+@pytest.mark.parametrize("options", [[], ["--run-dir", "one"]])
+def test_a_broker_that_cannot_start(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    earlier = with_results(shell)
+    with monkeypatch.context() as broken:
+        break_the_broker(shell, broken)
+        done = shell.type("run", "-q", "-n", "1", *options, shell.script(""))
+    assert done.returncode == 1
+    error = done.stderr.splitlines()[-1]
+    assert "the broker exited (1) as it started, 3 times in a row: Traceback: no broker" in error
+    assert "resume" not in error
+    assert "the last lines of the broker's log:\n  Traceback: no broker today" in done.stderr
+    assert [run.path for run in find_runs(shell.folder)] == [earlier]
+    assert not (shell.folder / "one").exists()
+    again = shell.type("resume")
+    assert "1 done" in again.stderr
+    assert again.stdout == "7\n"
+
+
+def test_hosts_of_which_none_can_be_used(shell: Shell) -> None:
+    earlier = with_results(shell)
+    done = shell.type("run", "-q", *NO_HOSTS, shell.script(WAITING))
+    assert done.returncode == 2, done.stderr
+    assert "no host can be used" in done.stderr
+    assert "resume" not in done.stderr
+    assert [run.path for run in find_runs(shell.folder)] == [earlier]
+
+
+def test_an_empty_folder_that_was_there_stays(shell: Shell) -> None:
+    (shell.folder / "mine").mkdir()
+    done = shell.type("run", "-q", "--run-dir", "mine", *NO_HOSTS, shell.script(WAITING))
+    assert done.returncode == 2, done.stderr
+    assert list((shell.folder / "mine").iterdir()) == []
+
+
+def test_a_run_that_was_at_work_stays_when_its_broker_cannot_be_started_again(shell: Shell) -> None:
+    launcher, run = start_sleeper(shell)
+    live = run.live()
+    assert live is not None
+    assert live.broker is not None
+    launcher.send_signal(signal.SIGSTOP)  # so that the broker is started again after the damage
+    os.kill(live.broker.pid, signal.SIGKILL)
+    (run.journal / "data.mdb").write_bytes(b"damaged" * 1000)
+    launcher.send_signal(signal.SIGCONT)
+    assert launcher.wait(30) == 2
+    assert str(run.journal) in shell.read("err").splitlines()[-1]
+    assert run.run_json.exists()
