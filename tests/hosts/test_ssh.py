@@ -464,7 +464,7 @@ def test_an_agent_without_a_broker_does_not_stay_for_ever(run: HostsRun) -> None
     (broker,) = run.kill("broker", number=signal.SIGSTOP)
     assert psutil.wait_procs([agent], timeout=20.0)[1] == []
     os.kill(broker, signal.SIGCONT)
-    wait_for(run, "127.0.0.2: no broker has answered for 6 s; no other host is there")
+    wait_for(run, "127.0.0.2: no broker has answered for 6s; no other host is there")
     wait_for(run, "127.0.0.2 is there again")
     run.script("", "go")
     assert run.finish() == SQUARES
