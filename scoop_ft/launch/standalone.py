@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..rundir import Keys, RunDir, RunInfo, locate, read_keys, write_atomically
 from ..surroundings import AsScoop
 from . import commands, suspending
 from .duration import written
+from .homes import temporary_home
 from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup, usable_cores
@@ -81,15 +81,12 @@ def serve(
         ).main()  # fmt: skip
     if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
         raise RunError(f"an address is tcp://HOST:PORT, not {where}")
-    home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
-    try:
+    with temporary_home() as home:
         _furnish(home, where, keys)
         return _Service(
             home, workers, check=not any_versions, patience_s=patience_s, limits=limits,
             resources=resources or {},
         ).main()  # fmt: skip
-    finally:
-        shutil.rmtree(home.path, ignore_errors=True)
 
 
 def serve_for_launcher(

@@ -364,6 +364,28 @@ def test_a_server_that_allows_no_tunnel(
         strict.end()
 
 
+def test_nothing_is_left_in_the_folders_for_temporary_files(run: HostsRun) -> None:
+    """The run's key is there while it runs."""
+    there = run.folder / "there"
+    there.mkdir()
+    elsewhere = run.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "sitecustomize.py").write_text(
+        f"import tempfile\ntempfile.tempdir = {str(there)!r}\n"
+    )
+    script = run.script(WAITING)
+    for number in range(4):
+        words = ("-n", "2", "--pythonpath", str(elsewhere), "--run-dir", f"r{number}", script)
+        run.on("127.0.0.2 127.0.0.3", *words)
+        up(run, 2)
+        assert len(list(there.glob("*/keys/client.key"))) == 2
+        run.script("", "go")
+        assert run.finish() == SQUARES
+        assert psutil.wait_procs(agents_in(run.folder), timeout=10.0)[1] == []
+        (run.folder / "go").unlink()
+        assert list(there.iterdir()) == []
+
+
 # ---- deaths -------------------------------------------------------------------------------------
 
 
