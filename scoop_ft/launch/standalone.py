@@ -20,7 +20,7 @@ import msgspec
 from ..errors import RunError
 from ..rundir import Keys, RunDir, RunInfo, locate, read_keys, write_atomically
 from ..surroundings import AsScoop
-from . import commands, suspending
+from . import commands, suspending, unserved
 from .duration import written
 from .homes import temporary_home
 from .host import Host
@@ -74,6 +74,8 @@ def serve(
     """
     if not where.startswith(("tcp://", "ipc://")):
         directory = locate(where)
+        if said := unserved.look(directory):
+            print(f"scoop-ft: {said}", file=sys.stderr, flush=True)
         check = not any_versions and not is_the_runs_own(directory)
         return _Service(
             directory, workers, check=check, patience_s=patience_s, limits=limits,

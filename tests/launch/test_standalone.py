@@ -9,6 +9,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from scoop_chaos.runs import COMMAND, POLL_S, RunProcess
@@ -89,6 +91,19 @@ class Agents:
             process.wait()
 
 
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder cannot be written, meanwhile."""
+    mount = ["mount", "--bind", "-o", "ro", folder, folder]
+    done = subprocess.run(mount, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"cannot mount anything read-only: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
 @pytest.fixture
 def agents(run_process: RunProcess) -> Iterator[Agents]:
     one = Agents(run_process)
@@ -133,6 +148,39 @@ def test_a_broker_that_is_back_in_time_is_joined_again(agents: Agents) -> None:
     agents.wait_for("the broker answers again")
     agents.finish()
     assert agent.wait(LIMIT_S) == 0
+
+
+def test_a_finished_run_is_refused_at_once(agents: Agents) -> None:
+    agents.begin()
+    agents.finish()
+    began = time.monotonic()
+    assert agents.start("r").wait(LIMIT_S) == 2
+    assert time.monotonic() - began < 5.0
+    said = "scoop-ft: error: the run r is finished: nothing is left for workers to do\n"
+    assert agents.said() == said
+    with read_only(agents.run.folder / "r"):
+        assert agents.start("r").wait(LIMIT_S) == 2
+        assert agents.said(1) == said
+
+
+def test_an_interrupted_run_is_waited_for_with_a_word_on_how_to_go_on(agents: Agents) -> None:
+    agents.begin()
+    agents.run.kill_everything()
+    agent = agents.start("r")
+    agents.wait_for("scoop-ft: nobody serves the run r now: 'scoop-ft resume r' goes on with it; ")
+    assert agent.poll() is None
+    agents.run.resume("-q")
+    agents.up(2)
+    agents.finish()
+    assert agent.wait(LIMIT_S) == 0
+
+
+def test_a_directory_in_which_no_worker_can_work_is_refused(agents: Agents) -> None:
+    agents.begin()
+    agents.run.kill_everything()
+    with read_only(agents.run.folder / "r"):
+        assert agents.start("r").wait(LIMIT_S) == 2
+        assert "and that cannot be written: join the run by its address" in agents.said()
 
 
 def test_the_time_that_was_slept_is_not_the_brokers() -> None:
