@@ -18,9 +18,9 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import RunError
-from ..rundir import Keys, RunDir, RunInfo, locate, read_keys, write_atomically
+from ..rundir import Keys, RunDir, RunInfo, read_keys, write_atomically
 from ..surroundings import AsScoop
-from . import commands, suspending, unserved
+from . import address, commands, suspending, unserved
 from .duration import written
 from .homes import temporary_home
 from .host import Host
@@ -72,8 +72,8 @@ def serve(
     what each worker has for tasks that ask for it.  ``patience_s``: so long without a broker it
     goes on.
     """
-    if not where.startswith(("tcp://", "ipc://")):
-        directory = locate(where)
+    if not where.startswith(address.SCHEMES):
+        directory = address.locate(where)
         if said := unserved.look(directory):
             print(f"scoop-ft: {said}", file=sys.stderr, flush=True)
         check = not any_versions and not is_the_runs_own(directory)
@@ -81,8 +81,6 @@ def serve(
             directory, workers, check=check, patience_s=patience_s, limits=limits,
             resources=resources or {},
         ).main()  # fmt: skip
-    if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
-        raise RunError(f"an address is tcp://HOST:PORT, not {where}")
     with temporary_home() as home:
         _furnish(home, where, keys)
         return _Service(
@@ -131,6 +129,7 @@ def _make_folders(home: RunDir) -> None:
 
 def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
     """Make a run directory of our own, from the broker's welcome."""
+    address.check(endpoint)
     _make_folders(home)
     if keys is not None:
         source = Path(keys, "client.key")
@@ -180,12 +179,16 @@ def _ask_welcome(home: RunDir) -> Any:
         Hello(PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(),
               b"", [], [])
     )  # fmt: skip
-    began, said = time.monotonic(), False
+    endpoint = home.endpoint()
+    unknown = address.unresolved(endpoint)
+    if unknown:  # a network that is coming up is worth the wait
+        print(f"scoop-ft: {unknown}; trying for {WELCOME_S:.0f} s", file=sys.stderr, flush=True)
+    began, said = time.monotonic(), bool(unknown)
     try:
         while (waited := time.monotonic() - began) < WELCOME_S:
             if waited >= WORTH_SAYING_S and not said:
                 said = True
-                words = f"no broker answers yet at {home.endpoint()}; trying"
+                words = f"no broker answers yet at {endpoint}; trying"
                 print(f"scoop-ft: {words}", file=sys.stderr, flush=True)
             connection.poll((WELCOME_S if said else WORTH_SAYING_S) - waited)
             if connection.ended():
@@ -197,9 +200,9 @@ def _ask_welcome(home: RunDir) -> Any:
                 raise RunError(f"the broker refused: {message.reason}")
     finally:
         connection.close()
-    raise _NoBroker(
-        f"no broker answers at {home.endpoint()}: is the run alive, are the keys its own?"
-    )
+    if unknown := address.unresolved(endpoint):
+        raise _NoBroker(f"{unknown}: mend the name in {endpoint}, or this machine's network")
+    raise _NoBroker(f"no broker answers at {endpoint}: is the run alive, are the keys its own?")
 
 
 class _NoBroker(RunError):
