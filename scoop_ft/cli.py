@@ -295,6 +295,8 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
               help="The run's keys; needed with an address.")  # fmt: skip
 @click.option("--any-versions", is_flag=True,
               help="Join although Python or a package is another one than the run's.")  # fmt: skip
+@click.option("--give-up-after", type=Duration(or_never=True), metavar="TIME",
+              help="End after so long without a broker: 30m; 0: never (default: 1h).")  # fmt: skip
 @recycling
 @_resources
 @click.argument("where", metavar="RUN|ADDRESS")

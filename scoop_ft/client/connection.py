@@ -6,6 +6,10 @@ new socket with an identity nobody had before, so that nothing queued for an old
 ØMQ makes a broken connection anew by itself, under the same identity, maybe before anybody here has
 looked.  So that what follows cannot hide what was lost, what was queued is lost with the connection
 (IMMEDIATE), and the broker is told of each new one by an empty message (PROBE_ROUTER).
+
+What has come and was not read is lost with it, too, and a broker says its last word just before it
+ends: who must not miss that does without IMMEDIATE.  What it had said and was not sent yet is not
+taken in then, since the broker wants a hello on each connection first.
 """
 
 from __future__ import annotations
@@ -31,10 +35,13 @@ _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
 
-def dealer(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
+def dealer(
+    context: zmq.Context[Any], endpoint: str, *, keep_unread: bool = False
+) -> zmq.Socket[bytes]:
     """Make a socket as every peer has one, with an identity nobody had before.
 
-    The kernel finds out that a machine is cut off, and that a process here has died.
+    ``keep_unread``: what has come can be read when the connection has ended.  The kernel finds out
+    that a machine is cut off, and that a process here has died.
     """
     socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
     for option, value in (
@@ -42,7 +49,7 @@ def dealer(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
         (zmq.RCVHWM, 0),
         (zmq.SNDHWM, 0),
         (zmq.RECONNECT_IVL, RECONNECT_MS),
-        (zmq.IMMEDIATE, 1),
+        (zmq.IMMEDIATE, int(not keep_unread)),
         (zmq.PROBE_ROUTER, 1),
         *(PROBES if endpoint.startswith("tcp:") else ()),
     ):
@@ -58,9 +65,18 @@ class Connection:
     ----------
     endpoint, keys : callables
         Asked at each `open`, since a restarted broker may be found elsewhere.
+    keep_unread : bool
+        What has come can be read when the connection has ended.
     """
 
-    def __init__(self, endpoint: Callable[[], str], keys: Callable[[], Keys | None]) -> None:
+    def __init__(
+        self,
+        endpoint: Callable[[], str],
+        keys: Callable[[], Keys | None],
+        *,
+        keep_unread: bool = False,
+    ) -> None:
+        self._keep_unread = keep_unread
         self._endpoint = endpoint
         self._keys = keys
         self._context = zmq.Context()
@@ -93,7 +109,7 @@ class Connection:
         """Begin anew.  It connects as soon as there is a broker."""
         self._shut()
         endpoint = self._endpoint()
-        socket = dealer(self._context, endpoint)
+        socket = dealer(self._context, endpoint, keep_unread=self._keep_unread)
         if endpoint.startswith("tcp:"):
             keys = self._keys()
             if keys is not None:

@@ -25,8 +25,8 @@ class JoinedRun(Root):
     """A run that somebody else keeps."""
 
     def __init__(self, where: str, keys: str | None) -> None:
+        from ..launch.address import locate
         from ..launch.standalone import _furnish
-        from ..rundir import locate
 
         self._home: RunDir | None = None
         if where.startswith(("tcp://", "ipc://")):

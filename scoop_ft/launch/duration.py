@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -50,10 +51,28 @@ def _clock(text: str) -> float:
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 
+def written(duration: float) -> str:
+    """Write a duration as `seconds` reads it, without what is left of a second.
+
+    Examples
+    --------
+    >>> written(3600), written(13_805), written(0.5)
+    ('1h', '3h50m5s', '0s')
+    """
+    left, text = int(duration), ""
+    for unit, size in _UNITS.items():
+        number, left = divmod(left, int(size))
+        text += f"{number}{unit}" if number else ""
+    return text or "0s"
+
+
 class Duration(click.ParamType):  # type: ignore[type-arg]
-    """A duration on the command line, in seconds."""
+    """A duration on the command line, in seconds; ``or_never``: 0 is endless."""
 
     name = "duration"
+
+    def __init__(self, *, or_never: bool = False) -> None:
+        self._or_never = or_never
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -61,6 +80,8 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         """Read what was typed."""
         if isinstance(value, float):
             return value
+        if self._or_never and str(value).strip() == "0":
+            return math.inf
         try:
             return seconds(str(value))
         except ValueError as error:

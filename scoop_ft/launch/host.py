@@ -138,7 +138,7 @@ class Host:
         """Begin to speak to the broker.  (Start the workers before: importing zmq takes time.)"""
         from ..client.connection import Connection
 
-        self._connection = Connection(self._run.endpoint, self._run.client_keys)
+        self._connection = Connection(self._run.endpoint, self._run.client_keys, keep_unread=True)
         self._do([Reconnect()])
 
     @property
@@ -151,9 +151,10 @@ class Host:
         connection = self._connection
         if connection is None:
             return
+        ended = connection.ended()  # asked first: what came before the end is there by now
         while (received := connection.receive()) is not None:
             self._do(self.agent.received(received[0], time.monotonic()))
-        if connection.ended():
+        if ended:
             self._do(self.agent.lost())
 
     def close(self) -> None:

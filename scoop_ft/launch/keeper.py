@@ -13,6 +13,7 @@ import sys
 import time
 
 from ..rundir import RunDir, RunInfo, new_run_id
+from . import listening
 from .agent import Finished
 from .launcher import DEFAULT_MAX_ATTEMPTS
 from .lock import RunLock
@@ -75,8 +76,10 @@ def serve(run_dir: str, workers: int | None, listen: str | None, durability: str
         info.workers = workers or info.workers
         info.listen = listen if listen is not None else info.listen
         info.durability = durability or info.durability
+        listening.check(info.listen, recorded=listen is None)
     else:
         info = _without_script(workers or usable_cores(), listen or "", durability or "synced")
+        listening.check(info.listen)
         directory.create(info)
     lock = RunLock(directory)
     lock.acquire()

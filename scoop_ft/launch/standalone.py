@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,14 +18,17 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import RunError
-from ..rundir import Keys, RunDir, RunInfo, locate, read_keys, write_atomically
+from ..rundir import Keys, RunDir, RunInfo, read_keys, write_atomically
 from ..surroundings import AsScoop
-from . import commands, suspending
+from . import address, commands, suspending, unserved
+from .duration import written
+from .homes import temporary_home
 from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup, usable_cores
 from .recycling import NO_LIMITS, Limits
 from .resources import NOTHING
+from .silence import News, Silence
 from .stopping import asked_by
 from .versions import Check, is_the_runs_own
 
@@ -34,8 +36,10 @@ LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
 WELCOME_S: Final = 10.0
 WORTH_SAYING_S: Final = 1.5  # so long nobody wonders
-LONELY_S: Final = 3.0
 ORPHAN_S: Final = 120.0  # without a broker: who was started by a launcher has lost it
+GIVE_UP_S: Final = 3600.0  # who was started by hand: a broker that is started again by hand, too
+GAVE_UP: Final = 69  # EX_UNAVAILABLE
+LONGER: Final = ": start this again when the run is served; --give-up-after waits longer"
 
 
 def command(
@@ -47,40 +51,42 @@ def command(
     max_tasks_per_worker: int | None,
     max_memory_per_worker: int | None,
     resources: Mapping[str, int] | None,
+    give_up_after: float | None,
 ) -> int:
     """Do what ``scoop-ft worker`` was asked; return the exit code."""
     limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
     return serve(
         where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits,
-        resources=resources,
+        resources=resources, patience_s=GIVE_UP_S if give_up_after is None else give_up_after,
     )  # fmt: skip
 
 
 def serve(
     where: str, workers: int, keys: str | None, *, any_versions: bool = False,
     limits: Limits = NO_LIMITS, resources: Mapping[str, int] | None = None,
+    patience_s: float = GIVE_UP_S,
 ) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
     ``any_versions``: also when Python or a package is another one than the run's.  ``resources``:
-    what each worker has for tasks that ask for it.
+    what each worker has for tasks that ask for it.  ``patience_s``: so long without a broker it
+    goes on.
     """
-    if not where.startswith(("tcp://", "ipc://")):
-        directory = locate(where)
+    if not where.startswith(address.SCHEMES):
+        directory = address.locate(where)
+        if said := unserved.look(directory):
+            print(f"scoop-ft: {said}", file=sys.stderr, flush=True)
         check = not any_versions and not is_the_runs_own(directory)
         return _Service(
-            directory, workers, check=check, limits=limits, resources=resources or {}
-        ).main()
-    if where.startswith("tcp://") and not where.rpartition(":")[2].isdigit():
-        raise RunError(f"an address is tcp://HOST:PORT, not {where}")
-    home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
-    try:
+            directory, workers, check=check, patience_s=patience_s, limits=limits,
+            resources=resources or {},
+        ).main()  # fmt: skip
+    with temporary_home() as home:
         _furnish(home, where, keys)
         return _Service(
-            home, workers, check=not any_versions, limits=limits, resources=resources or {}
-        ).main()
-    finally:
-        shutil.rmtree(home.path, ignore_errors=True)
+            home, workers, check=not any_versions, patience_s=patience_s, limits=limits,
+            resources=resources or {},
+        ).main()  # fmt: skip
 
 
 def serve_for_launcher(
@@ -111,8 +117,8 @@ def serve_for_launcher(
             "reach it with --external-hostname, or use --tunnel"
         ) from None
     return _Service(
-        home, workers, check=True, up=up, otherwise="", orphan_s=ORPHAN_S, limits=limits,
-        resources=resources,
+        home, workers, check=True, up=up, otherwise="", patience_s=ORPHAN_S, advice="",
+        limits=limits, resources=resources,
     ).main()  # fmt: skip
 
 
@@ -123,6 +129,7 @@ def _make_folders(home: RunDir) -> None:
 
 def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
     """Make a run directory of our own, from the broker's welcome."""
+    address.check(endpoint)
     _make_folders(home)
     if keys is not None:
         source = Path(keys, "client.key")
@@ -172,12 +179,16 @@ def _ask_welcome(home: RunDir) -> Any:
         Hello(PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(),
               b"", [], [])
     )  # fmt: skip
-    began, said = time.monotonic(), False
+    endpoint = home.endpoint()
+    unknown = address.unresolved(endpoint)
+    if unknown:  # a network that is coming up is worth the wait
+        print(f"scoop-ft: {unknown}; trying for {WELCOME_S:.0f} s", file=sys.stderr, flush=True)
+    began, said = time.monotonic(), bool(unknown)
     try:
         while (waited := time.monotonic() - began) < WELCOME_S:
             if waited >= WORTH_SAYING_S and not said:
                 said = True
-                words = f"no broker answers yet at {home.endpoint()}; trying"
+                words = f"no broker answers yet at {endpoint}; trying"
                 print(f"scoop-ft: {words}", file=sys.stderr, flush=True)
             connection.poll((WELCOME_S if said else WORTH_SAYING_S) - waited)
             if connection.ended():
@@ -189,9 +200,9 @@ def _ask_welcome(home: RunDir) -> Any:
                 raise RunError(f"the broker refused: {message.reason}")
     finally:
         connection.close()
-    raise _NoBroker(
-        f"no broker answers at {home.endpoint()}: is the run alive, are the keys its own?"
-    )
+    if unknown := address.unresolved(endpoint):
+        raise _NoBroker(f"{unknown}: mend the name in {endpoint}, or this machine's network")
+    raise _NoBroker(f"no broker answers at {endpoint}: is the run alive, are the keys its own?")
 
 
 class _NoBroker(RunError):
@@ -206,16 +217,17 @@ class _Service:
     """The loop of an agent that is alone."""
 
     def __init__(
-        self, directory: RunDir, workers: int, *, check: bool,
+        self, directory: RunDir, workers: int, *, check: bool, patience_s: float,
         up: Callable[[], None] = _nothing, otherwise: str = ", or start it with --any-versions",
-        orphan_s: float = float("inf"), limits: Limits = NO_LIMITS,
-        resources: Mapping[str, int] = NOTHING,
+        advice: str = LONGER, limits: Limits = NO_LIMITS, resources: Mapping[str, int] = NOTHING,
     ) -> None:  # fmt: skip
         info = directory.info()
         directory.endpoint()  # or say that it has none
         self._screen = Screen()
         self._check = Check(directory, self._screen.say, otherwise) if check else None
-        self._refused = ""
+        self._refused: RunError | None = None
+        self._silence = Silence(patience_s)
+        self._advice = advice
         self._children = Children()
         self._host = Host(
             directory,
@@ -229,16 +241,13 @@ class _Service:
             resources=resources,
         )
         self._kill_at = 0.0
-        self._lonely = False
-        self._orphan_s = orphan_s
         self._up: Callable[[], None] | None = up  # until it was called
         self._exit_code = 0
-        self._seen_at = time.monotonic()
 
     def main(self) -> int:
         """Serve until the end."""
         if self._check is not None:
-            self._check.before_start()
+            self._check.before_start(self._hear)
         wakeup = Wakeup()
         try:
             self._host.tick()
@@ -253,8 +262,8 @@ class _Service:
         finished = self._host.finished
         if finished is not None and finished.refused:
             raise RunError(f"the broker refused: {finished.reason}")
-        if self._refused:
-            raise RunError(self._refused)
+        if self._refused is not None:
+            raise self._refused
         return self._exit_code
 
     def _round(self, wakeup: Wakeup) -> None:
@@ -281,33 +290,36 @@ class _Service:
         self._host.listen()
         self._host.tick()
         now = time.monotonic()
-        self._say_lonely(now)
-        if self._check is not None and not self._refused:
-            self._refused = self._check.refusal(self._host.agent.stats.get("environment"))
-            if self._refused:  # the script has imported something since
-                self._host.leave()
+        if not self._host.agent.leaving:
+            self._look_for_reasons_to_leave()
         if self._host.agent.leaving and not self._kill_at:
             self._kill_at = now + PATIENCE_S
         if self._kill_at and now > self._kill_at:
             self._children.kill_all()
 
-    def _say_lonely(self, now: float) -> None:
-        """Say that there is no broker, and that there is one again."""
-        agent = self._host.agent
-        if agent.connected:
-            if self._up is not None:
-                self._up()
-                self._up = None
-            self._seen_at = now
-            if self._lonely:
-                self._screen.say("the broker answers again")
-                self._lonely = False
-        elif now - self._seen_at > self._orphan_s and not self._refused:
-            self._refused = f"no broker has answered for {self._orphan_s:.0f} s"
+    def _look_for_reasons_to_leave(self) -> None:
+        answers = self._host.agent.connected
+        if answers and self._up is not None:
+            self._up()
+            self._up = None
+        try:
+            self._hear(answers)
+            if self._check is not None:  # the script may have imported something since
+                self._check.compare(self._host.agent.stats.get("environment"))
+        except RunError as error:
+            self._refused = error
             self._host.leave()
-        elif not self._lonely and now - self._seen_at > LONELY_S:
-            self._lonely = True
+
+    def _hear(self, answers: bool) -> None:
+        """Say that there is no broker, and that there is one again; raises RunError at last."""
+        news = self._silence.look(answers)
+        if news is News.BACK:
+            self._screen.say("the broker answers again")
+        elif news is News.LONELY:
             self._screen.say("no broker answers; waiting for one (Ctrl-C ends this)")
+        elif news is News.OVER:
+            waited = written(self._silence.limit_s)
+            raise RunError(f"no broker has answered for {waited}{self._advice}", GAVE_UP)
 
     def _leave(self, number: int) -> None:
         if self._exit_code:

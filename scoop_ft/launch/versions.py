@@ -61,32 +61,39 @@ class Check:
         self._say = say
         self._compared: Any = None
 
-    def before_start(self) -> None:
-        """Wait until the run has said its versions, and compare; raises RunError."""
+    def before_start(self, hear: Callable[[bool], None]) -> None:
+        """Wait until the run has said its versions, and compare; raises RunError.
+
+        ``hear`` is told, again and again, whether a broker answers.
+        """
         began = time.monotonic()
-        told = ""
+        told = False
         while True:
             stats = ask(self._directory, ASK_S, strict=True)
+            hear(stats is not None)
             found = (stats or {}).get("environment")
-            refusal = self.refusal(found)
-            if refusal:
-                raise RunError(refusal)
+            self.compare(found)
             if found is not None and found["complete"]:
                 return
-            why = "no broker answers" if stats is None else "the script has not said what it uses"
-            if why != told and time.monotonic() - began > PATIENCE_S:
-                told = why
-                self._say(f"{why}; waiting (Ctrl-C ends this)")
+            if stats is not None and not told and time.monotonic() - began > PATIENCE_S:
+                told = True
+                self._say("the script has not said what it uses; waiting (Ctrl-C ends this)")
             time.sleep(PAUSE_S)
 
-    def refusal(self, found: Any) -> str:
-        """Say why this machine cannot work for the run, here and to the broker; empty: it can.
+    def compare(self, found: Any) -> None:
+        """Raise RunError if this machine cannot work for the run.
 
         Parameters
         ----------
         found : dict or None
             The run's versions, as its broker tells them.
         """
+        refusal = self._refusal(found)
+        if refusal:
+            raise RunError(refusal)
+
+    def _refusal(self, found: Any) -> str:
+        """Say why this machine cannot work for the run, here and to the broker; empty: it can."""
         if found is None or found == self._compared:
             return ""
         different = differences(msgspec.convert(found, Environment))

@@ -365,6 +365,28 @@ def test_a_server_that_allows_no_tunnel(
         strict.end()
 
 
+def test_nothing_is_left_in_the_folders_for_temporary_files(run: HostsRun) -> None:
+    """The run's key is there while it runs."""
+    there = run.folder / "there"
+    there.mkdir()
+    elsewhere = run.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "sitecustomize.py").write_text(
+        f"import tempfile\ntempfile.tempdir = {str(there)!r}\n"
+    )
+    script = run.script(WAITING)
+    for number in range(4):
+        words = ("-n", "2", "--pythonpath", str(elsewhere), "--run-dir", f"r{number}", script)
+        run.on("127.0.0.2 127.0.0.3", *words)
+        up(run, 2)
+        assert len(list(there.glob("*/keys/client.key"))) == 2
+        run.script("", "go")
+        assert run.finish() == SQUARES
+        assert psutil.wait_procs(agents_in(run.folder), timeout=10.0)[1] == []
+        (run.folder / "go").unlink()
+        assert list(there.iterdir()) == []
+
+
 # ---- deaths -------------------------------------------------------------------------------------
 
 
@@ -465,7 +487,7 @@ def test_an_agent_without_a_broker_does_not_stay_for_ever(run: HostsRun) -> None
     (broker,) = run.kill("broker", number=signal.SIGSTOP)
     assert psutil.wait_procs([agent], timeout=20.0)[1] == []
     os.kill(broker, signal.SIGCONT)
-    wait_for(run, "127.0.0.2: no broker has answered for 6 s; no other host is there")
+    wait_for(run, "127.0.0.2: no broker has answered for 6s; no other host is there")
     wait_for(run, "127.0.0.2 is there again")
     run.script("", "go")
     assert run.finish() == SQUARES

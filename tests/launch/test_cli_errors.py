@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from scoop_ft import Executor
+from scoop_ft.errors import RunError
 from scoop_ft.launch.lock import RunLock
 from scoop_ft.rundir import RunDir, RunInfo
 
@@ -222,6 +225,41 @@ def test_a_broker_that_does_not_answer_is_waited_for_with_a_word(shell: Shell) -
         assert shell.read("err") == f"scoop-ft: no broker answers yet at {address}; trying\n"
         assert process.wait(30) == 2
     assert "is the run alive" in shell.read("err")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("10.88.0.254:5999", "an address begins with tcp://: tcp://10.88.0.254:5999, not 10.88.0."),
+        ("http://here:80", "an address begins with tcp://, not http://: http://here:80"),
+        ("tcp://here:99999", "a port is 1 to 65,535, not 99999: tcp://here:99999"),
+        ("tcp://here:0", "a port is 1 to 65,535, not 0: tcp://here:0"),
+        ("ipc://", "a socket's path has 1 to 100 bytes, not as ipc://"),
+        ("tcp://here", "an address is tcp://HOST:PORT, not tcp://here"),
+        ("tcp://ann@here:80", "an address is tcp://HOST:PORT, not tcp://ann@here:80"),
+    ],
+)
+def test_what_is_no_address_is_refused_at_once(shell: Shell, where: str, said: str) -> None:
+    keys = make_run(shell)
+    keys.make_keys()
+    began = time.monotonic()
+    assert refused(shell, "worker", where, "--keys", str(keys.keys)).startswith(said)
+    assert time.monotonic() - began < 8.0, "it tried"
+    with pytest.raises(RunError, match=f"^{re.escape(said)}"):
+        Executor(address=where, keys=str(keys.keys))
+
+
+def test_a_name_that_nobody_knows_is_tried_for_a_while_and_named(shell: Shell) -> None:
+    keys = make_run(shell)
+    keys.make_keys()
+    where = "tcp://nobody.invalid:5999"  # RFC 6761: there never is such a name
+    done = shell.type("worker", where, "--keys", str(keys.keys))
+    assert done.returncode == 2
+    first, last = done.stderr.splitlines()
+    unknown = r"no machine nobody\.invalid is known here \(.+\)"
+    assert re.fullmatch(rf"scoop-ft: {unknown}; trying for 10 s", first)
+    mend = f"mend the name in {where}, or this machine's network"
+    assert re.fullmatch(f"{PREFIX}{unknown}: {mend}", last)
 
 
 def test_a_command_needs_no_standard_error(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import signal
 
+import click
 import pytest
 
-from scoop_ft.launch.duration import seconds
+from scoop_ft.launch.duration import Duration, seconds, written
 from scoop_ft.launch.stopping import asked_by
 
 
@@ -49,6 +51,19 @@ def test_durations(text: str, expected: float) -> None:
 def test_what_is_none(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         seconds(text)
+
+
+@pytest.mark.parametrize("text", ["6s", "1h", "1m30s", "2d4h", "1h1s"])
+def test_one_is_written_as_it_is_typed(text: str) -> None:
+    assert written(seconds(text)) == text
+    assert written(0.5) == "0s"
+
+
+def test_where_there_may_be_none_at_all_0_is_endless() -> None:
+    assert Duration(or_never=True).convert("0", None, None) == math.inf
+    assert Duration(or_never=True).convert("90s", None, None) == 90
+    with pytest.raises(click.BadParameter):
+        Duration().convert("0", None, None)
 
 
 def test_what_schedulers_send_says_resume_me_and_gives_time_to_save() -> None:

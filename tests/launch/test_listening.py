@@ -86,3 +86,4 @@ def test_a_broker_that_cannot_listen_says_so_without_a_traceback(shell: Shell, t
     assert f"127.0.0.1:{taken}" in done.stderr.splitlines()[-1]
     assert "--listen" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+    assert not (shell.folder / "lab").exists(), "nothing was made"

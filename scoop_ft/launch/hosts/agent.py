@@ -10,14 +10,14 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import msgspec
 
 from ...errors import RunError
 from ...rundir import RunDir
+from ..homes import temporary_home
 from ..processes import usable_cores
 from ..recycling import Limits
 from . import orders
@@ -29,26 +29,18 @@ LONGEST_ORDERS: Final = 1 << 16
 
 def main() -> int:
     """Work as ordered; return the exit code."""
-    signal.signal(signal.SIGTERM, _leave)
     _say(orders.Word(hello=os.getpid()))
     text = _read_line()
     if not text:
         return 1
     given = msgspec.json.decode(text, type=orders.Orders)
-    home = RunDir(tempfile.mkdtemp(prefix="scoop-ft-worker-"))
-    threading.Thread(target=_watch, args=(home,), name="stdin", daemon=True).start()
-    try:
-        return _serve(home, given)
-    except RunError as error:
-        print(f"scoop-ft: error: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
-    finally:
-        shutil.rmtree(home.path, ignore_errors=True)
-
-
-def _leave(number: int, frame: Any) -> NoReturn:
-    """End before there is anything that needs time to end."""
-    sys.exit(128 + number)
+    with temporary_home() as home:
+        threading.Thread(target=_watch, args=(home,), name="stdin", daemon=True).start()
+        try:
+            return _serve(home, given)
+        except RunError as error:
+            print(f"scoop-ft: error: {error}", file=sys.stderr, flush=True)
+            return error.exit_code
 
 
 def _say(word: orders.Word) -> None:

@@ -1,0 +1,51 @@
+"""The temporary folder of an agent goes with it, whatever asks it to end, and how often."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+LIMIT_S = 30.0
+FILES = 20_000  # so many that their removal takes its time
+
+PROGRAM = f"""
+import sys, time
+from scoop_ft.launch.homes import temporary_home
+
+with temporary_home() as home:
+    for number in range({FILES}):
+        open(home.path / str(number), "w").close()
+    print("ready", flush=True)
+    if sys.argv[1] == "waits":
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("what", ["waits", "ends"])
+def test_asked_to_end_again_and_again_it_leaves_nothing(
+    tmp_path: Path, number: int, what: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, what],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"ready\n"
+        deadline = time.monotonic() + LIMIT_S
+        while list(tmp_path.iterdir()):
+            process.send_signal(number)
+            assert time.monotonic() < deadline
+            assert process.poll() is None or not list(tmp_path.iterdir()), "it left its folder"
+            time.sleep(0.001)
+    process.wait(LIMIT_S)
+    assert list(tmp_path.iterdir()) == []

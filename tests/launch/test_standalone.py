@@ -1,0 +1,224 @@
+"""``scoop-ft worker``: it joins a run, and leaves when that has ended, whatever it has missed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from scoop_chaos.runs import COMMAND, POLL_S, RunProcess
+
+from scoop_ft.launch.silence import ASLEEP_S, News, Silence
+
+LIMIT_S = 30.0
+
+WAITING = """
+import pathlib, time
+from scoop_ft import futures
+
+def work(number):
+    while not pathlib.Path("go").exists():
+        time.sleep(0.02)
+    return number
+
+if __name__ == "__main__":
+    print(sum(futures.map(work, range(12))))
+"""
+
+
+class Agents:
+    """Agents of a run that others reach by its address."""
+
+    def __init__(self, run: RunProcess) -> None:
+        self.run = run
+        (run.folder / "script.py").write_text(WAITING)
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{found.getsockname()[1]}"
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def begin(self) -> None:
+        """Start the run."""
+        self.run.start("-q", "--listen", self.address, "-n", "1", "--run-dir", "r", "script.py")
+        self.run.wait_until(lambda s: s["workers"])
+        shutil.copytree(self.run.folder / "r" / "keys", self.run.folder / "k")
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start an agent; its words go into the file of its number."""
+        path = self.run.folder / f"agent.{len(self._started)}"
+        with open(path, "wb") as file:
+            process = subprocess.Popen(
+                [*COMMAND, "worker", "-n", "1", *words],
+                cwd=self.run.folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def join(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start an agent that joins the run by its address."""
+        return self.start(self.address, "--keys", "k", *words)
+
+    def up(self, workers: int) -> None:
+        """Wait until so many workers work."""
+        self.run.wait_until(lambda s: sum(w["state"] == "busy" for w in s["workers"]) == workers)
+
+    def said(self, number: int = 0) -> str:
+        return (self.run.folder / f"agent.{number}").read_text()
+
+    def wait_for(self, text: str, number: int = 0) -> None:
+        """Wait until an agent has said this."""
+        deadline = time.monotonic() + LIMIT_S
+        while text not in self.said(number):
+            assert time.monotonic() < deadline, f"never said: {text}\n{self.said(number)}"
+            time.sleep(POLL_S)
+
+    def finish(self) -> None:
+        """Let the run come to its end."""
+        (self.run.folder / "go").touch()
+        assert self.run.finish() == "66\n"
+
+    def end(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder cannot be written, meanwhile."""
+    mount = ["mount", "--bind", "-o", "ro", folder, folder]
+    done = subprocess.run(mount, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"cannot mount anything read-only: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def agents(run_process: RunProcess) -> Iterator[Agents]:
+    one = Agents(run_process)
+    yield one
+    one.end()
+
+
+def test_those_that_were_stopped_at_the_end_of_the_run_end_when_they_go_on(agents: Agents) -> None:
+    agents.begin()
+    there = [agents.join() for _ in range(3)]
+    agents.up(4)
+    for agent in there:
+        os.kill(agent.pid, signal.SIGSTOP)
+    agents.finish()
+    for agent in there:
+        os.kill(agent.pid, signal.SIGCONT)
+    assert [agent.wait(LIMIT_S) for agent in there] == [0, 0, 0]
+    assert [agents.said(number) for number in range(3)] == ["", "", ""]
+
+
+def test_without_a_broker_for_too_long_it_gives_up(agents: Agents) -> None:
+    agents.begin()
+    agent = agents.join("--give-up-after", "6s")
+    agents.up(2)
+    agents.run.kill_everything()
+    agents.wait_for("no broker answers; waiting for one")
+    assert agent.poll() is None
+    assert agent.wait(LIMIT_S) == 69
+    agents.wait_for(
+        "scoop-ft: error: no broker has answered for 6s: start this again when the run is served; "
+        "--give-up-after waits longer\n"
+    )
+
+
+def test_a_broker_that_is_back_in_time_is_joined_again(agents: Agents) -> None:
+    agents.begin()
+    agent = agents.join("--give-up-after", "0")
+    agents.up(2)
+    agents.run.kill_everything()
+    agents.wait_for("no broker answers; waiting for one")
+    agents.run.resume("-q")
+    agents.wait_for("the broker answers again")
+    agents.finish()
+    assert agent.wait(LIMIT_S) == 0
+
+
+def test_a_finished_run_is_refused_at_once(agents: Agents) -> None:
+    agents.begin()
+    agents.finish()
+    began = time.monotonic()
+    assert agents.start("r").wait(LIMIT_S) == 2
+    assert time.monotonic() - began < 5.0
+    said = "scoop-ft: error: the run r is finished: nothing is left for workers to do\n"
+    assert agents.said() == said
+    with read_only(agents.run.folder / "r"):
+        assert agents.start("r").wait(LIMIT_S) == 2
+        assert agents.said(1) == said
+
+
+def test_an_interrupted_run_is_waited_for_with_a_word_on_how_to_go_on(agents: Agents) -> None:
+    agents.begin()
+    agents.run.kill_everything()
+    agent = agents.start("r")
+    agents.wait_for("scoop-ft: nobody serves the run r now: 'scoop-ft resume r' goes on with it; ")
+    assert agent.poll() is None
+    agents.run.resume("-q")
+    agents.up(2)
+    agents.finish()
+    assert agent.wait(LIMIT_S) == 0
+
+
+def test_a_directory_in_which_no_worker_can_work_is_refused(agents: Agents) -> None:
+    agents.begin()
+    agents.run.kill_everything()
+    with read_only(agents.run.folder / "r"):
+        assert agents.start("r").wait(LIMIT_S) == 2
+        assert "and that cannot be written: join the run by its address" in agents.said()
+
+
+def test_the_time_that_was_slept_is_not_the_brokers() -> None:
+    now = 1000.0
+    silence = Silence(60.0, lambda: now)
+    assert silence.look(True) is None
+    heard = []
+    for _ in range(59):
+        now += 1.0
+        heard.append(silence.look(False))
+    assert [news for news in heard if news] == [News.LONELY]
+    now += 8 * 3600.0  # the night
+    heard = []
+    for _ in range(60):
+        heard.append(silence.look(False))
+        now += 1.0
+    assert heard == [None] * 60
+    now += ASLEEP_S / 2
+    assert silence.look(False) is News.OVER
+
+
+def test_a_clock_that_is_set_ends_nothing() -> None:
+    now = 1000.0
+    silence = Silence(60.0, lambda: now)
+    for step in (1.0, 7200.0, 1.0, -7200.0, 1.0):
+        now += step
+        assert silence.look(False) is None
+    assert silence.look(True) is None
+
+
+def test_it_says_that_a_broker_is_back_only_if_it_said_that_none_was_there() -> None:
+    now = 0.0
+    silence = Silence(60.0, lambda: now)
+    assert silence.look(False) is None
+    assert silence.look(True) is None
+    for _ in range(4):
+        now += 1.0
+        news = silence.look(False)
+    assert news is News.LONELY
+    assert silence.look(True) is News.BACK
+    assert silence.look(True) is None
