@@ -242,7 +242,9 @@ def last_unfinished(folder: str = ".") -> RunDir:
         if row["state"] in ("interrupted", "failed"):
             return directory
         if row["state"] != "done":
-            reasons.append(f"{row['run']} is {row.get('why') or row['state']}")
+            why = row.get("why")
+            what = f"cannot be read: {why}" if why else f"is {row['state']}"
+            reasons.append(f"{row['run']} {what}")
     if reasons:
         raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
     return runs[-1]
