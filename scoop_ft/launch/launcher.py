@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
-from . import edited, growth
+from . import edited, growth, moved
 from .hosts import settle
 from .lock import RunLock
 from .processes import usable_cores
@@ -140,7 +140,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             if unused := _unused(options):
                 _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
             return 0
-        changed = _changed(info, args, options)
+        changed = _followed(directory, info, _changed(info, args, options), options)
         _check_code(directory, changed, found.get("sources", []))
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
@@ -204,6 +204,18 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     return changed
 
 
+def _followed(directory: RunDir, info: RunInfo, changed: RunInfo, options: Options) -> RunInfo:
+    """Go on with the script where it is now, if its folder was moved since."""
+    folder = moved.holder(directory) if options.cwd is None else Path(options.cwd)
+    now = moved.followed(info, folder)
+    if now.script == info.script:
+        return changed
+    if not changed.recorded_code:
+        _say(f"{info.script} is gone: going on with {now.script}")
+    changed.cwd, changed.script, changed.path = now.cwd, now.script, now.path
+    return changed
+
+
 def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
     """Say what is missing where the script that is to be run is not there."""
     if not info.script:
@@ -215,8 +227,8 @@ def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
     if not info.recorded_code:
         if not os.path.exists(info.script) and SCRIPT in recorded:
             raise RunError(
-                f"there is no script {info.script} any more; to go on with the recorded copy: "
-                f"{resume_command(directory)} --recorded-code"
+                f"there is no script {info.script} any more: if its folder was moved, name that "
+                f"with --cwd; to go on with the recorded copy: {_recorded(directory)}"
             )
         check_script(info.script)
     elif SCRIPT not in recorded:
@@ -224,6 +236,12 @@ def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
             "the journal of this run holds no code (it was not begun, or by an older version): "
             f"{resume_command(directory)} --code-on-disk"
         )
+
+
+def _recorded(directory: RunDir) -> str:
+    """Return the command that goes on with the recorded code, in a folder that is there."""
+    command = f"{resume_command(directory)} --recorded-code"
+    return command if os.path.isdir(directory.info().cwd) else f"{command} --cwd ."
 
 
 def _warn_of_versions(recorded: dict[str, Any] | None) -> None:
