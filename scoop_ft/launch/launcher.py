@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -347,6 +348,16 @@ def resume_command(directory: RunDir) -> str:
 def check_script(script: str) -> str:
     """Return the absolute path of a script that can be started, or say why it cannot."""
     try:
+        if Path(script).is_dir():
+            raise RunError(
+                f"{script} is a folder, not a script: name a file; for a package, write a script "
+                "that imports it and calls it under 'if __name__ == \"__main__\":'"
+            )
+        if not stat.S_ISREG(os.stat(script).st_mode) or _is_an_open_file(script):
+            raise RunError(
+                f"{script} is no file that workers and a resume could read again: save the script "
+                "in a file, and run that"
+            )
         with open(script, "rb") as file:
             source = file.read()
     except FileNotFoundError:
@@ -361,6 +372,11 @@ def check_script(script: str) -> str:
     except ValueError as error:
         raise RunError(f"{script} is not a Python script: {error}") from error
     return os.path.abspath(script)
+
+
+def _is_an_open_file(path: str) -> bool:
+    """Does this name mean another file in each process?"""
+    return os.path.abspath(path).startswith(("/dev/stdin", "/dev/fd/", "/proc/"))
 
 
 # ---- what the journal says ----------------------------------------------------------------------
