@@ -177,7 +177,8 @@ def inspect(
     path : Path
         Where the journal should be.
     live : bool
-        A writer may be at work: its pages cannot be checked at rest.
+        A writer may be at work: its pages cannot be checked at rest, unless the file is too short,
+        which is fatal to whoever maps it.
     records : bool
         Also verify every record and blob.
     payloads : bool
@@ -186,10 +187,11 @@ def inspect(
     finding = inspect_file(path)
     if finding.found is not Found.SOUND:
         return finding
-    if not live:
+    cut_off = _cut_off(path)
+    if cut_off or not live:  # a file may end before pages that nothing uses: it is not cut off then
         flaws = structure_flaws(path)
         if flaws:
-            return Finding(Found.BAD_PAGES, _cut_off(path) or flaws[0])
+            return Finding(Found.BAD_PAGES, cut_off or flaws[0])
     return _inspect_tables(path, live, records, payloads)
 
 

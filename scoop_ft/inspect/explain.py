@@ -22,6 +22,7 @@ from ..broker.records import Departed
 from ..broker.tasks import NAMES, Batch
 from ..errors import RunError
 from ..ids import ROOT_ID, short, task_id
+from ..launch import moved
 from ..rundir import RunDir, RunInfo, find_runs, locate
 from . import ask, history
 from .calls import Call, call_of, content_of, ordinal_of
@@ -93,7 +94,7 @@ def _parse(words: list[str]) -> tuple[RunDir, str | None]:
 @contextmanager
 def reading(directory: RunDir) -> Iterator[Read]:
     """Read a run's journal: as it is now, though the run may go on meanwhile."""
-    info = directory.info()
+    info = moved.to_look(directory)
     if not directory.has_journal():
         raise RunError(f"run {info.run} has no journal yet: nothing has happened in it")
     book = Book()
@@ -110,7 +111,9 @@ def edited_functions(directory: RunDir) -> frozenset[bytes]:
     """Return the digests of the functions that were edited since they had results."""
     from ..launch import edited
 
-    info = directory.info()
+    info = moved.to_look(directory)
+    if info.recorded_code:  # the code is that of before, whatever is on the disk
+        return frozenset()
     _, functions = edited.survey(directory, unsafe_filesystem=info.unsafe_filesystem)
     found = edited.find(directory, info, functions, as_before=True)
     return frozenset(one.function.digest for one in found if one.concerns)

@@ -45,8 +45,7 @@ class Loader:
     info : RunInfo
     by_the_way : bool
         The values belong to something that is told without them too.  So they may not take long,
-        what the user's modules print is kept back (its last line says why they failed), and the
-        folder in which the script ran need not be there.
+        and what the user's modules print is kept back (its last line says why they failed).
     """
 
     def __init__(self, info: RunInfo, *, by_the_way: bool = False) -> None:
@@ -115,7 +114,6 @@ class Loader:
 
     def _start(self) -> subprocess.Popen[bytes]:
         info = self._info
-        there = os.path.isdir(info.cwd) or not self._by_the_way
         here = around(info.surroundings)
         if self._by_the_way:
             self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - `_end` closes it
@@ -125,7 +123,7 @@ class Loader:
                 stderr=self._printed, env=here.environment(
                     commands.environment(info.seed, stdout_is_read=False, info=info)
                 ),
-                cwd=info.cwd if there else None,
+                cwd=info.cwd if os.path.isdir(info.cwd) else None,
             )  # fmt: skip
         except OSError as error:
             raise RunError(

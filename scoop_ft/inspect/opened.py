@@ -11,6 +11,7 @@ from scoop_journal import JournalError, Reader, RecordMissing
 from ..broker import offline
 from ..broker.book import Book
 from ..errors import RunError
+from ..launch import moved
 from ..rundir import RunDir, RunInfo
 from .questions import Item
 from .rows import Row
@@ -57,7 +58,7 @@ def opened(directory: RunDir) -> Generator[Opened, None, None]:
     RunError
         It cannot be read: the message says why and what to do.
     """
-    info = directory.info()
+    info = moved.to_look(directory)
     try:
         book, reader = offline.read(directory.journal, unsafe_filesystem=info.unsafe_filesystem)
         with reader:

@@ -6,6 +6,7 @@ Runs user code, so it is for the process `values` only.
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import math
 import pickle
@@ -13,6 +14,8 @@ import reprlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..references import is_definition
+from ..script import ROOT_NAME, WORKER_NAME
 from .arguments import named
 from .questions import Item
 from .stand_ins import load_what_is_there
@@ -131,9 +134,9 @@ def _pickle(item: Item, functions: dict[bytes, bytes]) -> bytes:
     """A pickle without its head and end, to stand in a list; what has none stands as its text."""
     parts = _parts(item, functions)
     try:
-        whole = pickle.dumps(parts, PICKLE_PROTOCOL)
+        whole = _dumps(parts)
     except Exception:  # noqa: BLE001 - user code may raise anything
-        whole = pickle.dumps(_each_or_text(parts), PICKLE_PROTOCOL)
+        whole = _dumps(_each_or_text(parts))
     return whole[2:-1]
 
 
@@ -147,10 +150,25 @@ def _each_or_text(parts: dict[str, Any]) -> dict[str, Any]:
 
 def _picklable_or_text(value: Any) -> Any:
     try:
-        pickle.dumps(value, PICKLE_PROTOCOL)
+        _dumps(value)
     except Exception:  # noqa: BLE001 - user code may raise anything
         return {"repr": text(value)}
     return value
+
+
+def _dumps(value: Any) -> bytes:
+    file = io.BytesIO()
+    _PicklesForMain(file, PICKLE_PROTOCOL).dump(value)
+    return file.getvalue()
+
+
+class _PicklesForMain(pickle.Pickler):
+    """Has the script's classes and functions in ``__main__``, as the program that loads them."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if is_definition(obj) and obj.__module__ == WORKER_NAME:
+            obj.__module__ = ROOT_NAME  # here, too, the script is known by that name
+        return NotImplemented
 
 
 def _text(item: Item, functions: dict[bytes, bytes]) -> bytes:

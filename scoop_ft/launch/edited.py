@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import RunError
 from ..rundir import RunDir, RunInfo, write_atomically
-from . import commands
+from . import commands, moved
 from .surround import around
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ def settle(
 
 def mention(directory: RunDir) -> None:
     """Say which functions were edited; for ``resume --dry-run``."""
-    info = directory.info()
-    if info.recorded_code:
+    info = moved.to_look(directory)
+    if info.recorded_code or moved.is_gone(info):
         return
     found, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
     saved = bool(found.get("saved"))
@@ -164,6 +164,9 @@ def find(
             "cannot compare whether functions were edited: the run was recorded with Python "
             f"{' and '.join(other)}, this is {here}"
         )
+    if functions and moved.is_gone(info):
+        _say(f"cannot compare whether functions were edited: there is no script {info.script}")
+        return []
     comparable = [one for one in functions if one.code.python == here]
     if as_before and not _changed_files(comparable):
         return []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..rundir import PARENT, RunDir, RunInfo, new_run_id
-from . import edited, growth, listening
+from . import edited, growth, listening, moved
 from .hosts import settle
 from .lock import RunLock
 from .processes import usable_cores
@@ -168,7 +169,7 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             if unused := _unused(options):
                 _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
             return 0
-        changed = _changed(info, args, options)
+        changed = _followed(directory, info, _changed(info, args, options), options)
         _check_code(directory, changed, found.get("sources", []))
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
@@ -233,6 +234,18 @@ def _changed(info: RunInfo, args: list[str] | None, options: Options) -> RunInfo
     return changed
 
 
+def _followed(directory: RunDir, info: RunInfo, changed: RunInfo, options: Options) -> RunInfo:
+    """Go on with the script where it is now, if its folder was moved since."""
+    folder = moved.holder(directory) if options.cwd is None else Path(options.cwd)
+    now = moved.followed(info, folder)
+    if now.script == info.script:
+        return changed
+    if not changed.recorded_code:
+        _say(f"{info.script} is gone: going on with {now.script}")
+    changed.cwd, changed.script, changed.path = now.cwd, now.script, now.path
+    return changed
+
+
 def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
     """Say what is missing where the script that is to be run is not there."""
     if not info.script:
@@ -244,8 +257,8 @@ def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
     if not info.recorded_code:
         if not os.path.exists(info.script) and SCRIPT in recorded:
             raise RunError(
-                f"there is no script {info.script} any more; to go on with the recorded copy: "
-                f"{resume_command(directory)} --recorded-code"
+                f"there is no script {info.script} any more: if its folder was moved, name that "
+                f"with --cwd; to go on with the recorded copy: {_recorded(directory)}"
             )
         check_script(info.script)
     elif SCRIPT not in recorded:
@@ -253,6 +266,12 @@ def _check_code(directory: RunDir, info: RunInfo, recorded: list[str]) -> None:
             "the journal of this run holds no code (it was not begun, or by an older version): "
             f"{resume_command(directory)} --code-on-disk"
         )
+
+
+def _recorded(directory: RunDir) -> str:
+    """Return the command that goes on with the recorded code, in a folder that is there."""
+    command = f"{resume_command(directory)} --recorded-code"
+    return command if os.path.isdir(directory.info().cwd) else f"{command} --cwd ."
 
 
 def _warn_of_versions(recorded: dict[str, Any] | None) -> None:
@@ -359,6 +378,16 @@ def resume_command(directory: RunDir) -> str:
 def check_script(script: str) -> str:
     """Return the absolute path of a script that can be started, or say why it cannot."""
     try:
+        if Path(script).is_dir():
+            raise RunError(
+                f"{script} is a folder, not a script: name a file; for a package, write a script "
+                "that imports it and calls it under 'if __name__ == \"__main__\":'"
+            )
+        if not stat.S_ISREG(os.stat(script).st_mode) or _is_an_open_file(script):
+            raise RunError(
+                f"{script} is no file that workers and a resume could read again: save the script "
+                "in a file, and run that"
+            )
         with open(script, "rb") as file:
             source = file.read()
     except FileNotFoundError:
@@ -373,6 +402,11 @@ def check_script(script: str) -> str:
     except ValueError as error:
         raise RunError(f"{script} is not a Python script: {error}") from error
     return os.path.abspath(script)
+
+
+def _is_an_open_file(path: str) -> bool:
+    """Does this name mean another file in each process?"""
+    return os.path.abspath(path).startswith(("/dev/stdin", "/dev/fd/", "/proc/"))
 
 
 # ---- what the journal says ----------------------------------------------------------------------

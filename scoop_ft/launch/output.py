@@ -8,6 +8,7 @@ slow reader never keeps the launcher from watching its processes.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -19,6 +20,8 @@ PATIENCE_S: Final = 0.2  # for the rest of a line
 LONGEST_LINE: Final = 1 << 20  # cut here: memory is not endless
 BACKLOG_BYTES: Final = 4 << 20  # more unwritten output than this: stop reading more
 REDRAW_S: Final = 0.1
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ROW_BELOW: Final = b"\x1bD\x1b[A"  # scrolls if there is none; the cursor stays in its column
 
 
 class Lines:
@@ -103,7 +106,7 @@ class Screen:
     ----------
     draw : callable or None
         Returns the progress bar as one line of bytes, without a line end; it is kept below all
-        that is written.  Called by the thread.
+        that is written, also below an incomplete line.  Called by the thread.
     quiet : bool
         Whether to leave out what is only good to know.
     redraw_s : float
@@ -125,7 +128,7 @@ class Screen:
         self._wake = threading.Condition()
         self._closing = False
         self._bar = False  # whether one is on the terminal now
-        self._partial = False  # whether the cursor stands behind an incomplete line
+        self._line = b""  # incomplete, behind which the cursor stands
         self._drawn = 0.0
         self._broken: set[int] = set()
         self._thread = threading.Thread(target=self._work, name="screen", daemon=True)
@@ -152,10 +155,6 @@ class Screen:
         if not self._quiet:
             self.say(text)
 
-    def release_bar(self) -> None:
-        """Let the bar come back: whoever asked something has gone on."""
-        self._partial = False
-
     def close(self, patience_s: float | None = None) -> None:
         """Write what is left, take the bar away and end the thread."""
         with self._wake:
@@ -177,27 +176,33 @@ class Screen:
                 self._erase()
             for stream, data in items:
                 self._put(stream, data)
-                self._partial = not data.endswith(b"\n")
+                self._line = (self._line + data).rpartition(b"\n")[2][-LONGEST_LINE:]
             if closing and not self._queue:
                 self._erase()
                 return
             self._show()
 
     def _show(self) -> None:
-        """Draw the bar, unless it was drawn a moment ago or somebody is being asked something."""
+        """Draw the bar, unless it was drawn a moment ago or there is no place for it."""
         now = time.monotonic()
-        if self._draw is None or self._partial:
+        if self._draw is None or (self._line and not _has_room_below(self._line)):
             return
         if self._bar and now - self._drawn < self._redraw_s:
             return
         line = self._draw()
-        if line:
+        if not line:
+            return
+        if self._line:
+            # The user may be typing an answer here, and may have come to the bar's row by Enter:
+            # what is behind the cursor is the old bar.
+            self._put(2, b"\x1b[J" + _ROW_BELOW + b"\x1b7\r\n" + line + b"\x1b8")
+        else:
             self._put(2, b"\r" + line + b"\x1b[K")
-            self._bar, self._drawn = True, now
+        self._bar, self._drawn = True, now
 
     def _erase(self) -> None:
         if self._bar:
-            self._put(2, b"\r\x1b[2K")
+            self._put(2, b"\x1b[J" if self._line else b"\r\x1b[2K")
             self._bar = False
 
     def _put(self, stream: int, data: bytes) -> None:
@@ -210,3 +215,16 @@ class Screen:
                 time.sleep(0.01)  # somebody made our terminal non-blocking
             except OSError:
                 self._broken.add(stream)
+
+
+def _has_room_below(line: bytes) -> bool:
+    """Tell whether the cursor is known to stand behind an incomplete line, in the same row.
+
+    It is not where the line moves the cursor (it is a progress bar, too), or fills its last row.
+    """
+    from rich.cells import cell_len
+
+    from .progress import terminal_width
+
+    text = _COLOURS.sub("", line.decode("utf-8", "replace")).expandtabs()
+    return text.isprintable() and cell_len(text) % terminal_width() != 0

@@ -177,7 +177,7 @@ class Progress:
             self._console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
         figures = self.figures
         now = time.monotonic()
-        width = max(20, _terminal_width() - 3)  # a "^C" behind it must not wrap
+        width = max(20, terminal_width() - 3)  # a "^C" behind it must not wrap
         grid = Table.grid(padding=(0, 1))
         bar = ProgressBar(
             total=max(1, figures.submitted),
@@ -204,7 +204,8 @@ def _took(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else format_age(seconds)
 
 
-def _terminal_width() -> int:
+def terminal_width() -> int:
+    """Return how many columns the terminal has."""
     try:
         return os.get_terminal_size(2).columns or 80
     except OSError:

@@ -244,7 +244,9 @@ def last_unfinished(folder: str = ".") -> RunDir:
                 return directory
             reasons.append(f"{directory.called} has no script: its program goes on with it")
         elif row["state"] != "done":
-            reasons.append(f"{directory.called} is {row.get('why') or row['state']}")
+            why = row.get("why")
+            what = f"cannot be read: {why}" if why else f"is {row['state']}"
+            reasons.append(f"{directory.called} {what}")
     if reasons:
         raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
     return runs[-1]

@@ -385,11 +385,8 @@ class Supervisor:
         now = time.monotonic()
         agent = self.host.agent
         wanted = agent.wanted + self._fleet.wanted
-        before = self.progress.figures
         self.progress.update(Figures.of(agent.stats, wanted, self._waiting(now)), now)
         self._say_turned_away(agent.stats.get("turned_away", {}))
-        if self.progress.figures.submitted > before.submitted:
-            self.screen.release_bar()  # whatever the script had asked, it has gone on
         if grown := self._growth.look(agent.stats):
             self.screen.note(grown)
         if not self._bar and self._ending is None:

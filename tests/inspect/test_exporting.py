@@ -77,6 +77,37 @@ def test_a_pickle_gives_back_a_list_of_the_objects(made: Path, tmp_path: Path) -
     )
 
 
+def test_what_the_script_defines_belongs_to_the_main_module_of_whoever_loads_it(
+    tmp_path: Path,
+) -> None:
+    defines = (
+        "import enum\nfrom dataclasses import dataclass\n"
+        "class Colour(enum.Enum):\n    RED = 1\n"
+        "def half(x):\n    return x / 2\n"
+        "@dataclass(frozen=True)\nclass Found:\n    x: float\n    colour: Colour\n    how: object\n"
+        "    class Part:\n        pass\n"
+    )
+    (tmp_path / "s.py").write_text(
+        f"from scoop_ft import futures\n{defines}"
+        "def find(how, x):\n    return [Found(how(x), Colour.RED, how), Found.Part()]\n\n"
+        'if __name__ == "__main__":\n    list(futures.map(find, [half] * 2, [1, 3]))\n'
+    )
+    (tmp_path / "looks.py").write_text(
+        f"import pickle\n{defines}"
+        "found = [row['result'] for row in pickle.load(open('pk.pkl', 'rb'))]\n"
+        "assert [one for one, _ in found] == "
+        "[Found(0.5, Colour.RED, half), Found(1.5, Colour.RED, half)]\n"
+        "assert all(type(part) is Found.Part for _, part in found)\n"
+    )
+    assert type_in(tmp_path, "run", "-q", "-n", "1", "--run-dir", "r", "s.py").returncode == 0
+    done = type_in(tmp_path, "journal", "export", "r", "--format", "pickle", "-o", "pk.pkl")
+    assert done.stdout == "2 results in pk.pkl\n", done.stderr
+    loaded = subprocess.run(
+        [sys.executable, "looks.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert loaded.returncode == 0, loaded.stderr
+
+
 def test_nested_results_that_are_there_are_taken_too(look: Look) -> None:
     nested = {row["task"]: row["result"] for row in rows(look("export", "--all"))}
     listed = [line.split()[:2] for line in look("ls").splitlines()]

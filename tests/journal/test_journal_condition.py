@@ -355,6 +355,40 @@ def test_a_note_of_the_dead_is_ignored(path: Path) -> None:
         Journal.open(path).close()
 
 
+WRITER = """
+import os, sys
+from scoop_journal import Journal
+journal = Journal.create(sys.argv[1], "a-run", reserve_bytes=0)
+for seq in range(300):
+    journal.append(1, b"record", b"payload")
+journal.commit()
+print("written", flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_file_that_was_cut_off_under_its_writer_is_refused(path: Path, lives: bool) -> None:
+    """It may not be mapped: whoever reads behind its end is killed.  The dead one is a zombie."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"written\n"
+        data = path / "data.mdb"
+        os.truncate(data, data.stat().st_size // 2)
+        if not lives:
+            writer.stdin.close()
+            writer.stdout.read()
+        read = f"from scoop_journal import Reader; Reader.open({str(path)!r})"
+        done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True)
+    assert done.returncode == 1, done
+    assert "JournalDamaged" in done.stderr
+    assert "its data file is cut off" in done.stderr
+
+
 def test_no_fork_inherits_a_journal(path: Path) -> None:
     with Journal.create(path, "a-run") as journal:
         journal.append(1, b"")

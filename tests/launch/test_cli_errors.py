@@ -62,9 +62,26 @@ def test_no_such_script(shell: Shell) -> None:
     assert refused(shell, "no.py") == "there is no script no.py"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such files")
+def test_what_no_other_process_could_read_is_no_script(shell: Shell) -> None:
+    os.mkfifo(shell.folder / "pipe")
+    (shell.folder / "link").symlink_to("/dev/null")
+    for script in ("pipe", "link", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"):
+        said = refused(shell, "run", script)
+        assert said.startswith(f"{script} is no file that workers and a resume could read again")
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join(shell.command('run'))} <(echo 'print(1)')"],
+        cwd=shell.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "is no file that workers" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_folder_is_no_script(shell: Shell) -> None:
     (shell.folder / "folder").mkdir()
-    assert refused(shell, "folder") == "cannot read the script folder: Is a directory"
+    said = refused(shell, "folder")
+    assert said.startswith("folder is a folder, not a script: name a file; for a package, write a")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -98,7 +98,7 @@ def test_the_bar_is_one_line_that_fits(
     shown = Progress(0.0)
     shown.figures = Figures(submitted, int(submitted * part), workers=2, wanted=4, waiting=waiting)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(progress, "_terminal_width", lambda: width)
+        patch.setattr(progress, "terminal_width", lambda: width)
         line = shown.draw().decode()
     assert "\n" not in line
     visible = re.sub(r"\x1b\[[0-9;]*m", "", line)

@@ -222,6 +222,28 @@ def test_nothing_outlives_a_killed_launcher(shell: Shell) -> None:
     eventually(lambda: all(is_gone(process) for process in processes), within_s=2.0)
 
 
+def test_a_journal_that_was_cut_off_is_refused_while_its_broker_is_still_there(
+    shell: Shell,
+) -> None:
+    launcher, run = start_sleeper(shell)
+    broker = psutil.Process(status(shell)["broker"]["pid"])
+    broker.suspend()
+    try:
+        launcher.kill()
+        launcher.wait()
+        data = run.journal / "data.mdb"
+        os.truncate(data, data.stat().st_size // 2)
+        for command in ("status", "resume"):
+            done = shell.type(command, run.path.name)
+            assert done.returncode == 2, done
+            assert "its data file is cut off" in done.stderr
+            assert done.stderr.count("\n") == 1
+        said = shell.type("resume").stderr
+        assert f"no run to go on with: {run.path.name} cannot be read: the journal at" in said
+    finally:
+        broker.kill()
+
+
 def test_who_dies_is_started_again(shell: Shell) -> None:
     launcher, _ = start_sleeper(shell)
     found = status(shell)
