@@ -1,8 +1,9 @@
 """The digest of what a function means: its code and all of the user's own code that it refers to.
 
 Covered: code, constants, defaults, closures, and, through the names that the code looks up, the
-functions, classes and values of the user's own modules, theirs included.  Not covered: file names,
-lines, comments, formatting, docstrings, annotations, and whatever is installed or part of Python.
+functions, classes and values of the user's own modules, theirs included.  Of values that may change
+while the program runs what the source says of them counts.  Not covered: file names, lines,
+comments, formatting, docstrings, annotations, and whatever is installed or part of Python.
 The digest is the same in the root, in workers and in a later process of the same minor version of
 Python.  Looks only; calls nothing of the user's.
 """
@@ -15,7 +16,8 @@ import inspect
 import sys
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from .. import references, script
@@ -27,12 +29,16 @@ from .own import is_own
 
 GONE: Final = bytes(DIGEST_BYTES)  # the digest of a function that is not there
 REWRITTEN: Final = b"\xff" * DIGEST_BYTES  # of one without a name whose code is not there
+REBOUND: Final = "rebound"  # stands for what the program changes at times nobody knows
 PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 _SIMPLE: Final = (
     type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range,
 )  # fmt: skip
 _ATOMS: Final = (tuple, frozenset)
+_DEFINED: Final = (type, types.ModuleType, types.MethodDescriptorType, enum.Enum)
+_BOUND: Final = (types.MethodType, types.BuiltinFunctionType)
+_LRU: Final = type(functools.lru_cache(constant))
 
 
 class Meaning(NamedTuple):
@@ -78,11 +84,8 @@ def _differs_in_values(func: Any) -> bool:
     )
 
 
-def _is_simple_cell(cell: Any) -> bool:
-    try:
-        return is_simple(cell.cell_contents)
-    except ValueError:
-        return True
+def _is_simple_cell(cell: types.CellType) -> bool:
+    return _is_empty(cell) or is_simple(cell.cell_contents)
 
 
 def _work_out(func: Callable[..., Any]) -> Meaning:
@@ -109,8 +112,9 @@ class _Walk:
     def __init__(self) -> None:
         self.modules: set[str] = set()
         self._numbers: dict[Any, int] = {}
-        self._waiting: deque[Any] = deque()
+        self._waiting: deque[tuple[Any, bool]] = deque()
         self._kept: list[Any] = []  # what has a number must not be replaced by something at its id
+        self._carried = True  # what is met now goes with the function, unless it goes by name
 
     # ---- one value -----------------------------------------------------------------------------
 
@@ -127,7 +131,10 @@ class _Walk:
         if isinstance(value, (types.FunctionType, type)):
             return self._definition(value)
         if isinstance(value, types.MethodType):
-            return "method", self.token(value.__func__), self._holder(value.__self__)
+            kind = value.__self__ if isinstance(value.__self__, type) else type(value.__self__)
+            with self._inside(by_name=references.reference(kind) is not None):
+                func = self.token(value.__func__)
+            return "method", func, self.token(kind)
         if isinstance(value, (staticmethod, classmethod)):
             return type(value).__name__, self.token(value.__func__)
         if isinstance(value, property):
@@ -143,10 +150,19 @@ class _Walk:
         if isinstance(value, _ATOMS):
             items = [self.token(item) for item in value]
             return type(value).__name__, items if isinstance(value, tuple) else len(items)
+        if isinstance(value, functools.singledispatchmethod):
+            return "dispatcher", self.token(value.dispatcher)
         return self._object(value)
 
-    def _holder(self, value: Any) -> Any:
-        return self.token(value if isinstance(value, type) else type(value))
+    @contextmanager
+    def _inside(self, by_name: bool) -> Iterator[None]:
+        """Meanwhile, what is met is in something that goes by name, or not."""
+        before = self._carried
+        self._carried = before and not by_name
+        try:
+            yield
+        finally:
+            self._carried = before
 
     def _object(self, value: Any) -> Any:
         """An object: its class, and the function that it stands for, if it does."""
@@ -154,7 +170,8 @@ class _Walk:
         for name in ("__wrapped__", "py_func", "func"):
             inner = inspect.getattr_static(value, name, None)
             if isinstance(inner, (types.FunctionType, functools.partial)):
-                found.append(self.token(inner))
+                with self._inside(by_name=isinstance(value, _LRU)):
+                    found.append(self.token(inner))
         return tuple(found)
 
     def _definition(self, value: Any) -> Any:
@@ -165,12 +182,13 @@ class _Walk:
             own = _is_own_function(value) or value.__closure__ is not None
         if not own:
             return "named", value.__module__, value.__qualname__
-        return self._number(id(value), value)
+        carried = self._carried and references.reference(value) is None
+        return self._number((id(value), carried), value, carried)
 
-    def _number(self, key: Any, what: Any) -> Any:
+    def _number(self, key: Any, what: Any, carried: bool = False) -> Any:
         if key not in self._numbers:
             self._numbers[key] = len(self._numbers)
-            self._waiting.append(what)
+            self._waiting.append((what, carried))
             self._kept.append(what)
         return "number", self._numbers[key]
 
@@ -180,7 +198,7 @@ class _Walk:
         """Describe all that was numbered, and what comes to it by that."""
         found: list[Any] = []
         while self._waiting:
-            what = self._waiting.popleft()
+            what, self._carried = self._waiting.popleft()
             if isinstance(what, type):
                 found.append(self._class(what))
             elif isinstance(what, types.FunctionType):
@@ -191,27 +209,67 @@ class _Walk:
 
     def _function(self, func: types.FunctionType) -> Any:
         code: types.CodeType = func.__code__
+        if _is_dispatcher(func):
+            return "dispatcher", list(self._implementations(func))
         named = [(key, self.token(one)) for key, one in sorted((func.__kwdefaults__ or {}).items())]
-        cells = [self._cell(cell) for cell in func.__closure__ or ()]
+        cells = self._cells(func)
         parts = [self.token(func.__defaults__), named, cells]
-        if _differs_in_values(func):
+        is_own = _is_own_function(func)
+        if _differs_in_values(func) and (self._carried or not is_own or not _has_values(func)):
             parts = ["go with it"]
-        if not _is_own_function(func):
+        elif not self._carried:
+            parts += self._heads(func, REBOUND in cells)
+        if not is_own:
             return "other", _module_of(func), code.co_name, parts
         self.modules.add(_module_of(func))
         looks = form(code)
-        by_name = references.reference(func) is not None or func.__closure__ is not None
+        by_name = not self._carried or func.__closure__ is not None
         looked_up = [
             (name, self._global(func.__globals__, name, looks.attributes, by_name))
             for name in looks.globals
         ]
         return "function", looks.digest, parts, looked_up, self._imports(func)
 
-    def _cell(self, cell: Any) -> Any:
-        try:
-            return self.token(cell.cell_contents)
-        except ValueError:
-            return "empty"
+    def _implementations(self, func: types.FunctionType) -> Iterator[Any]:
+        """What a `functools.singledispatch` function calls, in an order of the code.
+
+        What the main guard registers is not found in workers, and does not count.
+        """
+        kinds: dict[type, Any] = vars(func)["registry"]
+        for kind in sorted(kinds, key=lambda one: (_canonical(one.__module__), one.__qualname__)):
+            what = kinds[kind]
+            if not isinstance(what, types.FunctionType) or any(_head(what)):
+                yield self.token(kind), self.token(what)
+
+    def _heads(self, func: types.FunctionType, is_rebound: bool) -> Iterator[Any]:
+        """What the source says of its own values, where these may change while it runs."""
+        heads: list[tuple[Any, source.Binding | None]] = []
+        if not all(map(_is_told, _defaults(func))):
+            heads += [(func, head.defaults) for head in _head(func)]
+        held = _captured(func)
+        inner = [one for one in held if isinstance(one, types.FunctionType)]
+        if is_rebound or not all(
+            isinstance(one, types.FunctionType) or _is_told(one) for one in held
+        ):
+            # a decorator may have been given such a value
+            heads += [(one, head.decorators) for one in (func, *inner) for head in _head(one)]
+        for one, binding in heads:
+            if binding is not None:
+                yield self._number(("head", id(one), binding), (_module_of(one), binding))
+
+    def _cells(self, func: types.FunctionType) -> list[Any]:
+        """What a function captures; but for what changes as it runs, unless that goes with it."""
+        module = _module_of(func)
+        rebound: frozenset[str] = frozenset()
+        if func.__closure__ and not self._carried and _is_own_function(func):
+            rebound = source.rebound_inside(module)
+        return [
+            REBOUND if name in rebound else self._cell(cell)
+            for name, cell in zip(func.__code__.co_freevars, func.__closure__ or (), strict=True)
+        ]
+
+    def _cell(self, cell: types.CellType) -> Any:
+        return "empty" if _is_empty(cell) else self.token(cell.cell_contents)
 
     def _global(
         self, scope: dict[str, Any], name: str, attributes: tuple[str, ...], constants: bool
@@ -225,12 +283,20 @@ class _Walk:
         value = scope[name]
         if isinstance(value, types.ModuleType):
             return self._module(value, attributes)
-        return self._named_value(module, name, value) if constants else self._code_in(value)
+        if constants:
+            return self._named_value(module, name, value)
+        return self._code_in(value, is_fixed=name not in source.rebound(module))
 
-    def _code_in(self, value: Any) -> Any:
-        """What a function that goes by value finds goes with it, unless it goes by name."""
-        if isinstance(plain(value), (types.FunctionType, type)):
-            return self.token(value)
+    def _code_in(self, value: Any, *, is_fixed: bool) -> Any:
+        """What a function that goes by value finds goes with it, unless it goes by name.
+
+        That may be another kind of object each time, unless the name is bound once.
+        """
+        what = plain(value)
+        if isinstance(what, (types.FunctionType, type)):
+            return self.token(what)
+        if is_fixed and (isinstance(what, _LRU) or is_own(str(type(what).__module__))):
+            return "goes with it", self._object(what)
         return "goes with it"
 
     def _module(self, module: types.ModuleType, attributes: tuple[str, ...]) -> Any:
@@ -249,7 +315,8 @@ class _Walk:
                     seen.add(value.__name__)
                     waiting.append(value)
                 elif value is not self:
-                    found.append((name, self._named_value(one.__name__, name, value)))
+                    with self._inside(by_name=True):
+                        found.append((name, self._named_value(one.__name__, name, value)))
         return self.token(module), found
 
     def _named_value(self, module: str, name: str, value: Any) -> Any:
@@ -258,9 +325,12 @@ class _Walk:
         What may change while the program runs counts by the statements that make it.
         """
         if name in source.rebound(module):
-            return "rebound"
+            return REBOUND
         found = self.token(value)
-        if is_simple(value) or isinstance(plain(value), (types.FunctionType, type)):
+        what = plain(value)
+        if is_simple(value) or isinstance(what, type):
+            return found
+        if isinstance(what, types.FunctionType) and (self._carried or _is_told(what)):
             return found
         return found, self._statements(module, name)
 
@@ -278,7 +348,7 @@ class _Walk:
                 found.append(self._named_value(origin, name, value))
         scope = getattr(sys.modules.get(module), "__dict__", {})
         for name in binding.names:
-            found.append((name, self._global(scope, name, (), constants=True)))
+            found.append((name, self._global(scope, name, binding.attributes, constants=True)))
         return "statements", binding.text, found
 
     def _imports(self, func: types.FunctionType) -> Any:
@@ -325,6 +395,54 @@ def is_simple(value: Any) -> bool:
     if type(value) in _SIMPLE:
         return True
     return type(value) in _ATOMS and all(map(is_simple, value))
+
+
+def _is_told(value: Any) -> bool:
+    """Tell whether its token says all of a value; what is the user's own is described besides."""
+    value = plain(value)
+    if is_simple(value):
+        return True
+    if isinstance(value, tuple):
+        return all(map(_is_told, value))
+    if isinstance(value, functools.partial):
+        return all(map(_is_told, (value.func, *value.args, *value.keywords.values())))
+    if isinstance(value, types.FunctionType):
+        return not value.__closure__ or references.reference(value) is not None
+    if isinstance(value, _BOUND):
+        return isinstance(value.__self__, (type, types.ModuleType, type(None)))
+    return isinstance(value, _DEFINED)
+
+
+def _has_values(func: types.FunctionType) -> bool:
+    return bool(func.__defaults__ or func.__kwdefaults__ or func.__closure__)
+
+
+def _defaults(func: types.FunctionType) -> list[Any]:
+    return [*(func.__defaults__ or ()), *(func.__kwdefaults__ or {}).values()]
+
+
+def _captured(func: types.FunctionType) -> list[Any]:
+    return [cell.cell_contents for cell in func.__closure__ or () if not _is_empty(cell)]
+
+
+def _is_empty(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return True
+    return False
+
+
+def _head(func: types.FunctionType) -> Iterator[source.Head]:
+    """Yield what the source says of a function's definition, if it is found."""
+    found = source.head(_module_of(func), func.__code__) if _is_own_function(func) else None
+    if found is not None:
+        yield found
+
+
+def _is_dispatcher(func: types.FunctionType) -> bool:
+    registry = vars(func).get("registry")
+    return isinstance(registry, types.MappingProxyType) and func.__globals__ is vars(functools)
 
 
 def _is_method(value: Any) -> bool:

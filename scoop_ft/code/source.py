@@ -1,4 +1,4 @@
-"""The user's own modules as text: which statements give a name its value.
+"""The user's own modules as text: what gives a name, or a default of a function, its value.
 
 What a module keeps in a list, a dict or an object may change while it runs; what its source says of
 it does not, so that counts.  Formatting, comments, docstrings, annotations and what stands under
@@ -33,13 +33,31 @@ class Binding(NamedTuple):
         The statements, in a form that formatting does not change.
     names : tuple of str
         The names that occur in them.
+    attributes : tuple of str
+        The attributes that occur in them.
     imported : tuple of (str, str)
         Modules and names that are imported under this name.
     """
 
     text: str
     names: tuple[str, ...]
-    imported: tuple[tuple[str, str], ...]
+    attributes: tuple[str, ...] = ()
+    imported: tuple[tuple[str, str], ...] = ()
+
+
+class Head(NamedTuple):
+    """What is worked out when a function is defined.
+
+    Attributes
+    ----------
+    defaults : Binding
+        The defaults of its arguments.
+    decorators : Binding or None
+        Its decorators, if one of them is called with arguments.
+    """
+
+    defaults: Binding
+    decorators: Binding | None
 
 
 # ---- what gives a name its value ----------------------------------------------------------------
@@ -60,6 +78,15 @@ def rebound(module: str) -> frozenset[str]:
     return frozenset(name for node in nodes if isinstance(node, ast.Global) for name in node.names)
 
 
+@cache
+def rebound_inside(module: str) -> frozenset[str]:
+    """Return the names of functions' variables that functions inside of them bind."""
+    nodes = ast.walk(_tree(module))
+    return frozenset(
+        name for node in nodes if isinstance(node, ast.Nonlocal) for name in node.names
+    )
+
+
 def class_body(module: str, qualname: str) -> Binding | None:
     """Return what stands in a class besides its functions; None where it cannot be found."""
     body: list[ast.stmt] = _tree(module).body
@@ -73,6 +100,40 @@ def class_body(module: str, qualname: str) -> Binding | None:
     assert found is not None
     rest = [node for node in body if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return _described([*found.decorator_list, *found.keywords, *rest])
+
+
+def head(module: str, code: types.CodeType) -> Head | None:
+    """Return what the source says of a function's definition; None where it is not found.
+
+    It is found by its line: the code must be that of the module as it is loaded now.
+    """
+    counts = code.co_argcount, code.co_kwonlyargcount
+    return _heads(module).get((code.co_name, code.co_firstlineno, *counts))
+
+
+@cache
+def _heads(module: str) -> dict[tuple[str, int, int, int], Head]:
+    gathered: dict[tuple[str, int, int, int], list[Any]] = {}
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
+            line = min([node.lineno, *(one.lineno for one in _decorators(node))])
+            counts = len(node.args.posonlyargs + node.args.args), len(node.args.kwonlyargs)
+            gathered.setdefault((name, line, *counts), []).append(node)
+    return {key: _head(nodes) for key, nodes in gathered.items()}
+
+
+def _head(nodes: list[Any]) -> Head:
+    defaults = [
+        one for node in nodes for one in (*node.args.defaults, *node.args.kw_defaults) if one
+    ]
+    decorators = [one for node in nodes for one in _decorators(node)]
+    is_told = any(isinstance(one, ast.Call) for one in decorators)
+    return Head(_described(defaults), _described(decorators) if is_told else None)
+
+
+def _decorators(node: ast.AST) -> list[ast.expr]:
+    return getattr(node, "decorator_list", [])  # lambdas have none
 
 
 @cache
@@ -156,7 +217,11 @@ def _bindings(module: str) -> dict[str, Binding]:
 
 def _described(nodes: list[Any]) -> Binding:
     names = {node.id for one in nodes for node in ast.walk(one) if isinstance(node, ast.Name)}
-    return Binding("\n".join(map(ast.dump, nodes)), tuple(sorted(names)), ())
+    attributes = {
+        node.attr for one in nodes for node in ast.walk(one) if isinstance(node, ast.Attribute)
+    }
+    text = "\n".join(map(ast.dump, nodes))
+    return Binding(text, tuple(sorted(names)), tuple(sorted(attributes)))
 
 
 def _bound(statement: ast.AST) -> set[str]:
@@ -167,6 +232,9 @@ def _bound(statement: ast.AST) -> set[str]:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.add(node.name)
+            for decorator in node.decorator_list:
+                if not isinstance(decorator, ast.Name):  # ``@name.register``
+                    found.update(_base(decorator))
             continue
         if isinstance(node, ast.Lambda):
             continue
@@ -177,6 +245,8 @@ def _bound(statement: ast.AST) -> set[str]:
                 found.update(_base(node))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             found.update(_base(node.value.func))
+            for argument in (*node.value.args, *(one.value for one in node.value.keywords)):
+                found.update(_base(argument))  # ``fill(name)``
         waiting += ast.iter_child_nodes(node)
     return found
 
