@@ -60,6 +60,12 @@ class Head(NamedTuple):
     decorators: Binding | None
 
 
+def forget() -> None:
+    """A module was loaded anew: what was read of the source of each is not known any more."""
+    for one in (rebound, rebound_inside, _heads, whole, _stamp, _bindings, _tree, forms):
+        one.cache_clear()
+
+
 # ---- what gives a name its value ----------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from . import calls
 from .conftest import Program
 from .test_joining import EDITED, served, serving
@@ -87,7 +89,7 @@ import helper, user
 
 for factor in (2, 3):
     with open("helper.py", "w") as file:
-        file.write(f"def times(x):\\n    return {factor} * x\\n")
+        file.write(TEXT.replace("FACTOR", str(factor)))
     os.utime("helper.py", (factor, factor))
     importlib.reload(helper)
     with Executor(address="run") as executor:
@@ -95,10 +97,19 @@ for factor in (2, 3):
 """
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def times(x):\n    return FACTOR * x\n",
+        "HAS = {}\nHAS['factor'] = FACTOR\ndef times(x):\n    return HAS['factor'] * x\n",
+        "def times(x, has=[FACTOR]):\n    return has[0] * x\n",
+    ],
+    ids=["code", "value", "default"],
+)
 def test_a_program_that_joins_twice_brings_what_it_has_loaded_anew(
-    program: Program, served: object
+    program: Program, served: object, text: str
 ) -> None:
-    program.write(REJOINS)
+    program.write(f"TEXT = {text!r}\n{REJOINS}")
     program.write("def times(x):\n    return 1 * x\n", "helper.py")
     program.write(USES, "user.py")
     out, err, _ = program.run()
