@@ -85,10 +85,6 @@ def _keep(known: dict[Any, Any], key: Any, value: Any) -> None:
 
 def forget_meanings() -> None:
     """A module was loaded anew: what functions of others mean that call its own is not known."""
-    if _known or _by_name:  # else nothing was read for it
-        from ..code import source
-
-        source.forget()
     _known.clear()
     _by_name.clear()
 

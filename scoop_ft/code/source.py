@@ -11,15 +11,17 @@ import ast
 import os
 import sys
 import types
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from importlib.util import decode_source
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .. import script
 from ..ids import digest
 from .form import form
 from .own import find, is_own, source_file
+
+T = TypeVar("T")
 
 SETTLED_NS: Final = 1_000_000_000  # file systems keep time by coarser clocks than ours
 
@@ -60,10 +62,19 @@ class Head(NamedTuple):
     decorators: Binding | None
 
 
-def forget() -> None:
-    """A module was loaded anew: what was read of the source of each is not known any more."""
-    for one in (rebound, rebound_inside, _heads, whole, _stamp, _bindings, _tree, forms):
-        one.cache_clear()
+def _kept(look: Callable[[str], T]) -> Callable[[str], T]:
+    """Look at a module once, and once more when it was loaded anew."""
+    known: dict[str, tuple[Any, T]] = {}
+
+    @wraps(look)
+    def kept(module: str) -> T:
+        spec = getattr(sys.modules.get(module), "__spec__", None)  # each load makes another one
+        found = known.get(module)
+        if found is None or found[0] is not spec:
+            found = known[module] = (spec, look(module))
+        return found[1]
+
+    return kept
 
 
 # ---- what gives a name its value ----------------------------------------------------------------
@@ -74,7 +85,7 @@ def binding(module: str, name: str) -> Binding | None:
     return _bindings(module).get(name)
 
 
-@cache
+@_kept
 def rebound(module: str) -> frozenset[str]:
     """Return the top-level names of a module that its functions bind, at times nobody knows."""
     source = _source(module) or ""
@@ -84,7 +95,7 @@ def rebound(module: str) -> frozenset[str]:
     return frozenset(name for node in nodes if isinstance(node, ast.Global) for name in node.names)
 
 
-@cache
+@_kept
 def rebound_inside(module: str) -> frozenset[str]:
     """Return the names of functions' variables that functions inside of them bind."""
     nodes = ast.walk(_tree(module))
@@ -117,7 +128,7 @@ def head(module: str, code: types.CodeType) -> Head | None:
     return _heads(module).get((code.co_name, code.co_firstlineno, *counts))
 
 
-@cache
+@_kept
 def _heads(module: str) -> dict[tuple[str, int, int, int], Head]:
     gathered: dict[tuple[str, int, int, int], list[Any]] = {}
     for node in ast.walk(_tree(module)):
@@ -142,7 +153,6 @@ def _decorators(node: ast.AST) -> list[ast.expr]:
     return getattr(node, "decorator_list", [])  # lambdas have none
 
 
-@cache
 def whole(module: str) -> tuple[bytes, frozenset[str]]:
     """Return a digest of an own module and of the own ones that it imports, and their names."""
     parts: list[str] = []
@@ -152,10 +162,16 @@ def whole(module: str) -> tuple[bytes, frozenset[str]]:
         name = waiting.pop()
         if name not in seen and is_own(name):
             seen.add(name)
-            tree = _tree(name)
-            parts.append(f"{name} {ast.dump(tree)}")
-            waiting += _imported_modules(tree, name)
+            text, imported = _all_of(name)
+            parts.append(text)
+            waiting += imported
     return digest("\n".join(sorted(parts)).encode()), frozenset(filter(is_own, seen))
+
+
+@_kept
+def _all_of(module: str) -> tuple[str, list[str]]:
+    tree = _tree(module)
+    return f"{module} {ast.dump(tree)}", list(_imported_modules(tree, module))
 
 
 def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
@@ -168,7 +184,7 @@ def stamps(modules: Iterable[str]) -> list[tuple[str, int, int]]:
     return sorted(stamp for name in names if is_own(name) and (stamp := _stamp(name)))
 
 
-@cache
+@_kept
 def _stamp(name: str) -> tuple[str, int, int] | None:
     path = script.path() if name in script.MODULE_NAMES else source_file(name)
     if path is None:
@@ -204,7 +220,7 @@ def absolute(module: str, level: int, name: str) -> str:
     return f"{base}.{name}" if name else base
 
 
-@cache
+@_kept
 def _bindings(module: str) -> dict[str, Binding]:
     gathered: dict[str, list[ast.AST]] = {}
     imported: dict[str, list[tuple[str, str]]] = {}
@@ -268,7 +284,7 @@ def _base(node: ast.AST) -> Iterator[str]:
 # ---- source -------------------------------------------------------------------------------------
 
 
-@cache
+@_kept
 def _tree(module: str) -> ast.Module:
     """Return a module's source without what does not count; empty where there is no source."""
     try:
@@ -299,7 +315,7 @@ def _text(source: str | bytes | None) -> str | None:
         return None
 
 
-@cache
+@_kept
 def forms(module: str) -> frozenset[bytes]:
     """Return what all code objects of a module's source do, as digests; nothing without source."""
     try:

@@ -293,6 +293,30 @@ def prepared_in(scripts: Scripts) -> Scripts:
     return scripts
 
 
+def test_a_module_that_is_loaded_anew(scripts: Scripts) -> None:
+    """Its source is read anew, too."""
+    scripts.write("")
+    work = """
+import importlib, sys
+from scoop_ft.code.digest import meaning
+sys.dont_write_bytecode = True
+def loaded(table="{}", default="[]", late="0"):
+    with open("late.py", "w") as file:
+        file.write(f"number = {late}")
+    with open("loaded.py", "w") as file:
+        file.write(f"table = {table}\\ndef f(x, a={default}):\\n import late\\n return table")
+    for name in ("late", "loaded"):
+        importlib.invalidate_caches()
+        again = name in sys.modules
+        module = importlib.import_module(name)
+        module = importlib.reload(module) if again else module
+    return meaning(module.f).code
+found = [loaded(), loaded(table="{1: 1}"), loaded(default="[1]"), loaded(late="1"), loaded()]
+print(len(set(found)), found[0] == found[-1])
+"""
+    assert prepared_in(scripts).worker(work) == "4 True\n"
+
+
 def test_by_value_it_does_not_matter_where_it_stands(scripts: Scripts) -> None:
     text = (
         "import hashlib\n"
