@@ -88,20 +88,22 @@ def binding(module: str, name: str) -> Binding | None:
 @_kept
 def rebound(module: str) -> frozenset[str]:
     """Return the top-level names of a module that its functions bind, at times nobody knows."""
-    source = _source(module) or ""
-    if ("global" if isinstance(source, str) else b"global") not in source:  # type: ignore[operator]
-        return frozenset()
-    nodes = ast.walk(_tree(module))
-    return frozenset(name for node in nodes if isinstance(node, ast.Global) for name in node.names)
+    return _said_to_be(ast.Global, "global", module)
 
 
 @_kept
 def rebound_inside(module: str) -> frozenset[str]:
     """Return the names of functions' variables that functions inside of them bind."""
+    return _said_to_be(ast.Nonlocal, "nonlocal", module)
+
+
+def _said_to_be(kind: type[ast.Global | ast.Nonlocal], word: str, module: str) -> frozenset[str]:
+    """Return the names in all statements of a kind; most modules have none, and are not walked."""
+    source = _source(module) or ""
+    if (word if isinstance(source, str) else word.encode()) not in source:  # type: ignore[operator]
+        return frozenset()
     nodes = ast.walk(_tree(module))
-    return frozenset(
-        name for node in nodes if isinstance(node, ast.Nonlocal) for name in node.names
-    )
+    return frozenset(name for node in nodes if isinstance(node, kind) for name in node.names)
 
 
 def class_body(module: str, qualname: str) -> Binding | None:
@@ -124,6 +126,8 @@ def head(module: str, code: types.CodeType) -> Head | None:
 
     It is found by its line: the code must be that of the module as it is loaded now.
     """
+    if code.co_filename.startswith("<"):
+        return None  # a dataclass and the like make methods that stand nowhere
     counts = code.co_argcount, code.co_kwonlyargcount
     return _heads(module).get((code.co_name, code.co_firstlineno, *counts))
 
