@@ -110,7 +110,7 @@ class SimBroker:
         journal.put_blob(INCARNATION, str(number).encode())
         self.core = Broker(
             journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number,
-            gather_from=GATHER_FROM,
+            gather_from=GATHER_FROM, stale_results="keep",  # each root sets a constant of its own
         )  # fmt: skip
         self.core.recover(
             journal.scan(payloads=False), resume=resume and number > 1, now=world.broker_time()
