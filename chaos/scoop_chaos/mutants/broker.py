@@ -310,7 +310,7 @@ MEMBERS = (
         "blames-who-leaves",
         "A task is blamed for a worker that left of its own will.",
         f"{_AGENT}:on_gone",
-        "crashed = (m.signal != 0 or m.code != 0) and m.session not in b.book.departed",
+        "crashed = died and m.session not in b.book.departed",
         "crashed = m.session not in b.book.departed",
     ),
     Mutant(

@@ -168,7 +168,7 @@ RECORDING = (
         "crashes-survive-resume",
         "Crashes of before a resume count on.",
         f"{_BOOK}.apply_retry",
-        "batch.attempts.clear()",
+        "batch.attempts = NONE_COUNTED",
         "pass",
     ),
     Mutant(

@@ -60,7 +60,7 @@ class Script(RunProcess):
 
     def go_on(self) -> None:
         """Type ``scoop-ft resume``."""
-        self.resume(*self._options)
+        self.resume("--keep-results", *self._options)  # what departs is told, not asked about
 
     # ---- looking --------------------------------------------------------------------------------
 
