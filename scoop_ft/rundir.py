@@ -7,6 +7,7 @@ journal and starts nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -24,6 +25,7 @@ FORMAT: Final = 1
 PARENT: Final = ".scoop-ft"
 _AS_BYTES: Final[int] = getattr(os, "O_BINARY", 0)  # Windows knows text files, too
 SERVING: Final = "serving run"  # with this a broker's log says that there is a journal
+SOCKETS: Final = "scoop-ft-socket-"  # temporary folders, with nothing in them but a socket
 LONGEST_SOCKET_PATH: Final = 100  # sun_path holds 104 to 108 bytes, depending on the system
 
 
@@ -262,22 +264,23 @@ class RunDir:
             return f"tcp://127.0.0.1:{_free_port()}"
         path = self.path / "broker.sock"
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-            import tempfile
-
-            path = Path(tempfile.mkdtemp(prefix="scoop-ft-")) / "broker.sock"
+            path = _new_socket_folder() / "broker.sock"
         return f"ipc://{path}"
 
     def drop_endpoint(self) -> None:
-        """Remove the broker's socket, and its folder when that is a temporary one."""
+        """Remove the broker's socket, and its folder when that is a temporary one.
+
+        Nothing else, wherever the address says that it lies: a run may be called as such a folder.
+        """
         try:
             endpoint = self.endpoint()
         except RunError:
             return
         folder = _temporary_folder(endpoint)
-        if folder is not None and _is_private(folder):
-            import shutil
-
-            shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None and folder != self.path and _is_private(folder):
+            (folder / "broker.sock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is something else in it
+                folder.rmdir()
         else:
             (self.path / "broker.sock").unlink(missing_ok=True)
 
@@ -354,10 +357,20 @@ def _why(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def _new_socket_folder() -> Path:
+    """Make a private folder whose path is short enough for a socket in it."""
+    import tempfile
+
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > LONGEST_SOCKET_PATH - len(SOCKETS) - len("//broker.sock") - 8:
+        folder = "/tmp"
+    return Path(tempfile.mkdtemp(prefix=SOCKETS, dir=folder))
+
+
 def _temporary_folder(endpoint: str) -> Path | None:
     """Return the private temporary folder an address lies in; None when it lies elsewhere."""
     folder = Path(endpoint.removeprefix("ipc://")).parent
-    return folder if endpoint.startswith("ipc://") and folder.name.startswith("scoop-ft-") else None
+    return folder if endpoint.startswith("ipc://") and folder.name.startswith(SOCKETS) else None
 
 
 def _is_private(folder: Path) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -333,3 +334,33 @@ def test_a_run_that_never_had_a_journal_is_begun(shell: Shell) -> None:
     shell.script("print('computed')")
     run.log("broker").touch()
     assert shell.type("resume", "one").stdout == "computed\n"
+
+
+@pytest.mark.parametrize("name", ["scoop-ft-results", "scoop-ft-socket-results"])
+def test_a_run_is_kept_whatever_its_directory_is_called(shell: Shell, name: str) -> None:
+    (shell.folder / "one.py").write_text(
+        "from scoop_ft import futures\n"
+        "if __name__ == '__main__':\n"
+        "    print(futures.submit(abs, -7).result())\n"
+    )
+    done = shell.type("run", "-q", "-n", "1", "--run-dir", name, "one.py")
+    assert (done.stdout, done.returncode) == ("7\n", 0), done.stderr
+    assert "1/1" in shell.type("runs").stdout
+    assert "7" in shell.type("journal", "export", name).stdout
+
+
+def test_a_long_name_of_the_temporary_directory(shell: Shell) -> None:
+    deep = shell.folder / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    (shell.folder / "one.py").write_text(
+        "from scoop_ft import Executor\n"
+        "if __name__ == '__main__':\n"
+        "    with Executor(1) as executor:\n"
+        "        print(executor.submit(abs, -7).result())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "one.py"], cwd=shell.folder, env={**os.environ, "TMPDIR": str(deep)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("7\n", 0), done.stderr
+    assert list(deep.iterdir()) == []

@@ -204,6 +204,7 @@ def test_a_journal_without_code_says_so(run_process: RunProcess, gate: Gate) -> 
     directory = find_runs(run.folder)[-1]
     for file in (directory.journal / "data.mdb", directory.journal / "lock.mdb"):
         file.unlink(missing_ok=True)
+    directory.log("broker").unlink(missing_ok=True)  # as if none had ever come to serve it
     run.resume("--recorded-code")
     assert run.wait() == 2
     assert "holds no code" in run.errors
