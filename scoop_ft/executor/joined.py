@@ -12,7 +12,7 @@ from ..client.connection import Connection
 from ..errors import RunError
 from ..launch.lock import RunLock
 from ..rundir import RunDir
-from .left_behind import ROOT, new_folder
+from .left_behind import ROOT, mark, new_folder
 from .run import Root
 
 WELCOME_S: Final = 10.0  # for the broker
@@ -33,6 +33,7 @@ class JoinedRun(Root):
             directory = self._home = new_folder(ROOT)
             self._lock = RunLock(directory)
             self._lock.acquire()
+            mark(directory)
             try:
                 _furnish(directory, where, keys)
             except BaseException:

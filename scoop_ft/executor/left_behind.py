@@ -1,8 +1,8 @@
 """Folders of programs in the temporary directory: made here, and removed when nobody has them.
 
 A program that is killed takes its broker and workers with it, and cannot remove what it has there:
-its journal, or a copy of a key.  So the next program does, where a lock tells that its owner is
-gone.
+its journal, or a copy of a key.  So the next program does, where a mark tells that a folder was
+meant to go, and a lock that its owner is gone.  Whatever else is called so is somebody's own.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from ..rundir import RunDir
 
 RUN: Final = "scoop-ft-run-"  # a whole run
 ROOT: Final = "scoop-ft-root-"  # what a program needs that has joined one elsewhere
+MARK: Final = "temporary"  # a file in it
 YOUNG_S: Final = 60.0  # its owner may not have locked it yet
 
 
 def new_folder(kind: str) -> RunDir:
-    """Make a folder of our own, to be locked at once; remove what others have left."""
+    """Make a folder of our own, to be locked, and marked then; remove what others have left."""
     remove_left()
     return RunDir(tempfile.mkdtemp(prefix=kind))
+
+
+def mark(folder: RunDir) -> None:
+    """Let a folder go if its owner, who has locked it, should be killed."""
+    (folder.path / MARK).touch()
 
 
 def remove_left() -> None:
@@ -46,7 +52,8 @@ def _may_go(entry: os.DirEntry[str]) -> bool:
     try:
         status = entry.stat(follow_symlinks=False)
         ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        return ours and entry.is_dir(follow_symlinks=False) and _is_old(status.st_mtime)
+        marked = entry.is_dir(follow_symlinks=False) and os.path.exists(f"{entry.path}/{MARK}")
+        return ours and marked and _is_old(status.st_mtime)
     except OSError:
         return False  # it has just gone
 

@@ -20,7 +20,7 @@ from ..launch.launcher import DEFAULT_MAX_ATTEMPTS
 from ..launch.lock import RunLock
 from ..launch.processes import usable_cores
 from ..rundir import RunDir, RunInfo, new_run_id
-from .left_behind import RUN, new_folder
+from .left_behind import RUN, mark, new_folder
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,8 @@ def _in_our_words() -> Iterator[None]:
 def _locked(directory: RunDir, info: RunInfo, *, temporary: bool, again: bool) -> Opened:
     lock = RunLock(directory)
     lock.acquire()
+    if temporary:
+        mark(directory)
     directory.choose_endpoint()
     for folder in (directory.slates, directory.logs):
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -60,8 +60,12 @@ def test_the_run_of_a_program_that_was_killed_goes_with_the_next_one(
     assert runs_in(temporary) == {left, living}, "nobody knows how young folders are meant"
     for folder in (left, living):
         grow_old(folder)
+    kept = temporary / "scoop-ft-run-of-my-own"
+    program.write(COMES_AND_GOES.replace("Executor(1)", f"Executor(1, run_dir={str(kept)!r})"))
+    assert program.run()[0] == "1\n"
+    grow_old(kept)
     assert program.run("other.py")[0] == "1\n"
-    assert runs_in(temporary) == {living}
+    assert runs_in(temporary) == {living, kept}, "a name alone does not make it ours"
 
 
 def test_who_finds_no_run_to_join_leaves_nothing(program: Program, temporary: Path) -> None:
