@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import SourceFileLoader
-from types import ModuleType
 from typing import Any
 
 from ..client.scopes import forget_meanings
@@ -33,7 +32,7 @@ class Modules:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._seen: dict[str, Any] = {}  # by name, the spec: a module that is reloaded gets another
-        self._own: list[tuple[ModuleType, Any]] = []
+        self._own: dict[str, Any] = {}  # of these, the user's
         self._count = 0
         forget_meanings()  # nobody has looked since the last run of this process
 
@@ -41,9 +40,10 @@ class Modules:
         """Has something been imported since, or loaded anew?  (Called for each submission.)"""
         if len(sys.modules) != self._count:
             self.say_all()
-        for module, spec in self._own:
-            if getattr(module, "__spec__", None) is not spec:
+        for name, spec in list(self._own.items()):  # another thread may submit, too
+            if getattr(sys.modules.get(name), "__spec__", None) is not spec:
                 forget_meanings()
+                self._own.pop(name, None)
                 self.say_all()
                 return
 
@@ -55,6 +55,7 @@ class Modules:
             if name in self._seen and self._seen[name] is spec:
                 continue
             self._seen[name] = spec
+            self._own.pop(name, None)
             origin = getattr(spec, "origin", None)
             if (
                 spec is not None
@@ -63,8 +64,7 @@ class Modules:
                 and spec.name == name
                 and is_own_place(name, os.path.dirname(origin))
             ):
-                self._own = [each for each in self._own if each[0] is not module]
-                self._own.append((module, spec))
+                self._own[name] = spec
                 self._say(name, origin, package=spec.submodule_search_locations is not None)
 
     def _say(self, name: str, path: str, *, package: bool) -> None:

@@ -66,6 +66,10 @@ def write(factor):
         file.write(f"def times(x):\\n    return {factor} * x\\n")
     os.utime("helper.py", (factor, factor))  # or a copy in __pycache__ counts
 
+def fresh():
+    importlib.invalidate_caches()
+    return importlib.import_module("helper")
+
 with Executor(OPENED) as executor:
     for factor in (2, 3):
         write(factor)
@@ -75,8 +79,13 @@ with Executor(OPENED) as executor:
 USES = "import helper\n\ndef use(x):\n    return helper.times(x)\n"
 
 
-def test_a_module_that_is_loaded_anew_is_told_to_the_workers(program: Program) -> None:
-    program.write(RELOADS.replace("OPENED", "2"))
+@pytest.mark.parametrize(
+    "anew",
+    ["importlib.reload(helper)", "del sys.modules['helper']; user.helper = helper = fresh()"],
+    ids=["reloaded", "imported again"],
+)
+def test_a_module_that_is_loaded_anew_is_told_to_the_workers(program: Program, anew: str) -> None:
+    program.write(RELOADS.replace("OPENED", "2").replace("importlib.reload(helper)", anew))
     program.write("def times(x):\n    return 1 * x\n", "helper.py")
     program.write(USES, "user.py")
     assert program.run()[:1] == ("10 14\n15 21\n",)
