@@ -53,14 +53,15 @@ def test_other_deaths_do_not_touch_it(run: Run, victim: str) -> None:
 
 def test_everything_killed_it_goes_on_after_resume(run: Run) -> None:
     run.program("saving", 400, 0.05, options=("-n", 1))
-    for least in (100, 200):
+    for least in (160, 280):
         run.ledger.wait_for_names([str(least)])
         run.strike_everything()
         run.resume("-q")
     assert run.finish() == f"{sum(range(400))}\n"
     found = made(run)
+    # Half a second before: a disk that others keep busy takes its time for a sync.
     assert all(found[str(step)] == 1 for step in range(60)), "saved before the first kill"
-    assert sum(found.values()) < 400 + 150, "from the beginning these would be 300 more"
+    assert sum(found.values()) < 400 + 250, "from the beginning these would be 440 more"
 
 
 def test_who_is_asked_to_leave_saves_first(run: Run) -> None:
