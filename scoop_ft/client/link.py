@@ -89,17 +89,20 @@ class Link:
             left = POLL_S if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 return False
-            left = min(left, POLL_S)
-            if self._pump_lock.acquire(blocking=False):
-                try:
-                    self._pump(0 if ready() else left)
-                finally:
-                    self._pump_lock.release()
-                    self._tell()
-                self._call_back()
-            else:
-                self._wait_for_others(ready, left)
+            self._wait_for_news(ready, min(left, POLL_S))
         return True
+
+    def _wait_for_news(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait at the socket, or for the thread that does, until something has come."""
+        if self._pump_lock.acquire(blocking=False):
+            try:
+                self._pump(0 if ready() else seconds)
+            finally:
+                self._pump_lock.release()
+                self._tell()
+            self._call_back()
+        else:
+            self._wait_for_others(ready, seconds)
 
     def _wait_for_others(self, ready: Callable[[], bool], seconds: float) -> None:
         with self._arrived:

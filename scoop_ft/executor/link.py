@@ -8,10 +8,9 @@ all others wait for its news.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
-from ..client.link import POLL_S, Link
+from ..client.link import Link
 from ..client.runtime import WINDOW_BYTES, RootRuntime
 
 
@@ -29,24 +28,19 @@ class ServedLink(Link):
         """Wait until something is so; False when the time is over."""
         if threading.get_ident() == self.server:
             return super().wait(ready, timeout_s)
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._arrived:
             self._waiting += 1  # from here on the end of a pump is told, so none is missed
         try:
             self.wake()  # once: each pump ends with news, and would be followed by another one
-            while not ready():
-                if self.session.ended:
-                    raise self.session.broken()
-                left = POLL_S if deadline is None else deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._wait_for_news(ready, min(left, POLL_S))
-            return True
+            return super().wait(ready, timeout_s)
         finally:
             with self._arrived:
                 self._waiting -= 1
 
     def _wait_for_news(self, ready: Callable[[], bool], seconds: float) -> None:
+        if threading.get_ident() == self.server:
+            super()._wait_for_news(ready, seconds)
+            return
         with self._arrived:
             if not ready() and not self.session.ended:
                 self._arrived.wait(seconds)

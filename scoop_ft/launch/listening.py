@@ -9,9 +9,9 @@ import time
 from typing import Final
 
 from ..errors import RunError
+from .address import HIGHEST_PORT
 
 PREFIX: Final = "tcp://"
-HIGHEST_PORT: Final = 65_535
 PATIENCE_S: Final = 1.0  # a broker whose launcher was killed just now has the port for a moment
 _LOOK_AGAIN_S: Final = 0.05
 _OTHERWISE: Final = "name one that it has with --listen, or 0.0.0.0 for all of them"
