@@ -127,3 +127,12 @@ def test_more_than_the_multiples_at_hand() -> None:
     for before in (0, 5, 15):
         expected = array("I", [before + 5 * (i + 1) for i in range(count)])
         assert columns.ends(before, 5, count) == expected
+
+
+@pytest.mark.parametrize("first", EDGES)
+@pytest.mark.parametrize("second", EDGES)
+def test_integers_of_two_forms_are_the_same_or_refused(first: int, second: int) -> None:
+    values = [first, second]
+    dumped = columns.dump(values, -1)
+    assert dumped is None or dumped[0] == pickled(values)[0]
+    assert columns.dump_each(values * 8) == pickled(values * 8)
