@@ -27,6 +27,8 @@ from scoop_chaos.real.trial import Trial
 from scoop_chaos.real.verdict import replays
 from scoop_chaos.runs import left_in
 
+from ..waiting import eventually
+
 COMMAND = (sys.executable, "-m", "scoop_chaos", "real")
 LIMIT_S = 300.0
 
@@ -314,11 +316,11 @@ def test_nothing_is_left_when_the_harness_is_killed(tmp_path: Path) -> None:
         harness = subprocess.Popen(
             [*COMMAND, "--minutes", "1", "--seed", "2", "--folder", tmp_path], stdout=out
         )
-    wait_for(lambda: "fault: " in (tmp_path / "out").read_text())
+    eventually(lambda: "fault: " in (tmp_path / "out").read_text())
     os.kill(harness.pid, signal.SIGKILL)
     harness.wait()
     marks = (str(tmp_path), f"scoopchaos{harness.pid}", f"scoop-chaos-{harness.pid}-")
-    wait_for(lambda: not any(mark in text for mark in marks for text in everything_mounted()))
+    eventually(lambda: not any(mark in text for mark in marks for text in everything_mounted()))
     assert left_in(tmp_path) == []
 
 
@@ -326,14 +328,6 @@ def everything_mounted() -> list[str]:
     """Mounts, network namespaces among them, and control groups."""
     groups = [str(path) for path in Path("/sys/fs/cgroup").glob("memory/scoop-chaos-*")]
     return [*Path("/proc/mounts").read_text().splitlines(), *groups]
-
-
-def wait_for(condition: object, limit: float = 60.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_two_minutes_of_real_chaos(tmp_path: Path, nothing_left: None) -> None:

@@ -27,6 +27,8 @@ from scoop_ft.pickling import dumps
 from scoop_ft.rundir import RunDir, RunInfo
 from scoop_ft.wire.messages import Status
 
+from ..waiting import eventually
+
 PROGRAMS = Path(__file__).parent / "programs"
 LIMIT_S = 120.0
 
@@ -169,10 +171,8 @@ def test_ended_from_outside_it_takes_everything_along(place: Place) -> None:
     with subprocess.Popen(
         words, cwd=place.folder, env=place.environment, stdout=subprocess.PIPE
     ) as process:
-        deadline = time.monotonic() + LIMIT_S
-        while not list(place.temporary.glob("*/undisturbed/run/journal/data.mdb")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        journals = "*/undisturbed/run/journal/data.mdb"
+        eventually(lambda: list(place.temporary.glob(journals)))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=LIMIT_S)
     assert process.returncode == 128 + signal.SIGTERM

@@ -12,13 +12,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from scoop_ft.launch.status import ask
 from scoop_ft.rundir import RunDir
+
+from ..waiting import eventually
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "slurm_chain.sh"
 LIMIT_S = 60.0
@@ -82,13 +83,12 @@ def jobs(tmp_path: Path, nothing_left: None) -> Jobs:
 
 def wait_for_done(folder: Path, tasks: int) -> None:
     run = RunDir(folder / "study.run")
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
+
+    def done() -> bool:
         stats = ask(run, 1.0)
-        if stats is not None and stats["tasks"]["done"] >= tasks:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{tasks} tasks were not done in time")
+        return stats is not None and stats["tasks"]["done"] >= tasks
+
+    eventually(done)
 
 
 def test_jobs_follow_each_other_until_the_script_has_ended(jobs: Jobs) -> None:

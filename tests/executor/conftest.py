@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scoop_ft.rundir import Live, RunDir
+
+from ..waiting import eventually
 
 LIMIT_S = 60.0
 
@@ -57,13 +58,15 @@ class Program:
 
 def live(run_dir: Path) -> Live:
     """Wait until the run's processes are known; return them."""
-    deadline = time.monotonic() + LIMIT_S
-    while True:
+
+    def complete() -> Live | None:
         found = RunDir(run_dir).live()
-        if found is not None and found.broker is not None and found.workers:
-            return found
-        assert time.monotonic() < deadline, "the run has no processes"
-        time.sleep(0.02)
+        whole = found is not None and found.broker is not None and found.workers
+        return found if whole else None
+
+    found = eventually(complete)
+    assert found is not None
+    return found
 
 
 def kill(pid: int) -> None:
@@ -72,10 +75,7 @@ def kill(pid: int) -> None:
 
 def wait_until(there: Path) -> None:
     """Wait for a file."""
-    deadline = time.monotonic() + LIMIT_S
-    while not there.exists():
-        assert time.monotonic() < deadline, f"{there} has not come"
-        time.sleep(0.01)
+    eventually(there.exists, lambda: there)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 from scoop_ft import Executor
 from scoop_ft.errors import RemoteTraceback, UnpicklableError
 
+from ..waiting import eventually
 from . import calls
 
 LIMIT_S = 60.0
@@ -120,9 +121,7 @@ def test_a_result_that_is_late(own: Executor, tmp_path: Path) -> None:
 def test_running_and_cancel(own: Executor, tmp_path: Path) -> None:
     go = str(tmp_path / "go")
     busy = [own.submit(calls.wait_for, go) for _ in range(2)]
-    deadline = time.monotonic() + LIMIT_S
-    while not all(future.running() for future in busy):
-        assert time.monotonic() < deadline
+    eventually(lambda: all(future.running() for future in busy))
     waiting = [own.submit(calls.square, n) for n in range(20)]
     last = waiting[-1]
     assert last.cancel()

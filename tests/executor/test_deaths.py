@@ -19,6 +19,7 @@ from scoop_chaos.runs import COMMAND
 from scoop_ft import Executor
 from scoop_ft.errors import RunError, TaskLost
 
+from ..waiting import eventually
 from . import calls
 from .conftest import LIMIT_S, Program, kill, live, wait_until
 
@@ -151,9 +152,8 @@ def test_the_program_is_killed_and_started_again(program: Program, guard: bool) 
         text = text.replace('if __name__ == "__main__":', "if True:")
     program.write(text)
     first = program.start()
-    deadline = time.monotonic() + LIMIT_S
-    while not (program.run_dir / "run.json").exists() or done(program.run_dir) < 10:
-        assert time.monotonic() < deadline
+    wait_until(program.run_dir / "run.json")
+    eventually(lambda: done(program.run_dir) >= 10)
     there = live(program.run_dir)
     first.kill()
     first.wait()
@@ -174,11 +174,10 @@ def done(run_dir: Path) -> int:
 
 
 def _wait_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 10
-    for pid in pids:
-        while Path(f"/proc/{pid}").exists() and "Z" not in _state(pid):
-            assert time.monotonic() < deadline, f"{pid} outlives the program"
-            time.sleep(0.01)
+    def living() -> list[int]:
+        return [p for p in pids if Path(f"/proc/{p}").exists() and "Z" not in _state(p)]
+
+    eventually(lambda: not living(), living, within_s=10.0)
 
 
 def _state(pid: int) -> str:
@@ -343,10 +342,7 @@ if __name__ == "__main__":
     try:
         _wait_gone([there.launcher.pid, there.broker.pid, *(w.pid for w in there.workers)])
     finally:
-        deadline = time.monotonic() + LIMIT_S
-        while not (text := (program.folder / "child").read_text()):
-            assert time.monotonic() < deadline
-        kill(int(text))
+        kill(int(eventually((program.folder / "child").read_text)))
 
 
 def test_a_script_that_makes_it_outside_of_its_guard(program: Program) -> None:
@@ -469,9 +465,7 @@ def test_scoop_ft_resume_goes_on_with_it(program: Program) -> None:
     program.write(CAMPAIGN)
     first = program.start()
     wait_until(program.run_dir / "run.json")
-    deadline = time.monotonic() + LIMIT_S
-    while done(program.run_dir) < 10:
-        assert time.monotonic() < deadline
+    eventually(lambda: done(program.run_dir) >= 10)
     first.kill()
     first.wait()
     (program.folder / "go").touch()

@@ -17,6 +17,7 @@ from scoop_chaos.runs import POLL_S
 from scoop_ft.launch.hosts.line import AGENT
 from scoop_ft.rundir import RunDir, find_runs
 
+from ..waiting import eventually
 from .conftest import HostsRun
 
 LIMIT_S = 60.0
@@ -210,10 +211,7 @@ def test_resume_uses_the_hosts_again_or_others(run: HostsRun) -> None:
     run.kill("launcher")
     run.wait()
     run.resume("--hosts", "127.0.0.3", "-n", "1")
-    wait_until_gone = time.monotonic() + LIMIT_S
-    while len(agents_in(run.folder)) != 1:
-        assert time.monotonic() < wait_until_gone
-        time.sleep(POLL_S)
+    eventually(lambda: len(agents_in(run.folder)) == 1)
     up(run, 1)
     run.script("", "go")
     assert run.finish() == SQUARES
@@ -424,10 +422,7 @@ def test_the_launcher_is_killed_while_ssh_connects(run: HostsRun) -> None:
         run.on("127.0.0.2", "-n", "1", "--run-dir", f"r{delay}", run.script(WAITING))
         time.sleep(delay)  # any moment will do
         run.end()
-        deadline = time.monotonic() + 10.0
-        while agents_in(run.folder):
-            assert time.monotonic() < deadline
-            time.sleep(POLL_S)
+        eventually(lambda: not agents_in(run.folder), within_s=10.0)
 
 
 def test_a_killed_agent_costs_nothing_and_comes_back(run: HostsRun) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scoop_chaos.runs import LIMIT_S, RunProcess
+from scoop_chaos.runs import RunProcess
 
+from ..waiting import eventually
 from .conftest import PROGRAMS, type_in
 
 Look = Callable[..., str]
@@ -148,8 +149,8 @@ def test_results_are_taken_out_of_a_run_that_runs_and_of_one_that_was_killed(
     run = RunProcess(tmp_path)
     try:
         run.start("-q", "-n", "2", "script.py")
-        _until((tmp_path / "waits").exists)
-        _until(lambda: len(_exported(tmp_path, run)) == 1)
+        eventually((tmp_path / "waits").exists)
+        eventually(lambda: len(_exported(tmp_path, run)) == 1)
         assert _exported(tmp_path, run)[0]["result"] == 9
         run.kill_everything()
         assert _exported(tmp_path, run)[0]["result"] == 9
@@ -165,15 +166,6 @@ def _exported(folder: Path, run: RunProcess) -> list[dict[str, Any]]:
 
     done = type_in(folder, "journal", "export", find_runs(folder)[-1].path)
     return rows(done.stdout)
-
-
-def _until(truth: Callable[[], bool]) -> None:
-    import time
-
-    deadline = time.monotonic() + LIMIT_S
-    while not truth():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_the_pickle_is_streamed_and_still_one_list(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from scoop_ft.rundir import RunDir
 
+from ..waiting import eventually
 from .conftest import Shell
-from .test_run import eventually
 
 TASKS = 12
 NAPS = f"""\

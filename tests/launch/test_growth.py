@@ -13,8 +13,8 @@ from scoop_ft.errors import RunError
 from scoop_ft.launch import growth
 from scoop_ft.rundir import RunDir
 
+from ..waiting import eventually
 from .conftest import Shell
-from .test_run import eventually
 
 # Results that leave the journal again when their parent has ended; parents one after the other.
 LARGE = """

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from scoop_ft import lifeline
+
+from ..waiting import eventually
 
 LIMIT_S = 2.0
 
@@ -48,10 +49,7 @@ def is_gone(pid: int) -> bool:
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not all(is_gone(pid) for pid in pids):
-        assert time.monotonic() < deadline, f"alive {LIMIT_S} s after the launcher's death"
-        time.sleep(0.005)
+    eventually(lambda: all(is_gone(pid) for pid in pids), within_s=LIMIT_S)
 
 
 @pytest.mark.parametrize(

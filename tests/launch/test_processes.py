@@ -15,6 +15,8 @@ import pytest
 
 from scoop_ft.launch.processes import Change, Child, Children, Exited, Meter, Paused, Wakeup, lives
 
+from ..waiting import eventually
+
 LIMIT_S = 20.0
 
 
@@ -97,10 +99,7 @@ def test_what_a_dead_worker_started_dies_with_it(children: Children) -> None:
     grandchild = psutil.Process(int(first_line(child)))
     os.kill(child.pid, signal.SIGKILL)
     wait_for(children, lambda change: isinstance(change, Exited))
-    deadline = time.monotonic() + LIMIT_S
-    while grandchild.is_running() and grandchild.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    eventually(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_the_last_words_of_the_dead_are_read(children: Children) -> None:

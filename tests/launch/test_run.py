@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,12 @@ import pytest
 
 from scoop_ft.rundir import RunDir, find_runs
 
+from ..waiting import eventually
 from .conftest import Shell
 from .test_cli_errors import make_run
 
 LIMIT_S = 30.0
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
-
-
-def eventually(truth: Callable[[], Any], within_s: float = LIMIT_S) -> Any:
-    """Wait until something is true, and return it."""
-    deadline = time.monotonic() + within_s
-    while not (value := truth()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return value
 
 
 def status(shell: Shell) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from scoop_chaos.runs import COMMAND, POLL_S, RunProcess
+from scoop_chaos.runs import COMMAND, RunProcess
 
 from scoop_ft.launch.silence import ASLEEP_S, News, Silence
+
+from ..waiting import eventually
 
 LIMIT_S = 30.0
 
@@ -74,10 +76,7 @@ class Agents:
 
     def wait_for(self, text: str, number: int = 0) -> None:
         """Wait until an agent has said this."""
-        deadline = time.monotonic() + LIMIT_S
-        while text not in self.said(number):
-            assert time.monotonic() < deadline, f"never said: {text}\n{self.said(number)}"
-            time.sleep(POLL_S)
+        eventually(lambda: text in self.said(number), lambda: self.said(number))
 
     def finish(self) -> None:
         """Let the run come to its end."""

@@ -6,11 +6,12 @@ compare a start with the moment at which it killed somebody.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..waiting import eventually
 
 LIMIT_S = 60.0
 POLL_S = 0.002
@@ -51,10 +52,13 @@ class Ledger:
         self, predicate: Callable[[list[Start]], object], limit: float = LIMIT_S
     ) -> list[Start]:
         """Wait until something is true of the starts; return them."""
-        deadline = time.monotonic() + limit
-        while not predicate(starts := self.starts()):
-            assert time.monotonic() < deadline, f"not within {limit} s; started: {starts[-10:]}"
-            time.sleep(POLL_S)
+        starts: list[Start] = []
+
+        def so() -> object:
+            starts[:] = self.starts()
+            return predicate(starts)
+
+        eventually(so, lambda: f"started: {starts[-10:]}", limit)
         return starts
 
     def wait_for(self, count: int, limit: float = LIMIT_S) -> list[Start]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import pickle
 import subprocess
-import time
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from scoop_ft.broker import offline
 from scoop_ft.broker.tasks import DONE
 from scoop_ft.inspect.calls import content_of
 
+from ..waiting import eventually
 from .conftest import Run
 
 Plain = dict[str, Any]
@@ -122,9 +122,8 @@ def test_it_can_be_told_while_the_run_runs(run: Run) -> None:
     kill_in_the_midst(run, 12)
     run.resume("-q")
     run.wait_until(lambda found: found["mismatches"] == 200)
-    deadline = time.monotonic() + 10.0
-    while (departed := explain(run, "6")["departed"]) is None:  # the broker knows, the disk soon
-        assert time.monotonic() < deadline
+    # The broker knows, the disk soon.
+    departed = eventually(lambda: explain(run, "6")["departed"], within_s=10.0)
     assert departed["differs"][0]["where"] == "when['t']"
 
 

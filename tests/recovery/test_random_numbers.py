@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
-from scoop_chaos.runs import LIMIT_S, RunProcess
+from scoop_chaos.runs import RunProcess
 
 from scoop_ft.launch.status import ask
 
+from ..waiting import eventually
 from .conftest import Run
-from .ledger import POLL_S
 
 MONTE_CARLO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "monte_carlo_pi.py"
 DARTS = ("--tasks", "400", "--darts", "70000")
@@ -28,14 +27,15 @@ def monte_carlo(run: Run, *options: object) -> Run:
 def wait_for_done(run: Run, tasks: int) -> None:
     """Wait until so many tasks are done: asked from here, which is faster than by a command."""
     run.pid("broker")
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
+
+    def done() -> bool:
         stats = ask(run.directory, 1.0)
         if stats is not None and stats["tasks"]["done"] >= tasks:
-            return
+            return True
         assert not run.has_ended(), "it had ended already: kill it earlier"
-        time.sleep(POLL_S)
-    raise AssertionError(f"{tasks} tasks were not done within {LIMIT_S} s")
+        return False
+
+    eventually(done)
 
 
 @pytest.fixture(scope="module")

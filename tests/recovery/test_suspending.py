@@ -9,6 +9,7 @@ import time
 import psutil
 from scoop_chaos.runs import COMMAND
 
+from ..waiting import eventually
 from .conftest import Run, signal_it
 from .test_launcher_death import answer
 
@@ -21,10 +22,9 @@ def are(pids: list[int], status: str) -> bool:
 
 
 def wait_stopped(pids: list[int]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not are(pids, psutil.STATUS_STOPPED):
-        assert time.monotonic() < deadline, [psutil.Process(pid) for pid in pids]
-        time.sleep(0.01)
+    eventually(
+        lambda: are(pids, psutil.STATUS_STOPPED), lambda: [psutil.Process(pid) for pid in pids]
+    )
 
 
 def test_all_stop_and_all_go_on(run: Run) -> None:

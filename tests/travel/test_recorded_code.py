@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from scoop_chaos.runs import LIMIT_S, POLL_S, RunProcess
+from scoop_chaos.runs import RunProcess
 
 from scoop_ft.broker.offline import read
 from scoop_ft.ids import digest
 from scoop_ft.rundir import find_runs
 
+from ..waiting import eventually
 from . import programs
 from .conftest import Gate
 
@@ -163,10 +163,7 @@ def test_an_import_waits_for_a_broker_that_is_away(run_process: RunProcess, gate
     (new,) = [worker["pid"] for worker in found["workers"] if worker["pid"] != old]
     os.kill(broker, signal.SIGSTOP)
     gate.open()
-    deadline = time.monotonic() + LIMIT_S
-    while not (run.folder / f"importing.{new}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(POLL_S)
+    eventually((run.folder / f"importing.{new}").exists)
     os.kill(broker, signal.SIGKILL)
     assert run.finish() == "{1}\n"
     assert "Error" not in run.errors

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from scoop_ft.broker.sockets import Sockets
 from scoop_ft.client.connection import Connection
 from scoop_ft.wire import messages as wire
 
-LIMIT_S = 20.0
+from ..waiting import eventually
 
 
 class Wire:
@@ -70,14 +69,6 @@ def ends(tmp_path: Path) -> Iterator[tuple[Sockets, Wire, Connection]]:
     sockets.close()
 
 
-def first(receive: Any, what: str) -> Any:
-    deadline = time.monotonic() + LIMIT_S
-    while (found := receive()) is None:
-        assert time.monotonic() < deadline, f"no {what} came"
-        time.sleep(0.005)  # between looks
-    return found
-
-
 def test_who_did_not_notice_that_its_connection_broke_is_told(
     ends: tuple[Sockets, Wire, Connection],
 ) -> None:
@@ -89,9 +80,9 @@ def test_who_did_not_notice_that_its_connection_broke_is_told(
 
     hello = wire.Hello(wire.PROTOCOL_VERSION, bytes(8), "worker", "h", 1, b"", [], [], 1)
     connection.send(hello)
-    assert first(heard, "Hello")[1] == hello
+    assert eventually(heard)[1] == hello
     connection.send(wire.Idle(1))
-    assert first(heard, "Idle")[1] == wire.Idle(1)
+    assert eventually(heard)[1] == wire.Idle(1)
     line.cut()
     # It does not look at the end of its connection here: it was stopped, or is in a long call.
     connection.send(wire.Idle(2))
@@ -101,4 +92,4 @@ def test_who_did_not_notice_that_its_connection_broke_is_told(
         assert late is None, f"{late[1]} was taken in, whatever was lost before it"
         return connection.receive()
 
-    assert type(first(told, "Unknown")[0]) is wire.Unknown
+    assert type(eventually(told)[0]) is wire.Unknown
