@@ -12,7 +12,7 @@ from .workload import Call, Program, is_ahead
 
 PARENTS = ("mapped", "submitted", "completed", "first", "impatient", "cancelled", "generations")
 SUBMITTING = ("submitted", "completed", "first", "impatient")
-STRICT = ("mapped", "generations")  # their children must not fail
+STRICT = ("mapped", "generations", "numbered")  # their children must not fail
 
 
 class Author:
@@ -93,6 +93,16 @@ def collecting(program: Program, rng: Random) -> Program:
         if how in SUBMITTING:
             how = rng.choice((how, how, "collected", "collected", "optioned"))
         found.append((key, millis, how, collecting(children, rng)))
+    return tuple(found)
+
+
+def numbering(program: Program, rng: Random) -> Program:
+    """Let some of those that map calls map numbers, too."""
+    found = []
+    for key, millis, how, children in program:
+        if how == "mapped" and rng.random() < 0.5:
+            how = "numbered"
+        found.append((key, millis, how, numbering(children, rng)))
     return tuple(found)
 
 

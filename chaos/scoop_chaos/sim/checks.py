@@ -22,6 +22,7 @@ from scoop_ft.wire.codec import decode_header
 from ..faults import Fault
 from .author import submitted_ahead
 from .books import differences
+from .workload import key_of
 
 if TYPE_CHECKING:
     from .workload import Program
@@ -342,7 +343,7 @@ def _done_keys(core: Broker) -> list[str]:
             for index, state in enumerate(batch.state):
                 if state == DONE:
                     call = load(content.arguments(index), content.buffers.get(index, ()))
-                    keys.append(call[0][0])
+                    keys.append(key_of(call))
     return keys
 
 

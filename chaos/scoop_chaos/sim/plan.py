@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .author import Author, collecting, keeping, widen, without
+from .author import Author, collecting, keeping, numbering, widen, without
 from .workload import Program
 
 #: How likely each kind is, when it is one of those that a seed allows.
@@ -103,6 +103,8 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         plan.program = collecting(plan.program, rng)
     if rng.random() < 0.2:
         plan.program = widen(plan.program, rng)
+    if rng.random() < 0.4:
+        plan.program = numbering(plan.program, rng)
     if rng.random() < CLOSE:
         plan.strikes = _closer(rng, plan.strikes)
     if only is not None:

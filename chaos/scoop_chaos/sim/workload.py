@@ -115,6 +115,47 @@ def mapped(key: str, children: tuple[Call, ...]) -> Any:
     )
 
 
+def numbered(key: str, children: tuple[Call, ...]) -> Any:
+    """Two maps, one of them of numbers to numbers: these travel as columns."""
+    found = [expect(c, r) for c, r in zip(children, futures.map(node, children), strict=True)]
+    numbers = numbers_of(key)
+    for number, got in zip(numbers, futures.map(counted, numbers), strict=True):
+        if got != worth(number):
+            stage.wrong(f"{name_of(number)} was given {got}")
+        found.append(got)
+    return combined(found)
+
+
+def counted(number: int) -> int | float | str:
+    """Do little, or somewhat more, and return a number."""
+    stage.begin(name_of(number))
+    stage.work(number % 4 * (0.0002, 0.005)[number // 100 % 2])
+    return worth(number)
+
+
+def numbers_of(key: str) -> list[int]:
+    """Return numbers that are nobody else's."""
+    first = int(key.strip("k!")) * 100
+    return list(range(first, first + 8 + zlib.crc32(key.encode()) % 12))
+
+
+def name_of(number: int) -> str:
+    """Return the key of a call with this number."""
+    return f"n{number}"
+
+
+def worth(number: int) -> int | float | str:
+    """Return what a number's call returns: in one map of one form, in another of several."""
+    several = number * 6 % 1_000 - number % 2 if number % 7 else str(number)
+    return (number % 251, several, number / 7)[number // 100 % 3]
+
+
+def key_of(arguments: tuple[Any, ...]) -> str:
+    """Return the key of the call with these arguments."""
+    first = arguments[0]
+    return name_of(first) if isinstance(first, int) else str(first[0])
+
+
 def collected(key: str, children: tuple[Call, ...]) -> Any:
     """One map that goes on when some fail, read as far ahead as its key says."""
     ahead = zlib.crc32(key.encode()) % 4 or None
@@ -250,9 +291,10 @@ def steps(key: str, children: tuple[Call, ...]) -> Any:
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
     "poison": poison, "poison-once": poison_once, "constant": constant,
-    "mapped": mapped, "collected": collected, "optioned": optioned, "submitted": submitted,
-    "completed": completed, "first": first, "impatient": impatient, "cancelled": cancelled,
-    "generations": generations, "collapses": collapses, "saves": saves, "steps": steps,
+    "mapped": mapped, "numbered": numbered, "collected": collected, "optioned": optioned,
+    "submitted": submitted, "completed": completed, "first": first, "impatient": impatient,
+    "cancelled": cancelled, "generations": generations, "collapses": collapses, "saves": saves,
+    "steps": steps,
 }  # fmt: skip
 
 
