@@ -21,10 +21,9 @@ from zmq.utils import z85
 from ..errors import ProtocolError
 from ..rundir import Keys
 from ..wire import messages as wire
-from ..wire import parts
+from ..wire import parts, probes
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
-from ..wire.probes import PROBES
 from .routes import Routes
 
 BACKLOG = 4_096
@@ -82,7 +81,7 @@ class Sockets:
             (zmq.RCVHWM, 0),
             (zmq.LINGER, 500),
             (zmq.BACKLOG, BACKLOG),
-            *(PROBES if endpoint.startswith("tcp:") else ()),
+            *probes.options(endpoint),
         ):
             router.set(option, value)
         if endpoint.startswith("tcp:"):
