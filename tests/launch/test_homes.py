@@ -27,6 +27,34 @@ with temporary_home() as home:
 """
 
 
+def start(folder: Path, program: str) -> subprocess.Popen[bytes]:
+    """Start a program with its temporary folders in ``folder``, and wait until it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "waits"],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def test_what_one_that_was_killed_has_left_goes_with_the_next(tmp_path: Path) -> None:
+    program = PROGRAM.replace(str(FILES), "1")
+    (tmp_path / "scoop-ft-worker-of-another-version").mkdir()
+    killed, living = start(tmp_path, program), start(tmp_path, program)
+    assert len(list(tmp_path.iterdir())) == 3
+    killed.kill()
+    killed.wait(LIMIT_S)
+    third = start(tmp_path, program)
+    assert len(list(tmp_path.iterdir())) == 3, "that of the killed one has gone, no other"
+    for process in (living, third):
+        process.terminate()
+        process.wait(LIMIT_S)
+    assert [path.name for path in tmp_path.iterdir()] == ["scoop-ft-worker-of-another-version"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("what", ["waits", "ends"])
 def test_asked_to_end_again_and_again_it_leaves_nothing(
