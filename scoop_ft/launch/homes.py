@@ -8,6 +8,7 @@ a file in its own; that of a dead agent the kernel has released.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from ..rundir import RunDir
 
 PREFIX: Final = "scoop-ft-worker-"
 LOCK: Final = "agent.lock"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -38,11 +40,15 @@ def temporary_home() -> Iterator[RunDir]:
     home = _make()
     held: int | None = None
     try:
-        held = _hold(home.path)
         try:
+            held = _hold(home.path)
             for number in former:
                 signal.signal(number, _end)
             yield home
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise _useless(error) from error
+            raise
         finally:
             _hear_no_more()
     finally:  # also when a signal came just as the former began
@@ -62,8 +68,7 @@ def _make() -> RunDir:
 
 def _useless(error: OSError) -> RunError:
     return RunError(
-        f"no temporary folder can be used there ({error.strerror}): make room, or set TMPDIR to "
-        "another folder"
+        f"no temporary folder can be used ({error.strerror}): make room, or set TMPDIR to another"
     )
 
 
@@ -73,10 +78,7 @@ def _hold(folder: Path) -> int | None:
     The file gets its name when it is locked: nobody finds it before.
     """
     unnamed = folder / f".{LOCK}"
-    try:
-        descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise _useless(error) from error
+    descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     if _lock(descriptor):
         os.rename(unnamed, folder / LOCK)
         return descriptor

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+
+from scoop_ft.errors import RunError
+from scoop_ft.launch.homes import temporary_home
 
 LIMIT_S = 30.0
 FILES = 20_000  # so many that their removal takes its time
@@ -25,6 +30,18 @@ with temporary_home() as home:
     if sys.argv[1] == "waits":
         time.sleep(60)
 """
+
+
+def test_without_room_for_it_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(RunError, match=r"No space left on device.*TMPDIR"), temporary_home():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(RunError, match="TMPDIR"), temporary_home():
+        pass
 
 
 def start(folder: Path, program: str) -> subprocess.Popen[bytes]:
