@@ -88,6 +88,9 @@ class TaskLost(ScoopError):
             facts.append(f"on {details['host']}")
         if details.get("memory"):
             facts.append(f"using {_readable_size(details['memory'])} of memory")
+        if details.get("refused"):
+            refused = f"{function} has sent what makes no sense ({details['refused']})"
+            return cls(_with_the_rest(f"{refused}: please report this", details), details)
         text = " ".join([message, *facts]) + "; its neighbours were not harmed"
         if details.get("once"):
             text = (
@@ -174,7 +177,18 @@ class BrokenRun(ScoopError):
 
 
 class ProtocolError(ScoopError):
-    """A peer sent what no message may be; it is dropped and counted."""
+    """A peer sent what no message may be; it is dropped and counted.
+
+    Attributes
+    ----------
+    session : bytes
+        Whose it was, where that is known.
+    message : Message or None
+        What it was, where that could be read.
+    """
+
+    session: bytes = b""
+    message: Any = None
 
 
 def _signal_name(number: int) -> str:

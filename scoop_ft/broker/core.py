@@ -186,7 +186,7 @@ class Broker:
         Raises
         ------
         ProtocolError
-            This message makes no sense from this session; nothing was changed.
+            This message makes no sense from this session; nothing was changed (see `refuse`).
         """
         timing.pass_to(self, now)
         peer = self.peers.get(session)
@@ -213,8 +213,16 @@ class Broker:
             return  # the peer will say it again, in order, when there is room
         handler(self, peer, message, header, frames)
         if n and not (self.diverged and type(message) in _ENDED):
-            peer.seen = max(peer.seen, n)
-            self._ack_due.add(session)
+            self.dealt_with(peer, n)
+
+    def refuse(self, session: bytes, message: Any, why: str) -> None:
+        """A message was dropped: its parent would wait for what comes of it, for ever.
+
+        ``message`` is None where not even that much could be read.
+        """
+        peer = self.peers.get(session)
+        if peer is not None and peer.connected and peer.role in _PARENTS:
+            from_parent.refuse(self, peer, message, why)
 
     def on_disconnect(self, session: bytes, now: float) -> None:
         """A session cannot be reached."""
@@ -314,6 +322,11 @@ class Broker:
         self._drops[peer.session] = said
         if peer.role == "worker" and peer.connected:
             peer.dropping.append(said)
+
+    def dealt_with(self, peer: Peer, n: int) -> None:
+        """What a session has said up to this number need not be said again, once it is synced."""
+        peer.seen = max(peer.seen, n)
+        self._ack_due.add(peer.session)
 
     def append(
         self, kind: Kind, header: bytes, payload: Any = b"", buffers: Sequence[Any] = ()

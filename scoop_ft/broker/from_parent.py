@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID, SESSION_BYTES, split_task_id
+from ..ids import ROOT_ID, SESSION_BYTES, TASK_ID_BYTES, short, split_task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import departed, from_agent, replay
@@ -82,6 +82,30 @@ def on_submit(
     b.want(batch, 0, batch.count)
     for session, message, head, rest in b.orphans.pop(m.batch, ()):
         _adopt(b, session, message, head, rest)
+
+
+def refuse(b: Broker, peer: Peer, message: Any, why: str) -> None:
+    """What a session has said was dropped: the task that it was said for fails, else the session.
+
+    So a fault of ours is an error where it was met, and neither a wait without end nor an end of
+    the others that wait in the same worker.
+    """
+    parent = getattr(message, "parent", b"")
+    found = b.book.task(parent) if len(parent) == TASK_ID_BYTES else None
+    if found is None or not peer.holds(*found):
+        text = f"the broker was sent what makes no sense ({why}): please report this"
+        b.send(peer.session, wire.Refused(text))
+        return
+    batch, index = found
+    b.dispatcher.take_away(peer, batch, index, index + 1)
+    info = {
+        "task": f"{short(batch.id)}:{index}",
+        "function": b.book.function_of(batch, index),
+        "host": peer.host,
+        "refused": why,
+    }
+    b.fail(batch, index, info)
+    b.dealt_with(peer, getattr(message, "n", 0))
 
 
 def host_family(b: Broker, peer: Peer, parent: bytes) -> Family:

@@ -66,7 +66,13 @@ class SocketsPort(Protocol):
     bad_messages: int
 
     def receive(self) -> tuple[bytes, Any, bytes, list[Buffer]] | None:
-        """Return the next message: session, message, header, frames; None when there is none."""
+        """Return the next message: session, message, header, frames; None when there is none.
+
+        Raises
+        ------
+        ProtocolError
+            A session has sent something malformed.
+        """
 
     def send(self, session: bytes, message: Message, frames: Sequence[Buffer]) -> bool:
         """Send to a session; False when it cannot be reached."""

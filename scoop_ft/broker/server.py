@@ -102,15 +102,23 @@ class Server:
         for number in range(most):
             if self._journal.staged_bytes >= COMMIT_BYTES and not self._stuck:
                 return number  # what else has come waits: where it came from has a limit to it
-            found = self._sockets.receive()
+            try:
+                found = self._sockets.receive()
+            except ProtocolError as error:
+                self._drop(error.session, error.message, error)
+                continue
             if found is None:
                 return number
             try:
                 self._broker.on_message(*found, now)
             except ProtocolError as error:
-                self._sockets.bad_messages += 1
-                log.warning("dropped a message of session %s: %s", found[0].hex(), error)
+                self._drop(found[0], found[1], error)
         return most
+
+    def _drop(self, session: bytes, message: Any, error: ProtocolError) -> None:
+        self._sockets.bad_messages += 1
+        log.warning("dropped a message of session %s: %s", session.hex(), error)
+        self._broker.refuse(session, message, str(error))
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + TICK_S

@@ -21,10 +21,9 @@ from zmq.utils import z85
 from ..errors import ProtocolError
 from ..rundir import Keys
 from ..wire import messages as wire
-from ..wire import parts
+from ..wire import parts, probes
 from ..wire.codec import decode_from_peer, encode
 from ..wire.frames import LARGE, Buffer
-from ..wire.probes import PROBES
 from .routes import Routes
 
 BACKLOG = 4_096
@@ -82,7 +81,7 @@ class Sockets:
             (zmq.RCVHWM, 0),
             (zmq.LINGER, 500),
             (zmq.BACKLOG, BACKLOG),
-            *(PROBES if endpoint.startswith("tcp:") else ()),
+            *probes.options(endpoint),
         ):
             router.set(option, value)
         if endpoint.startswith("tcp:"):
@@ -120,6 +119,11 @@ class Sockets:
         """Return the next well-formed message of a known session: session, message, header, frames.
 
         None when there is none now.  What is malformed is dropped and counted.
+
+        Raises
+        ------
+        ProtocolError
+            A session that is known has sent something malformed.  That is not counted here.
         """
         for _ in self.routers:
             number = self._turn
@@ -153,7 +157,11 @@ class Sockets:
         frames: list[Buffer] = [p.bytes if len(p) < LARGE else p.buffer for p in came[2:]]
         try:
             message = decode_from_peer(header, frames)
-        except ProtocolError:
+        except ProtocolError as error:
+            session = self._routes.session(route)
+            if session is not None:
+                error.session = session
+                raise
             self.bad_messages += 1
             return None
         hello = type(message) is wire.Hello

@@ -24,11 +24,11 @@ import zmq
 
 from ..errors import ProtocolError
 from ..rundir import Keys
+from ..wire import probes
 from ..wire.codec import decode_from_broker, encode
 from ..wire.frames import LARGE, Buffer
 from ..wire.messages import Message
 from ..wire.parts import is_readable, receive, send
-from ..wire.probes import PROBES
 
 RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
 _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -51,7 +51,7 @@ def dealer(
         (zmq.RECONNECT_IVL, RECONNECT_MS),
         (zmq.IMMEDIATE, int(not keep_unread)),
         (zmq.PROBE_ROUTER, 1),
-        *(PROBES if endpoint.startswith("tcp:") else ()),
+        *probes.options(endpoint),
     ):
         socket.set(option, value)
     socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))

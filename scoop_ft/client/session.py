@@ -82,6 +82,8 @@ class Session:
         may be none of theirs.
     ended : str
         Why this process is not wanted any more; empty while it is.
+    refused : str
+        What the broker has found wrong with a message of this process.
     """
 
     def __init__(self, session: bytes, role: str, host: str, agent: bytes = b"") -> None:
@@ -97,6 +99,7 @@ class Session:
         self.consts: dict[str, tuple[Buffer, list[Buffer]]] = {}
         self.unacknowledged_bytes = 0
         self.ended = ""
+        self.refused = ""
         self.welcomed = False
         self.reconnect = False  # the broker asked for a new connection
         self.on_event: Callable[[], None] = lambda: None  # an answer, a constant, a sync
@@ -336,6 +339,8 @@ class Session:
 
     def _on_refused(self, m: wire.Refused, frames: Frames) -> None:
         self.ended = m.reason
+        if self.welcomed:
+            self.refused = m.reason
 
     def _on_unknown(self, m: wire.Unknown, frames: Frames) -> None:
         self.reconnect = True
@@ -414,7 +419,9 @@ class Session:
 
     def broken(self) -> BrokenRun:
         """Return the error for those who still wait."""
-        then = "" if "resume" in self.ended else "; 'scoop-ft resume' goes on with it"
+        then = (
+            "" if self.refused or "resume" in self.ended else "; 'scoop-ft resume' goes on with it"
+        )
         return BrokenRun(f"the run has ended: {self.ended}{then}")
 
 

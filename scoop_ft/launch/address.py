@@ -51,9 +51,10 @@ def unresolved(address: str) -> str:
     parts = _TCP.fullmatch(address)
     if parts is None:
         return ""
-    host = parts["host"].strip("[]")
+    name = parts["host"]
+    host, family = name.strip("[]"), socket.AF_INET6 if name.startswith("[") else socket.AF_INET
     try:
-        socket.getaddrinfo(host, int(parts["port"]), type=socket.SOCK_STREAM)
+        socket.getaddrinfo(host, int(parts["port"]), family, socket.SOCK_STREAM)
     except OSError as error:
         return f"no machine {host} is known here ({error.strerror})"
     return ""

@@ -38,6 +38,8 @@ FIRST_DELAY_S: Final = 0.5  # before the third start in a row; doubles from ther
 LONGEST_DELAY_S: Final = 30.0
 BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
+ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that asks for them
+TASKS_KNOWN: Final = 1_000  # of which such ends are counted
 
 
 # ---- what comes in and what goes out ------------------------------------------------------------
@@ -183,6 +185,7 @@ class Agent:
         self._pid = pid
         self._by_session: dict[bytes, _Slot] = {}
         self._unacknowledged: list[Gone] = []
+        self._unasked: dict[bytes, int] = {}  # by task: workers that left while they ran it
         self._n = 0
         self._connections = 0
         self._connected = False  # and welcomed
@@ -273,7 +276,7 @@ class Agent:
             stopped=worker.stopped,
             # It may just have ended: then what runs now is not to blame, and begins again.
             overdue=bool(worker.overdue) and worker.overdue == sight.task,
-            abrupt=bool(sight.task) and not (code or by or sight.left),
+            abrupt=self._is_abrupt(sight, code, by),
         )
         if worker.overdue and not gone.overdue:
             gone = msgspec.structs.replace(gone, task=b"")
@@ -289,6 +292,22 @@ class Agent:
                 text = obituary(worker.slot, gone, slot.bad_starts, delay)
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
+
+    def _is_abrupt(self, sight: Sight, code: int, by: int) -> bool:
+        """Tell whether a worker that seems to have ended in good order was ended by its task.
+
+        A worker leaves on SIGTERM, whoever sends it: somebody who wants it gone, and then nobody is
+        to blame; or its own task, which would be tried without end.
+        """
+        if code or by or not sight.task:
+            return False
+        if self.leaving or sight.retired or not sight.left:
+            return not sight.left
+        ends = self._unasked.pop(sight.task, 0) + 1
+        self._unasked[sight.task] = ends  # the last one now: the first is forgotten
+        if len(self._unasked) > TASKS_KNOWN:
+            del self._unasked[next(iter(self._unasked))]
+        return ends >= ENDS_UNASKED
 
     def _retired(self, slot: _Slot, worker: _Worker, now: float) -> list[Effect]:
         """One has made room for another: nothing is wrong, unless it happens all the time."""

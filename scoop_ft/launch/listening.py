@@ -55,7 +55,7 @@ def _why_not(host: str, port: int) -> str:
     """Say why nobody can listen there; empty when it can be done."""
     bound_to = _address(host)
     if bound_to is None:
-        return f"there is no IPv4 address of the name {host}: {_OTHERWISE}"
+        return f"there is no {_kind(host)} of the name {host}: {_OTHERWISE}"
     deadline = time.monotonic() + PATIENCE_S
     while (error := _bind(bound_to, port)) is not None:
         if error.errno != errno.EADDRINUSE:
@@ -79,11 +79,25 @@ def _address(host: str) -> str | None:
     """Return the address to bind to; None when there is none."""
     if host == "*" or _is_interface(host):
         return "0.0.0.0"  # of an interface, ØMQ finds it: the port has to be free in any case
+    family = socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
     try:
-        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host.strip("[]"), None, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return None
     return str(found[0][4][0])
+
+
+def _is_ipv6(host: str) -> bool:
+    """Tell whether it is an IPv6 address: written in brackets, as before any port."""
+    return host.startswith("[")
+
+
+def _kind(host: str) -> str:
+    return "IPv6 address" if _is_ipv6(host) else "IPv4 address"
+
+
+def _socket(address: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
 
 
 def _is_interface(name: str) -> bool:
@@ -96,18 +110,18 @@ def _is_interface(name: str) -> bool:
 
 def _bind(host: str, port: int) -> OSError | None:
     """Try it as ØMQ will; nobody can connect to a socket that is only bound."""
-    with socket.socket() as probe:
-        if os.name == "posix":  # elsewhere it would let two have one port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with _socket(host) as probe:
+            if os.name == "posix":  # elsewhere it would let two have one port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            return error
+    except OSError as error:  # also a system without IPv6
+        return error
     return None
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as probe:
+    with _socket(host) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port

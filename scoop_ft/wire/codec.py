@@ -111,7 +111,11 @@ def _decode(decoder: Any, header: Buffer, frames: Sequence[Buffer]) -> Any:
         raise ProtocolError(f"not a message: {error}") from None
     check = _CHECKS.get(type(message))
     if check is not None:
-        check(message, frames)
+        try:
+            check(message, frames)
+        except ProtocolError as error:
+            error.message = message
+            raise
     elif frames:
         raise ProtocolError(f"{type(message).__name__} has {len(frames)} frames too many")
     return message

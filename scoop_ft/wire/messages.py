@@ -344,7 +344,7 @@ class Welcome(Message, frozen=True, tag=32):
 
 
 class Refused(Message, frozen=True, tag=33):
-    """The answer to a `Hello` that cannot be served; final."""
+    """The answer to a `Hello` that cannot be served, or to a parent's nonsense; final."""
 
     reason: str
 

@@ -177,6 +177,8 @@ class _Exit:
         from .calls import flush_output
 
         self._link.after_pump = None  # our own looks at the socket come here no more
+        if self._session.refused:
+            print(f"scoop-ft: a worker ends: {self._session.refused}", file=sys.stderr)
         self._let_save()
         began = time.monotonic()
         if not self._session.ended:

@@ -7,6 +7,7 @@ import pytest
 
 from scoop_ft.broker import figures, timing
 from scoop_ft.broker.tasks import LEASED, QUEUED
+from scoop_ft.errors import TaskLost
 from scoop_ft.wire import messages as wire
 
 from .peers import expected, packed_ends
@@ -39,6 +40,27 @@ def test_a_task_that_kills_its_workers_fails_alone() -> None:
     rig.peers.clear()
     rig.restart()
     assert rig.stats["failed"] == 1, "the journal knows it"
+
+
+def test_a_task_that_has_said_nonsense_fails_alone() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker(rig.agent())
+    root.submit("leaf:a", "leaf:b", "leaf:c")
+    taken(rig, worker, 3)
+    parent = worker.queue[1]
+    nonsense = wire.Submit(
+        50, worker.session + bytes(8), parent.id, bytes(16), 0, 1, [bytes(16)], b"",
+        packed_ends([b"x"]), [], [(5, 9)],
+    )  # fmt: skip
+    rig.broker.refuse(worker.session, nonsense, "ranges do not grow")
+    rig.settle()
+    assert [root.results[o][0] for o in range(3)] == [0, wire.Status.LOST, 0]
+    why = msgspec.msgpack.decode(root.results[1][1])
+    assert (why["function"], why["refused"]) == ("f", "ranges do not grow")
+    said = str(TaskLost.from_details(why))
+    assert said.startswith(
+        "f has sent what makes no sense (ranges do not grow): please report this"
+    )
 
 
 def test_what_becomes_a_suspect_in_the_queue_is_tried_alone() -> None:

@@ -6,7 +6,6 @@ what they say, stays whole, and serves the others.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import msgspec
@@ -141,8 +140,11 @@ def test_nonsense_leaves_the_broker_whole(said: list[tuple[bytes, Any, int]]) ->
     for session, (message, frames), what in said:
         if type(message) is wire.Hello:
             session = message.session
-        with contextlib.suppress(ProtocolError):
+        try:
             rig.say(session, message, frames)
+        except ProtocolError as error:
+            rig.broker.refuse(session, message, str(error))
+            rig.flush()
         if what < 4:
             rig.dispatch()
         if what == 0:

@@ -111,6 +111,14 @@ def test_jobs_follow_each_other_until_the_script_has_ended(jobs: Jobs) -> None:
     assert said.count("resuming") == 2
 
 
+def test_a_job_that_is_cancelled_or_queued_again_submits_no_other(jobs: Jobs) -> None:
+    job = jobs.start(1, "slurm_chain.sh", "study.py", str(TASKS), "-1")
+    wait_for_done(jobs.folder, 5)
+    os.killpg(job.pid, signal.SIGTERM)  # as scancel and requeue do: all of its processes
+    assert job.wait(LIMIT_S) == 75, jobs.log.read_text()
+    assert not (jobs.folder / "queue").exists()
+
+
 def test_an_error_ends_the_chain(jobs: Jobs) -> None:
     assert jobs.start(1, "slurm_chain.sh", "study.py", "5", "3").wait(LIMIT_S) == 1
     assert not (jobs.folder / "queue").exists()

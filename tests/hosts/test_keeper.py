@@ -95,6 +95,9 @@ def test_a_shell_there_understands_it(tmp_path: Path) -> None:
         ("tcp://*:5700", "", "tcp://:5700"),
         ("tcp://10.0.0.1:5700", "", "tcp://10.0.0.1:5700"),
         ("tcp://10.0.0.1:5700", "lab.example", "tcp://lab.example:5700"),
+        ("tcp://[::]:5700", "", "tcp://:5700"),
+        ("tcp://[fd00::1]:5700", "", "tcp://[fd00::1]:5700"),
+        ("tcp://[::]:5700", "fd00::1", "tcp://[fd00::1]:5700"),
     ],
 )
 def test_the_address(listen: str, external: str, address: str) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+
+from scoop_ft.errors import RunError
+from scoop_ft.launch.homes import temporary_home
 
 LIMIT_S = 30.0
 FILES = 20_000  # so many that their removal takes its time
@@ -25,6 +30,46 @@ with temporary_home() as home:
     if sys.argv[1] == "waits":
         time.sleep(60)
 """
+
+
+def test_without_room_for_it_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(RunError, match=r"No space left on device.*TMPDIR"), temporary_home():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(RunError, match="TMPDIR"), temporary_home():
+        pass
+
+
+def start(folder: Path, program: str) -> subprocess.Popen[bytes]:
+    """Start a program with its temporary folders in ``folder``, and wait until it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "waits"],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def test_what_one_that_was_killed_has_left_goes_with_the_next(tmp_path: Path) -> None:
+    program = PROGRAM.replace(str(FILES), "1")
+    (tmp_path / "scoop-ft-worker-of-another-version").mkdir()
+    killed, living = start(tmp_path, program), start(tmp_path, program)
+    assert len(list(tmp_path.iterdir())) == 3
+    killed.kill()
+    killed.wait(LIMIT_S)
+    third = start(tmp_path, program)
+    assert len(list(tmp_path.iterdir())) == 3, "that of the killed one has gone, no other"
+    for process in (living, third):
+        process.terminate()
+        process.wait(LIMIT_S)
+    assert [path.name for path in tmp_path.iterdir()] == ["scoop-ft-worker-of-another-version"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -58,6 +58,7 @@ def test_another_port_for_a_resume(shell: Shell, taken: int) -> None:
     ("address", "said"),
     [
         ("tcp://nobody-knows.invalid:5700", "there is no IPv4 address of the name nobody-knows"),
+        ("tcp://[not an address]:5700", "there is no IPv6 address of the name [not an address]"),
         ("tcp://192.0.2.7:5700", "this is no address of this machine: name one that it has"),
         ("tcp://127.0.0.1:port", "a port is a number from 1 to 65535"),
         ("tcp://127.0.0.1:65536", "a port is a number from 1 to 65535"),

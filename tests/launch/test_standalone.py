@@ -123,6 +123,27 @@ def test_those_that_were_stopped_at_the_end_of_the_run_end_when_they_go_on(agent
     assert [agents.said(number) for number in range(3)] == ["", "", ""]
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6")
+@pytest.mark.parametrize(("where", "there"), [("[::1]", "[::1]"), ("[::]", "127.0.0.1")])
+def test_it_joins_by_ipv6(agents: Agents, where: str, there: str) -> None:
+    port = agents.address.rpartition(":")[2]
+    agents.address = f"tcp://{where}:{port}"
+    agents.begin()
+    agents.address = f"tcp://{there}:{port}"
+    agents.join()
+    agents.up(2)
+    agents.finish()
+
+
 def test_without_a_broker_for_too_long_it_gives_up(agents: Agents) -> None:
     agents.begin()
     agent = agents.join("--give-up-after", "6s")

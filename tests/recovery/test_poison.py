@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+from scoop_ft.launch.agent import ENDS_UNASKED
+
 from .conftest import Run, signal_it
 
 TASKS = 300
@@ -37,6 +39,13 @@ def test_a_task_that_ends_its_worker_in_good_order_is_to_blame_too(run: Run, how
     run.program("exits_well", how)
     assert run.finish() == "['0', '1', '2', 'exit code 0', '4', '5']\n"
     assert run.ledger.times()["3"] == 3
+
+
+def test_a_task_that_tells_its_worker_to_end_is_given_up(run: Run) -> None:
+    # By somebody else, a worker may be told that more often than a task may crash.
+    run.program("exits_well", "sigterm")
+    assert run.finish() == "['0', '1', '2', 'exit code 0', '4', '5']\n"
+    assert 3 < run.ledger.times()["3"] <= ENDS_UNASKED + 3
 
 
 def test_a_child_that_kills_at_once_is_found_too(run: Run) -> None:

@@ -154,6 +154,24 @@ def test_garbage_is_dropped_and_counted(served: Served, tmp_path: Path) -> None:
     assert served.process.poll() is None
 
 
+@pytest.mark.parametrize("role", ["root", "worker"])
+@pytest.mark.parametrize("sense", ["malformed", "nonsense"])
+def test_who_would_wait_for_what_was_dropped_is_told(served: Served, role: str, sense: str) -> None:
+    from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, digest
+
+    session, made = os.urandom(8), served.socket(served.ipc)
+    made.send(hello(session, role))
+    receive(made, wire.Welcome)
+    ends = b"\1\0\0\0" if sense == "nonsense" else b"\2\0\0\0"
+    submit = wire.Submit(  # its function was not sent
+        1, session + bytes(8), ROOT_ID, ROOT_LINEAGE, 0, 1, [digest(b"f")], b"", ends, [], []
+    )
+    made.send_multipart([encode(submit), b"x"])
+    said = "payload does not fit its ends" if sense == "malformed" else "was not sent before it"
+    assert said in receive(made, wire.Refused).reason
+    until(made, lambda found: found["bad_messages"] == 1)
+
+
 def test_the_broker_never_unpickles(served: Served, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     blob = pickle.dumps(Bomb(touched))

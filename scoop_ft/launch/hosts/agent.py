@@ -34,13 +34,13 @@ def main() -> int:
     if not text:
         return 1
     given = msgspec.json.decode(text, type=orders.Orders)
-    with temporary_home() as home:
-        threading.Thread(target=_watch, args=(home,), name="stdin", daemon=True).start()
-        try:
+    try:
+        with temporary_home() as home:
+            threading.Thread(target=_watch, args=(home,), name="stdin", daemon=True).start()
             return _serve(home, given)
-        except RunError as error:
-            print(f"scoop-ft: error: {error}", file=sys.stderr, flush=True)
-            return error.exit_code
+    except RunError as error:
+        print(f"scoop-ft: error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
 
 
 def _say(word: orders.Word) -> None:

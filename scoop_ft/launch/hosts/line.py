@@ -56,7 +56,7 @@ def build(machines: Machines, name: str, listen: str) -> Line:
     host, _, port = listen.removeprefix("tcp://").rpartition(":")
     options = [f"-o{option}" for option in _OPTIONS]
     known = "" if host in _ANY else host  # else there, from where ssh comes
-    address = f"tcp://{machines.external_hostname or known}:{port}"
+    address = f"tcp://{_bracketed(machines.external_hostname) or known}:{port}"
     if machines.tunnel:
         there = random_port()
         address = f"tcp://127.0.0.1:{there}"
@@ -65,6 +65,11 @@ def build(machines: Machines, name: str, listen: str) -> Line:
         options.append("-oClearAllForwardings=yes")
     command = [*shlex.split(machines.ssh), "-T", *options, name, there_command(machines)]
     return Line(command, address)
+
+
+def _bracketed(host: str) -> str:
+    """Write an IPv6 address as it stands before a port."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def there_command(machines: Machines) -> str:

@@ -1,9 +1,11 @@
-"""A task that ends its worker with exit code 0: ``exits_well.py exit|exec``."""
+"""A task that ends its worker with exit code 0: ``exits_well.py exit|exec|sigterm``."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 
 from noting import note
 
@@ -17,6 +19,9 @@ def leave(n: int) -> int:
     note(n)
     if n == 3 and HOW == "exit":
         os._exit(0)
+    elif n == 3 and HOW == "sigterm":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
     elif n == 3:
         os.execv(sys.executable, [sys.executable, "-c", ""])
     return n
