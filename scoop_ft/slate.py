@@ -15,7 +15,8 @@ offset bytes  content
 48     8      tasks done after which the worker retires; 0: never (the agent writes it)
 56     8      1 once the worker retires of itself
 64     8      when the task's time limit is over: monotonic clock, ns; 0: none
-72     8      1 once the worker ends of itself: else it is its task that has ended it
+72     8      1 once the worker ends of itself, 2 where its machine cannot import the script;
+              0: it is its task that has ended it
 ====== ====== ==========================================
 """
 
@@ -96,9 +97,9 @@ class Slate:
         """Say that no task runs just now, though none has ended: it waits for others."""
         self.words[RUNNING] = 0
 
-    def leave(self) -> None:
-        """Say that the worker ends, whatever it runs: nobody is to blame."""
-        self.words[LEFT] = 1
+    def leave(self, *, unfit: bool = False) -> None:
+        """Say that the worker ends, whatever it runs: nobody is to blame, or this machine."""
+        self.words[LEFT] = 2 if unfit else 1
 
     # ---- the agent's side -----------------------------------------------------------------------
 
@@ -133,6 +134,10 @@ class Slate:
     def has_left(self) -> bool:
         """Tell whether the worker has ended of itself."""
         return bool(self.words[LEFT])
+
+    def is_unfit(self) -> bool:
+        """Tell whether the worker has ended since its machine cannot import the script."""
+        return self.words[LEFT] == 2
 
     def close(self) -> None:
         """Unmap it; the file stays."""

@@ -55,6 +55,7 @@ class Sight(msgspec.Struct, frozen=True):
     retired: bool = False
     deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
     left: bool = False  # it has ended of itself
+    unfit: bool = False  # since this machine cannot import the script
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -101,7 +102,13 @@ class Finished(msgspec.Struct, frozen=True):
     refused: bool
 
 
-Effect = Send | Reconnect | Spawn | Kill | Retire | Say | Finished
+class Unfit(msgspec.Struct, frozen=True):
+    """The script cannot be imported on this machine, which leaves the run for that."""
+
+    reason: str
+
+
+Effect = Send | Reconnect | Spawn | Kill | Retire | Say | Finished | Unfit
 
 
 class _Worker(msgspec.Struct, eq=False):
@@ -283,6 +290,8 @@ class Agent:
         self._unacknowledged.append(gone)
         self._changed = True
         effects: list[Effect] = [Send(gone)] if self._connected else []
+        if sight.unfit:
+            return [*effects, *self.leave(), Unfit(stderr[-1] if stderr else "")]
         if sight.retired and not code and not by:
             return effects + self._retired(slot, worker, now)
         if not self.leaving:

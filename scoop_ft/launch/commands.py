@@ -67,9 +67,10 @@ def root(run: RunDir, *, again: bool = False) -> list[str]:
 
 
 def worker(
-    run: RunDir, session: bytes, agent: bytes, resources: Mapping[str, int] = NOTHING
-) -> list[str]:
-    """Return the command of a worker."""
+    run: RunDir, session: bytes, agent: bytes, resources: Mapping[str, int] = NOTHING,
+    *, elsewhere: bool = False,
+) -> list[str]:  # fmt: skip
+    """Return the command of a worker; ``elsewhere``: its machine may lack what the script needs."""
     return [
         sys.executable,
         "-m",
@@ -82,6 +83,7 @@ def worker(
         "--slate",
         str(run.slate(session)),
         *(["--resources", resources_text(resources)] if resources else []),
+        *(["--elsewhere"] if elsewhere else []),
     ]
 
 

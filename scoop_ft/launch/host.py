@@ -27,6 +27,7 @@ from .agent import (
     Send,
     Sight,
     Spawn,
+    Unfit,
 )
 from .output import Lines, Log, Screen, Tail
 from .processes import Child, Children, Exited, Meter, usable_cores
@@ -92,6 +93,13 @@ class Host:
         What each worker has for tasks that ask for it.
     at_once : int, optional
         How many workers may be started before the broker has answered.
+    elsewhere : bool
+        This machine is not the root's: it may lack what the script needs.
+
+    Attributes
+    ----------
+    unfit : str
+        Why the script cannot be imported on this machine; empty while nothing speaks against it.
     """
 
     def __init__(
@@ -108,8 +116,11 @@ class Host:
         limits: Limits = NO_LIMITS,
         resources: Mapping[str, int] = NOTHING,
         at_once: int | None = None,
+        elsewhere: bool = False,
     ) -> None:
         self._around = around
+        self._elsewhere = elsewhere
+        self.unfit = ""
         self._resources = resources
         self._log_prefix = log_prefix
         self.agent = Agent(
@@ -217,8 +228,8 @@ class Host:
         task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
         retired = slate.has_retired()
-        deadline, left = deadline_ns * 1e-9, slate.has_left()
-        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left)
+        deadline, left, unfit = deadline_ns * 1e-9, slate.has_left(), slate.is_unfit()
+        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left, unfit)
 
     # ---- doing ----------------------------------------------------------------------------------
 
@@ -237,6 +248,8 @@ class Host:
                 (self._screen.say if effect.grave else self._screen.note)(effect.text)
             elif isinstance(effect, Finished):
                 self.finished = effect
+            elif isinstance(effect, Unfit):
+                self.unfit = effect.reason
             else:
                 self._reconnect()
 
@@ -251,7 +264,9 @@ class Host:
 
     def _spawn(self, order: Spawn) -> None:
         session = order.session
-        command = commands.worker(self._run, session, self.agent.session, self._resources)
+        command = commands.worker(
+            self._run, session, self.agent.session, self._resources, elsewhere=self._elsewhere
+        )
         if self._around is not None:
             command = self._around.command(command)
         try:

@@ -29,8 +29,9 @@ from .processes import Children, Exited, Wakeup, usable_cores
 from .recycling import NO_LIMITS, Limits
 from .resources import NOTHING
 from .silence import News, Silence
+from .status import ask
 from .stopping import asked_by
-from .versions import Check, is_the_runs_own
+from .versions import ASK_S, Check, is_the_runs_own
 
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
@@ -76,10 +77,10 @@ def serve(
         directory = address.locate(where)
         if said := unserved.look(directory):
             print(f"scoop-ft: {said}", file=sys.stderr, flush=True)
-        check = not any_versions and not is_the_runs_own(directory)
+        own = is_the_runs_own(directory)
         return _Service(
-            directory, workers, check=check, patience_s=patience_s, limits=limits,
-            resources=resources or {},
+            directory, workers, check=not any_versions and not own, elsewhere=not own,
+            patience_s=patience_s, limits=limits, resources=resources or {},
         ).main()  # fmt: skip
     with temporary_home() as home:
         _furnish(home, where, keys)
@@ -218,8 +219,9 @@ class _Service:
 
     def __init__(
         self, directory: RunDir, workers: int, *, check: bool, patience_s: float,
-        up: Callable[[], None] = _nothing, otherwise: str = ", or start it with --any-versions",
-        advice: str = LONGER, limits: Limits = NO_LIMITS, resources: Mapping[str, int] = NOTHING,
+        elsewhere: bool = True, up: Callable[[], None] = _nothing,
+        otherwise: str = ", or start it with --any-versions", advice: str = LONGER,
+        limits: Limits = NO_LIMITS, resources: Mapping[str, int] = NOTHING,
     ) -> None:  # fmt: skip
         info = directory.info()
         directory.endpoint()  # or say that it has none
@@ -239,7 +241,9 @@ class _Service:
             log_prefix=f"worker-{socket.gethostname()}-{os.getpid()}",
             limits=limits,
             resources=resources,
+            elsewhere=elsewhere,
         )
+        self._directory, self._script = directory, info.script
         self._kill_at = 0.0
         self._up: Callable[[], None] | None = up  # until it was called
         self._exit_code = 0
@@ -287,6 +291,8 @@ class _Service:
                 self._host.exited(change)
             else:
                 self._host.paused(change.child)
+        if self._host.unfit and self._refused is None:
+            self._refuse(self._host.unfit)
         self._host.listen()
         self._host.tick()
         now = time.monotonic()
@@ -309,6 +315,13 @@ class _Service:
         except RunError as error:
             self._refused = error
             self._host.leave()
+
+    def _refuse(self, reason: str) -> None:
+        """The script cannot be imported here: other machines do what this one has begun."""
+        text = f"this machine cannot import {os.path.basename(self._script)}: {reason}"
+        ask(self._directory, ASK_S, refused=text)
+        then = ", and start this again" if self._advice else ""  # a launcher does that by itself
+        self._refused = RunError(f"{text}: give it what is missing{then}")
 
     def _hear(self, answers: bool) -> None:
         """Say that there is no broker, and that there is one again; raises RunError at last."""

@@ -67,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     exit_ = _Exit(session, link, crew, slate)
     sources = Sources(session, link, may_change=False)
     sources.on_stale = exit_.on_stale
+    if options.elsewhere:
+        crew.calls.on_unfit = exit_.on_unfit
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
     link.after_pump = exit_.look
@@ -100,6 +102,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--endpoint", default="")
     parser.add_argument("--key", default="")
     parser.add_argument("--resources", default="")
+    parser.add_argument("--elsewhere", action="store_true")
     return parser.parse_args(argv)
 
 
@@ -144,6 +147,7 @@ class _Exit:
         self._link = link
         self._crew = crew
         self._once = threading.Lock()
+        self._unfit = False
 
     def on_sigterm(self, number: int, frame: Any) -> None:
         """The agent wants this worker to leave.
@@ -161,6 +165,13 @@ class _Exit:
         self._crew.retiring = False
         self._crew.leaving = True
         self._link.wake()
+
+    def on_unfit(self, error: BaseException) -> None:
+        """The script can be imported where it was started, and not on this machine."""
+        print(f"scoop-ft: {error}", file=sys.stderr, flush=True)
+        self._unfit = True
+        self._slate.pause()
+        self.leave()
 
     def look(self) -> None:
         """After each look at the socket: is it time?  (The main thread may be in a long task.)"""
@@ -188,7 +199,7 @@ class _Exit:
                 self._link.pump(0.05)
         profiling.save("worker")
         flush_output()
-        self._slate.leave()
+        self._slate.leave(unfit=self._unfit)
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
 

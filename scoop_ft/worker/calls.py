@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import script
 from ..columns import KINDS
+from ..errors import ScriptImportError
 from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
 from ..pickling import load_small
@@ -41,6 +43,9 @@ class Calls:
     ----------
     imported : bool
         The script was imported: what tasks are made of can be unpickled.
+    on_unfit : callable or None
+        Called, and does not return, when the script cannot be imported on this machine, which is
+        not the root's: then no task is to blame.
     plain : bool
         Tasks that only return something may go by without a word of each.
     """
@@ -49,6 +54,7 @@ class Calls:
 
     def __init__(self, crew: Crew, slate: Slate) -> None:
         self.imported = False
+        self.on_unfit: Callable[[BaseException], None] | None = None
         self._crew = crew
         self._session = crew.session
         self._link = crew.link
@@ -222,7 +228,12 @@ class Calls:
 
         Pickles that make their classes anew (DEAP's do) must find them made by the script.
         """
-        script.load_if_pending()
+        try:
+            script.load_if_pending()
+        except ScriptImportError as error:
+            if self.on_unfit is not None:
+                self.on_unfit(error)
+            raise
         self.imported = True
 
 

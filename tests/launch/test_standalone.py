@@ -40,32 +40,33 @@ class Agents:
 
     def __init__(self, run: RunProcess) -> None:
         self.run = run
-        (run.folder / "script.py").write_text(WAITING)
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{found.getsockname()[1]}"
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def begin(self) -> None:
+    def begin(self, script: str = WAITING) -> None:
         """Start the run."""
+        (self.run.folder / "script.py").write_text(script)
         self.run.start("-q", "--listen", self.address, "-n", "1", "--run-dir", "r", "script.py")
         self.run.wait_until(lambda s: s["workers"])
         shutil.copytree(self.run.folder / "r" / "keys", self.run.folder / "k")
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start an agent; its words go into the file of its number."""
+    def start(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+        """Start an agent; its words go into the file of its number.  ``more``: environment."""
         path = self.run.folder / f"agent.{len(self._started)}"
         with open(path, "wb") as file:
             process = subprocess.Popen(
                 [*COMMAND, "worker", "-n", "1", *words],
                 cwd=self.run.folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                env={**os.environ, **more},
             )  # fmt: skip
         self._started.append(process)
         return process
 
-    def join(self, *words: str) -> subprocess.Popen[bytes]:
+    def join(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
         """Start an agent that joins the run by its address."""
-        return self.start(self.address, "--keys", "k", *words)
+        return self.start(self.address, "--keys", "k", *words, **more)
 
     def up(self, workers: int) -> None:
         """Wait until so many workers work."""
@@ -121,6 +122,18 @@ def test_those_that_were_stopped_at_the_end_of_the_run_end_when_they_go_on(agent
         os.kill(agent.pid, signal.SIGCONT)
     assert [agent.wait(LIMIT_S) for agent in there] == [0, 0, 0]
     assert [agents.said(number) for number in range(3)] == ["", "", ""]
+
+
+def test_a_machine_that_cannot_import_the_script_leaves_and_fails_no_task(agents: Agents) -> None:
+    lacks = "import os\nif 'LACKS' in os.environ:\n    open(os.environ['LACKS'])\n"
+    agents.begin(lacks + WAITING)
+    one = agents.join(LACKS="table.csv")
+    assert one.wait(LIMIT_S) == 2
+    why = "this machine cannot import script.py: FileNotFoundError: "
+    assert f"scoop-ft: error: {why}" in agents.said()
+    (told,) = agents.run.wait_until(lambda s: s["turned_away"])["turned_away"].values()
+    assert told.startswith(why)
+    agents.finish()
 
 
 def has_ipv6() -> bool:
