@@ -180,6 +180,15 @@ class RunDir:
             )
         return _decode(self.run_json, data, RunInfo)
 
+    def gone(self) -> str:
+        """Say that the folder was removed or moved while it was in use; empty when it was not."""
+        if self.run_json.exists():
+            return ""
+        return (
+            f"the run directory {self.path} is gone, and what was recorded with it: put it back "
+            "if it was moved, and resume it; else run the script again"
+        )
+
     def created(self) -> float:
         """Return when the run was made, in seconds since the epoch; 0 where nobody can tell."""
         try:
