@@ -1,0 +1,39 @@
+"""A command whose standard streams are closed works, as ``python script.py`` does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from .conftest import Shell
+
+SCRIPT = """\
+import sys
+from scoop_ft import futures
+
+if __name__ == "__main__":
+    print("?draeh"[::-1], flush=True)
+    print("?draeh"[::-1], file=sys.stderr, flush=True)
+    open("sum", "w").write(str(sum(futures.map(abs, range(5)))))
+    sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_run_ends_as_its_script_does(shell: Shell, closed: tuple[int, ...], code: int) -> None:
+    closing = " ".join(f"{descriptor}>&-" for descriptor in closed)
+    words = shell.command("run", "-n", "1", shell.script(SCRIPT), str(code))
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closing}', "sh", *words],
+        cwd=shell.folder, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == code, done
+    assert shell.read("sum") == "10"
+    found: dict[str, Any] = json.loads(shell.type("status", "--json").stdout)
+    assert (found["tasks"]["done"], found["exit_code"]) == (5, code), found
+    for file in (shell.folder / ".scoop-ft").rglob("*"):
+        assert not file.is_file() or b"heard?" not in file.read_bytes(), file
