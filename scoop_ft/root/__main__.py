@@ -166,13 +166,19 @@ def _end(runtime: RootRuntime, link: Link, code: int) -> None:
     from ..wire.messages import End
 
     _join_threads()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+    _flush()
     session = runtime.session
     runtime.flush()
     with link.state:
         session.keep(End(session.number(), code))
     link.wait(session.all_acknowledged)
+
+
+def _flush() -> None:
+    """Write what the script has printed; its streams may be closed, None, or have no ``flush``."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
 
 
 def _join_threads() -> None:
@@ -210,7 +216,5 @@ class _Interrupts:
 
 if __name__ == "__main__":
     code = main()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    _flush()
     os._exit(code)

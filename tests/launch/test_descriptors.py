@@ -1,4 +1,4 @@
-"""A command whose standard streams are closed works, as ``python script.py`` does."""
+"""Standard streams that are closed, or are the script's own: a run ends as its script does."""
 
 from __future__ import annotations
 
@@ -37,3 +37,15 @@ def test_a_run_ends_as_its_script_does(shell: Shell, closed: tuple[int, ...], co
     assert (found["tasks"]["done"], found["exit_code"]) == (5, code), found
     for file in (shell.folder / ".scoop-ft").rglob("*"):
         assert not file.is_file() or b"heard?" not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("own", ["None", "Tee()"])
+def test_a_script_may_have_streams_of_its_own(shell: Shell, stream: str, own: str) -> None:
+    script = shell.script(
+        "import sys\nclass Tee:\n    def write(self, text): ...\n"
+        f"if __name__ == '__main__':\n    sys.{stream} = {own}\n    print('to nobody')\n"
+    )
+    done = shell.type("run", "-q", "-n", "1", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shell.type("runs").stdout.split("\n")[1].split()[1] == "done"
