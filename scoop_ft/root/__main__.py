@@ -6,7 +6,6 @@ broker is told its exit code, and this process ends only after that was synced.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -15,6 +14,8 @@ import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from .. import streams
 
 if TYPE_CHECKING:
     from ..client.link import Link
@@ -166,19 +167,12 @@ def _end(runtime: RootRuntime, link: Link, code: int) -> None:
     from ..wire.messages import End
 
     _join_threads()
-    _flush()
+    streams.flush()
     session = runtime.session
     runtime.flush()
     with link.state:
         session.keep(End(session.number(), code))
     link.wait(session.all_acknowledged)
-
-
-def _flush() -> None:
-    """Write what the script has printed; its streams may be closed, None, or have no ``flush``."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
 
 
 def _join_threads() -> None:
@@ -216,5 +210,5 @@ class _Interrupts:
 
 if __name__ == "__main__":
     code = main()
-    _flush()
+    streams.flush()
     os._exit(code)

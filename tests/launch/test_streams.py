@@ -49,3 +49,15 @@ def test_a_script_may_have_streams_of_its_own(shell: Shell, stream: str, own: st
     done = shell.type("run", "-q", "-n", "1", script)
     assert (done.returncode, done.stderr) == (0, "")
     assert shell.type("runs").stdout.split("\n")[1].split()[1] == "done"
+
+
+def test_a_task_may_put_a_stream_of_its_own_there(shell: Shell) -> None:
+    """Its worker ends as any other: neither a traceback of ours, nor one that 'exited (1)'."""
+    script = shell.script(
+        "import os, sys\nfrom scoop_ft import futures\n"
+        "def mute(n):\n    sys.stdout = None\n    if os.fork() == 0:\n        sys.exit(4)\n"
+        "    return os.waitstatus_to_exitcode(os.wait()[1])\n"
+        "if __name__ == '__main__':\n    print(list(futures.map(mute, range(4))))\n"
+    )
+    done = shell.type("run", "-q", "-n", "1", "--max-tasks-per-worker", "2", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[4, 4, 4, 4]\n", "")
