@@ -10,11 +10,12 @@ import os
 import sys
 from typing import NoReturn
 
-from . import cli
+from . import cli, streams
 
 
 def main() -> NoReturn:
     """Run a command line, and end this process."""
+    streams.open_closed()
     code = cli.main()
     try:
         for stream in (sys.stdout, sys.stderr):

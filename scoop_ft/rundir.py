@@ -8,6 +8,7 @@ journal and starts nothing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -26,6 +27,7 @@ PARENT: Final = ".scoop-ft"
 _AS_BYTES: Final[int] = getattr(os, "O_BINARY", 0)  # Windows knows text files, too
 SERVING: Final = "serving run"  # with this a broker's log says that there is a journal
 SOCKETS: Final = "scoop-ft-socket-"  # temporary folders, with nothing in them but a socket
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 LONGEST_SOCKET_PATH: Final = 100  # sun_path holds 104 to 108 bytes, depending on the system
 
 
@@ -133,13 +135,17 @@ class RunDir:
                 f"a path is no text in UTF-8, and cannot be recorded ({info.cwd!a}, script "
                 f"{info.script!a}): rename it"
             ) from None
+        made = [each for each in (self.path, self.logs, self.slates) if not each.exists()]
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             for folder in (self.logs, self.slates):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            self.save_info(info)
+            self._write_info(info)
         except OSError as error:
+            for folder in reversed(made):  # or the next try would be told that it is not empty
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
             raise RunError(f"cannot make the run directory {self.path}: {_why(error)}") from error
 
     def _refuse_used(self) -> None:
@@ -159,6 +165,12 @@ class RunDir:
 
     def save_info(self, info: RunInfo) -> None:
         """Write ``run.json``."""
+        try:
+            self._write_info(info)
+        except OSError as error:
+            raise RunError(f"cannot write {self.run_json}: {_why(error)}") from error
+
+    def _write_info(self, info: RunInfo) -> None:
         write_atomically(self.run_json, msgspec.json.format(msgspec.json.encode(info)), sync=True)
 
     def info(self) -> RunInfo:
@@ -179,6 +191,15 @@ class RunDir:
                 f"this one knows {FORMAT}): use that version"
             )
         return _decode(self.run_json, data, RunInfo)
+
+    def gone(self) -> str:
+        """Say that the folder was removed or moved while it was in use; empty when it was not."""
+        if self.run_json.exists():
+            return ""
+        return (
+            f"the run directory {self.path} is gone, and what was recorded with it: put it back "
+            "if it was moved, and resume it; else run the script again"
+        )
 
     def created(self) -> float:
         """Return when the run was made, in seconds since the epoch; 0 where nobody can tell."""
@@ -248,7 +269,10 @@ class RunDir:
         still is private to this user.
         """
         endpoint = self._kept_endpoint() or self._new_endpoint()
-        write_atomically(self.endpoint_file, endpoint.encode())
+        try:
+            write_atomically(self.endpoint_file, endpoint.encode())
+        except OSError as error:
+            raise RunError(f"cannot write {self.endpoint_file}: {_why(error)}") from error
         return endpoint
 
     def _kept_endpoint(self) -> str:
@@ -354,7 +378,8 @@ def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
 
 
 def _why(error: OSError) -> str:
-    return error.strerror or str(error)
+    why = error.strerror or str(error)
+    return f"{why}; make room there" if error.errno in _NO_ROOM else why
 
 
 def _new_socket_folder() -> Path:

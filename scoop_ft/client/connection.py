@@ -22,7 +22,7 @@ from typing import Any
 
 import zmq
 
-from ..errors import ProtocolError
+from ..errors import ProtocolError, RunError
 from ..rundir import Keys
 from ..wire import probes
 from ..wire.codec import decode_from_broker, encode
@@ -64,7 +64,8 @@ class Connection:
     Parameters
     ----------
     endpoint, keys : callables
-        Asked at each `open`, since a restarted broker may be found elsewhere.
+        Asked at each `open`, since a restarted broker may be found elsewhere.  Where the address
+        cannot be read any more, the one before counts: the launcher says that its broker is gone.
     keep_unread : bool
         What has come can be read when the connection has ended.
     """
@@ -79,6 +80,7 @@ class Connection:
         self._keep_unread = keep_unread
         self._endpoint = endpoint
         self._keys = keys
+        self._known = ""  # the address, as it was last read
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
@@ -103,12 +105,17 @@ class Connection:
 
     def address(self) -> str:
         """Return where the broker is, as far as it is known."""
-        return self._endpoint()
+        try:
+            self._known = self._endpoint()
+        except RunError:
+            if not self._known:
+                raise
+        return self._known
 
     def open(self) -> None:
         """Begin anew.  It connects as soon as there is a broker."""
         self._shut()
-        endpoint = self._endpoint()
+        endpoint = self.address()
         socket = dealer(self._context, endpoint, keep_unread=self._keep_unread)
         if endpoint.startswith("tcp:"):
             keys = self._keys()

@@ -335,14 +335,16 @@ def _clear_slates(directory: RunDir) -> None:
 
 def _conclude(directory: RunDir, supervisor: Supervisor, *, left: bool = True) -> int:
     """Say how to go on where something is left to go on with; return the exit code."""
+    gone = directory.gone()
     if supervisor.gave_up is not None:
         text = supervisor.gave_up.text
         never_up = supervisor.gave_up.at_start and supervisor.host.agent.welcome is None
-        if left and not never_up:
+        if left and not never_up and not gone:
             text += f"; go on with: {resume_command(directory)}"
         raise RunError(text, supervisor.gave_up.exit_code)
     if supervisor.stopped is not None:
-        _say(f"{supervisor.stopped.words}; go on with: {resume_command(directory)}")
+        next_step = gone or f"go on with: {resume_command(directory)}"
+        _say(f"{supervisor.stopped.words}; {next_step}")
     return supervisor.exit_code
 
 

@@ -303,6 +303,9 @@ class Supervisor:
             if self._ending.needs_broker_once_more():
                 self._start_broker()
             return
+        if gone := self._run.gone():  # its journal was its last; none can be started
+            self._give_up(GiveUp(gone, 1))
+            return
         decision = self._broker_upkeep.ended(
             change.code,
             change.signal,

@@ -216,6 +216,11 @@ def _version(found: Around) -> str:
             timeout=_PROBE_S,
             check=False,
         )
+    except FileNotFoundError:  # when it was named it was there
+        raise RunError(
+            f"--python-interpreter: the run's interpreter {found.python} is gone: name another, "
+            "or '' for this one"
+        ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RunError(f"--python-interpreter: cannot run {found.python}: {error}") from error
     words = done.stdout.split()

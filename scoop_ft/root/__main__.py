@@ -6,7 +6,6 @@ broker is told its exit code, and this process ends only after that was synced.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -15,6 +14,8 @@ import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from .. import streams
 
 if TYPE_CHECKING:
     from ..client.link import Link
@@ -166,8 +167,7 @@ def _end(runtime: RootRuntime, link: Link, code: int) -> None:
     from ..wire.messages import End
 
     _join_threads()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+    streams.flush()
     session = runtime.session
     runtime.flush()
     with link.state:
@@ -210,7 +210,5 @@ class _Interrupts:
 
 if __name__ == "__main__":
     code = main()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    streams.flush()
     os._exit(code)

@@ -184,8 +184,7 @@ class _Exit:
         """Hand over what is done and what has not started, then end this process."""
         if not self._once.acquire(blocking=False):
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
-        from .. import profiling
-        from .calls import flush_output
+        from .. import profiling, streams
 
         self._link.after_pump = None  # our own looks at the socket come here no more
         if self._session.refused:
@@ -198,7 +197,7 @@ class _Exit:
             while not self._session.all_acknowledged() and time.monotonic() - began < self._limit():
                 self._link.pump(0.05)
         profiling.save("worker")
-        flush_output()
+        streams.flush()
         self._slate.leave(unfit=self._unfit)
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)

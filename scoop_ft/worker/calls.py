@@ -8,12 +8,11 @@ given up is ended by itself.  Who waits, and who gets the thread next, is decide
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import script
+from .. import script, streams
 from ..columns import KINDS
 from ..errors import ScriptImportError
 from ..ids import lineage, task_id
@@ -263,14 +262,5 @@ def end_child(error: BaseException | None) -> None:
 
         traceback.print_exception(error)
         code = 1
-    flush_output()
+    streams.flush()
     os._exit(code & 0xFF)
-
-
-def flush_output() -> None:
-    """Let what tasks have printed leave this process."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue  # nobody reads it any more

@@ -68,6 +68,27 @@ def test_python_interpreter(tmp_path: Path, nothing_left: None) -> None:
     assert find_runs(tmp_path)[-1].info().python == str(other)
 
 
+def test_the_recorded_interpreter_is_gone(tmp_path: Path, nothing_left: None) -> None:
+    """Its environment was renamed: the user has not named it now, and hears what to name."""
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", "other"], cwd=tmp_path, check=True
+    )
+    _lend_packages(tmp_path / "other")
+    other = tmp_path / "other" / "bin" / "python"
+    (tmp_path / "three.py").write_text("import sys\nprint(sys.executable)\nsys.exit(3)\n")
+    words = ["run", "-q", "-n", "1", "--python-interpreter", str(other), "three.py"]
+    assert call(tmp_path, *words).returncode == 3
+    (tmp_path / "other").rename(tmp_path / "renamed")
+    done = call(tmp_path, "resume", "-q")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"scoop-ft: error: --python-interpreter: the run's interpreter {other} is gone: "
+        "name another, or '' for this one\n",
+    )
+    done = call(tmp_path, "resume", "-q", "--python-interpreter", "")
+    assert (done.returncode, done.stdout) == (3, f"{sys.executable}\n"), done.stderr
+
+
 def _lend_packages(venv: Path) -> None:
     """Let an environment find what is installed in ours."""
     [site] = venv.glob("lib/python*/site-packages")
