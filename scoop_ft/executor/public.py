@@ -292,10 +292,9 @@ class Executor(concurrent.futures.Executor):
         return not (self._shut or broken or self._failed is not None)
 
     def _leave_now(self) -> None:
-        """End in good order if nothing is under way, else break off."""
-        idle = self._run is None or self._run.server.is_idle()
-        if idle or self._shut:
-            self.shutdown(wait=True, cancel_futures=not idle)
+        """End in good order if nothing is under way, else break off, also what was shut down."""
+        if self._run is None or self._run.server.is_idle():
+            self.shutdown(wait=True)
         else:
             self._break_off(quietly=True)
 
