@@ -138,6 +138,19 @@ def test_running_and_cancel(own: Executor, tmp_path: Path) -> None:
     assert [future.result(LIMIT_S) for future in waiting[:-1]] == [n * n for n in range(19)]
 
 
+def test_a_call_that_runs_is_given_up_with_its_subtree(own: Executor) -> None:
+    busy = [own.submit(calls.pause, 1000.0) for _ in range(2)]
+    deadline = time.monotonic() + LIMIT_S
+    while not all(future.running() for future in busy):
+        assert time.monotonic() < deadline
+    assert not busy[0].cancel()
+    assert all(future.cancel(subtree=True) for future in busy)
+    assert all(future.cancelled() for future in busy)
+    began = time.monotonic()
+    own.shutdown()  # nobody waits for them
+    assert time.monotonic() - began < 20
+
+
 def test_cancelled_futures_wake_those_who_wait(own: Executor, tmp_path: Path) -> None:
     go = str(tmp_path / "go")
     busy = [own.submit(calls.wait_for, go) for _ in range(2)]

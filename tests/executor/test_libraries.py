@@ -225,6 +225,30 @@ def test_joblib_nested(joblib: Any, executor: Executor) -> None:
         assert joblib.Parallel()(joblib.delayed(inner)(n) for n in range(5)) == [0, 0, 1, 5, 14]
 
 
+LATE = """
+import multiprocessing, time
+import joblib, scoop_ft
+
+def pause(seconds):
+    time.sleep(seconds)
+
+if __name__ == "__main__":
+    scoop_ft.register_joblib()
+    with joblib.parallel_config("scoop_ft", n_jobs=2):
+        joblib.Parallel()(joblib.delayed(pause)(0) for _ in range(4))
+        try:
+            joblib.Parallel(timeout=1)(joblib.delayed(pause)(1000) for _ in range(20))
+        except multiprocessing.TimeoutError:
+            print("late")
+"""
+
+
+def test_what_joblib_gives_up_holds_no_program(joblib: Any, program: Program) -> None:
+    """Its other backends end what runs when a call is late, or has failed."""
+    program.write(LATE)
+    assert program.run() == ("late\n", "", 0)
+
+
 def test_joblib_by_itself(joblib: Any) -> None:
     for workers in (1, 2):
         with joblib.parallel_config("scoop_ft", n_jobs=workers):
