@@ -176,6 +176,11 @@ class Pool:
     ) -> None:
         self.terminate()
 
+    @property
+    def _processes(self) -> int:
+        """How many calls may run at the same time: the standard's name, libraries look for it."""
+        return self._executor._max_workers
+
     def _check(self) -> None:
         if self._closed:
             raise ValueError("Pool not running")

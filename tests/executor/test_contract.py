@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scoop_ft import Executor
+from scoop_ft import Executor, Pool
 from scoop_ft.errors import RemoteTraceback, UnpicklableError
 
 from . import calls
@@ -323,6 +323,14 @@ def test_arguments() -> None:
 
 
 # ---- many threads, asyncio -----------------------------------------------------------------------
+
+
+def test_who_looks_for_the_number_of_workers_finds_it(shared: Executor) -> None:
+    """As nautilus, dask and others do, under the standard library's names."""
+    assert shared._max_workers == 2
+    with Pool(executor=shared) as pool:
+        assert pool._processes == 2
+    assert shared.submit(calls.workers_inside).result(LIMIT_S) == 1
 
 
 def test_many_threads_submit(shared: Executor) -> None:
