@@ -174,7 +174,11 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.terminate()
+        if self._own and kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._closed = True
+            self._executor._break_off(called="Pool")
+        else:
+            self.terminate()
 
     @property
     def _processes(self) -> int:

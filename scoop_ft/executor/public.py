@@ -307,7 +307,7 @@ class Executor(concurrent.futures.Executor):
         else:
             self._break_off(quietly=True)
 
-    def _break_off(self, *, quietly: bool = False) -> None:
+    def _break_off(self, *, quietly: bool = False, called: str = "Executor") -> None:
         """Ctrl-C: whoever wants to leave does not wait for what runs."""
         with self._lock:
             self._shut = True
@@ -317,7 +317,7 @@ class Executor(concurrent.futures.Executor):
         if self._kept is not None and not quietly:
             print(
                 f"scoop-ft: stopped; what is done is kept in {self._kept}: open it again with "
-                "Executor(run_dir=…)",
+                f"{called}(run_dir=…)",
                 file=sys.stderr,
             )
 
