@@ -26,7 +26,7 @@ def reduced(kind: Any) -> Any:
 
     The bytes are the same whatever its module has under its name by now.
     """
-    call = copyreg.dispatch_table[type(kind)](kind)
+    call = call_of(kind)
     if not (isinstance(call, tuple) and len(call) == 2):  # more than a call
         return None
     file = io.BytesIO()
@@ -37,6 +37,19 @@ def reduced(kind: Any) -> Any:
     except Exception:  # noqa: BLE001 - not by name, or not at all: that is said of the whole object
         return None
     return made, (kind.__qualname__, file.getvalue())
+
+
+def call_of(kind: Any) -> Any:
+    """Return what `copyreg` says of a class, without its address: the call is another one with it.
+
+    DEAP's ephemeral constants have it among the arguments, to be found again in their own process.
+    """
+    call = copyreg.dispatch_table[type(kind)](kind)
+    if not (isinstance(call, tuple) and len(call) == 2 and type(call[1]) is tuple):
+        return call
+    maker, args = call
+    here = id(kind)
+    return maker, tuple(0 if type(arg) is int and arg == here else arg for arg in args)
 
 
 def made(name: str, blob: bytes) -> Any:

@@ -144,6 +144,52 @@ def test_deap(program: Program) -> None:
     assert (out, code) == ("True 40\n", 0), err
 
 
+GP = """
+import operator, random, sys
+from functools import partial
+from deap import base, creator, gp, tools
+from scoop_ft import Executor
+
+def draw():
+    return random.uniform(-1, 1)
+
+primitives = gp.PrimitiveSet("MAIN", 1)
+primitives.addPrimitive(operator.add, 2)
+primitives.addEphemeralConstant("constant", CONSTANT)
+creator.create("Fitness", base.Fitness, weights=(-1.0,))
+creator.create("Individual", gp.PrimitiveTree, fitness=creator.Fitness)
+toolbox = base.Toolbox()
+toolbox.register("expression", gp.genFull, pset=primitives, min_=2, max_=4)
+toolbox.register("individual", tools.initIterate, creator.Individual, toolbox.expression)
+toolbox.register("population", tools.initRepeat, list, toolbox.individual)
+
+def evaluate(individual):
+    open("evaluated", "a").write("x")
+    return gp.compile(individual, primitives)(1.0),
+
+if __name__ == "__main__":
+    random.seed(3)
+    with Executor(max_workers=2, run_dir="run") as executor:
+        print(sum(value for value, in executor.map(evaluate, toolbox.population(n=40))))
+"""
+
+
+@pytest.mark.parametrize("constant", ["draw", "partial(draw)", "lambda: random.uniform(-1, 1)"])
+def test_deaps_ephemeral_constants_are_the_same_calls_again(
+    program: Program, constant: str
+) -> None:
+    """Their class is pickled with its address, which is another one in each process."""
+    needs("deap")
+    program.write(GP.replace("CONSTANT", constant))
+    evaluated = program.folder / "evaluated"
+    first, err, _ = program.run("-W", "ignore", "program.py")
+    assert first, err
+    evaluated.unlink()
+    second, err, _ = program.run("-W", "ignore", "program.py")
+    assert second == first, err
+    assert not evaluated.exists()
+
+
 # ---- progress ------------------------------------------------------------------------------------
 
 
