@@ -17,7 +17,7 @@ from scoop_ft.pickling import PlainPickler, load_small
 
 CALLS: Final = 1_024  # remembered at a time; a program that makes classes on and on has more
 
-# The bytes of a call -> (the class, its module's names)
+# The bytes of a call -> (the class, its module's names; of one that is not there: just its own)
 _made: dict[bytes, tuple[Any, dict[str, Any]]] = {}
 
 
@@ -62,6 +62,9 @@ def made(name: str, blob: bytes) -> Any:
     kind = names.get(name)
     if not _is_made_by(kind, blob):
         kind = maker(*args)
+        names = vars(sys.modules[module]) if module in sys.modules else {}
+    if names.get(name) is not kind:
+        names = {name: kind}
     if len(_made) >= CALLS:
         _made.clear()
     _made[blob] = kind, names
