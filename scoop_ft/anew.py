@@ -17,7 +17,7 @@ from scoop_ft.pickling import PlainPickler, load_small
 
 CALLS: Final = 1_024  # remembered at a time; a program that makes classes on and on has more
 
-# The bytes of a call -> (the class, its module's names)
+# The bytes of a call -> (the class, its module's names; of one that is not there: just its own)
 _made: dict[bytes, tuple[Any, dict[str, Any]]] = {}
 
 
@@ -26,7 +26,7 @@ def reduced(kind: Any) -> Any:
 
     The bytes are the same whatever its module has under its name by now.
     """
-    call = copyreg.dispatch_table[type(kind)](kind)
+    call = call_of(kind)
     if not (isinstance(call, tuple) and len(call) == 2):  # more than a call
         return None
     file = io.BytesIO()
@@ -39,6 +39,19 @@ def reduced(kind: Any) -> Any:
     return made, (kind.__qualname__, file.getvalue())
 
 
+def call_of(kind: Any) -> Any:
+    """Return what `copyreg` says of a class, without its address: the call is another one with it.
+
+    DEAP's ephemeral constants have it among the arguments, to be found again in their own process.
+    """
+    call = copyreg.dispatch_table[type(kind)](kind)
+    if not (isinstance(call, tuple) and len(call) == 2 and type(call[1]) is tuple):
+        return call
+    maker, args = call
+    here = id(kind)
+    return maker, tuple(0 if type(arg) is int and arg == here else arg for arg in args)
+
+
 def made(name: str, blob: bytes) -> Any:
     """Return the class that a call makes: the one that is there, if it is just that."""
     known = _made.get(blob)
@@ -49,6 +62,9 @@ def made(name: str, blob: bytes) -> Any:
     kind = names.get(name)
     if not _is_made_by(kind, blob):
         kind = maker(*args)
+        names = vars(sys.modules[module]) if module in sys.modules else {}
+    if names.get(name) is not kind:
+        names = {name: kind}
     if len(_made) >= CALLS:
         _made.clear()
     _made[blob] = kind, names

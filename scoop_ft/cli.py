@@ -108,10 +108,10 @@ _verbose = click.option(
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
     options_metavar="[OPTIONS]",
 )
-@machine_options
 @_workers
 @click.option("--run-dir", type=click.Path(), metavar="DIR",
               help="The directory of this run (default: a new one in .scoop-ft).")  # fmt: skip
+@machine_options
 @_seed
 @_max_attempts
 @_listen
@@ -134,9 +134,9 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
     return launcher.run(script, list(args), run_dir, launcher.Options(**options))
 
 
-@cli.command(cls=TakesHosts)
-@machine_options
+@cli.command(cls=TakesHosts, short_help="Go on with a run: the last unfinished one, or one named.")
 @_workers
+@machine_options
 @_seed
 @_max_attempts
 @_listen
@@ -221,7 +221,7 @@ def _report(directory: Any) -> int:
 # ---- looking ------------------------------------------------------------------------------------
 
 
-@cli.command()
+@cli.command(short_help="Say what happened to a task, and why it would run again.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.argument("words", nargs=-1, metavar="[RUN] [TASK]")
 def explain(words: tuple[str, ...], as_json: bool) -> int:

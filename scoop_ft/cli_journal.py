@@ -15,7 +15,7 @@ import click
 from .errors import RunError
 
 
-@click.group()
+@click.group(short_help="Look into a journal: list, show, export, compact, verify.")
 def journal() -> None:
     """Look into the journal of the last run of this folder, or of the one named."""
 
@@ -39,7 +39,7 @@ def verify(run_dir: str | None) -> int:
     return 0
 
 
-@journal.command("ls")
+@journal.command("ls", short_help="List the tasks in a journal.")
 @click.option("--failed", is_flag=True, help="Only what failed, each with its traceback.")
 @click.option("--function", metavar="NAME", help="Only calls of this function.")
 @click.option("--json", "as_json", is_flag=True, help="Each task as a line of JSON.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Keep a broker and workers for programs with an Executor.")
 @click.option("-n", "--workers", type=click.IntRange(1, 100_000), metavar="N",
               help="Number of workers (default: the cores this process may use).")  # fmt: skip
 @click.option("--listen", metavar="tcp://HOST:PORT",

@@ -95,9 +95,9 @@ class ScoopBackend(ParallelBackendBase):  # type: ignore[misc]
         return out.result()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Give up what has not started."""
+        """Give up what has not ended: nobody waits for it, not when Python ends, either."""
         for future in list(self._under_way):
-            future.cancel()
+            future.cancel(subtree=True)
         if ensure_ready:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 

@@ -174,7 +174,16 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.terminate()
+        if self._own and kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._closed = True
+            self._executor._break_off(called="Pool")
+        else:
+            self.terminate()
+
+    @property
+    def _processes(self) -> int:
+        """How many calls may run at the same time: the standard's name, libraries look for it."""
+        return self._executor._max_workers
 
     def _check(self) -> None:
         if self._closed:

@@ -55,11 +55,11 @@ def reference(definition: Any) -> Reduced | None:
 def _of_its_kind(definition: Any) -> Reduced:
     if definition.__module__ in script.MODULE_NAMES:
         return _PLAIN
-    from scoop_ft.anew import reduced  # which pickles, and so needs us
+    from scoop_ft import anew  # which pickles, and so needs us
 
-    found = reduced(definition)
+    found = anew.reduced(definition)
     if found is None:
-        return _PLAIN
+        return anew.call_of(definition)
     name, namespace = definition.__qualname__, vars(sys.modules.get(definition.__module__, types))
     if namespace.get(name) is definition and len(_known) < MOST:
         _known[id(definition)] = (definition, found, namespace, name)

@@ -40,6 +40,14 @@ class Future:
     def __reduce__(self) -> Any:
         raise TypeError("a Future cannot be sent to another process: send its result()")
 
+    @property
+    def _condition(self) -> Any:
+        """What the standard library's `wait` and `as_completed` look for first."""
+        raise AttributeError(
+            "wait and as_completed of concurrent.futures wait for its own futures only: use "
+            "scoop_ft.futures.wait and scoop_ft.futures.as_completed, or submit to an Executor()"
+        )
+
     def done(self) -> bool:
         """Is there a result or an exception, or was it cancelled?"""
         self._look_out()

@@ -68,16 +68,23 @@ class Future(concurrent.futures.Future[Any]):
             if self._state == PENDING:
                 self._state = RUNNING
 
-    def cancel(self) -> bool:
+    def cancel(self, *, subtree: bool = False) -> bool:
         """Try to cancel the call; False when it runs or has ended.
 
         Waits for the answer of the worker that has it.
+
+        Parameters
+        ----------
+        subtree : bool
+            A call that runs is given up too, with all that it has submitted, and nobody waits for
+            it.  Then False means that it has ended.
         """
         server = self._server
         if server is None or self._state in _ENDED:
             return super().cancel()
-        if not server.cancel([(self._ordinal, self._ordinal + 1)]):
-            self._begun()
+        if not server.cancel([(self._ordinal, self._ordinal + 1)], subtree=subtree):
+            if not subtree:
+                self._begun()
             return False
         return self._was_cancelled()
 

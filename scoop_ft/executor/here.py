@@ -12,7 +12,7 @@ from typing import Any
 
 from ..client.runtime import Runtime
 from .future import Future
-from .serving import Server
+from .serving import Server, ranges
 
 
 class ScriptsRun:
@@ -40,7 +40,12 @@ class ScriptsRun:
         """The root's finder has told it."""
 
     def end(self, *, at_once: bool) -> None:
-        """End when nothing is waited for; the run goes on."""
+        """End when nothing is waited for; the run goes on.
+
+        ``at_once``: without what is not done, which nobody would take, and others would wait for.
+        """
+        if at_once:
+            self.server.cancel(ranges(self.server.unfinished()), subtree=True)
         self.server.end(at_once=at_once)
 
     def _end(self) -> None:

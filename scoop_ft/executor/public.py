@@ -17,11 +17,13 @@ from ..client import runtime as runtimes
 from ..client.runtime import Runtime
 from ..client.scopes import define
 from ..errors import BrokenRun
+from ..launch.processes import usable_cores
 from ..optioned import like
 from . import initializer as init
 from .future import Future
 from .here import ScriptsRun, call_now
 from .mapping import Mapping
+from .own import OwnRun
 from .place import find
 from .run import Root, living
 from .serving import ranges
@@ -105,11 +107,18 @@ class Executor(concurrent.futures.Executor):
         self._process = os.getpid()
         self._kept = run_dir
         self._run = find(max_workers, run_dir, address, keys, edited, durability)
+        self._max_workers = self._workers(max_workers)  # the standard's name: libraries look for it
         if self._run is not None:
             self._run.start()
         if initializer is not None:
             self._set_initializer(initializer, initargs)
         _open.add(self)
+
+    def _workers(self, asked_for: int | None) -> int:
+        """Return how many calls may run at the same time; of others' runs it is a guess."""
+        if self._run is None:
+            return 1
+        return self._run.workers if isinstance(self._run, OwnRun) else asked_for or usable_cores()
 
     def _set_initializer(self, initializer: Callable[..., Any], initargs: tuple[Any, ...]) -> None:
         self._key = init.name(initializer, initargs)
@@ -292,14 +301,13 @@ class Executor(concurrent.futures.Executor):
         return not (self._shut or broken or self._failed is not None)
 
     def _leave_now(self) -> None:
-        """End in good order if nothing is under way, else break off."""
-        idle = self._run is None or self._run.server.is_idle()
-        if idle or self._shut:
-            self.shutdown(wait=True, cancel_futures=not idle)
+        """End in good order if nothing is under way, else break off, also what was shut down."""
+        if self._run is None or self._run.server.is_idle():
+            self.shutdown(wait=True)
         else:
             self._break_off(quietly=True)
 
-    def _break_off(self, *, quietly: bool = False) -> None:
+    def _break_off(self, *, quietly: bool = False, called: str = "Executor") -> None:
         """Ctrl-C: whoever wants to leave does not wait for what runs."""
         with self._lock:
             self._shut = True
@@ -309,7 +317,7 @@ class Executor(concurrent.futures.Executor):
         if self._kept is not None and not quietly:
             print(
                 f"scoop-ft: stopped; what is done is kept in {self._kept}: open it again with "
-                "Executor(run_dir=…)",
+                f"{called}(run_dir=…)",
                 file=sys.stderr,
             )
 

@@ -104,15 +104,17 @@ class Server:
             return False
         return self.runtime.running(self.runtime.scope(), ordinal)
 
-    def cancel(self, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Give calls up; return those that will not run."""
+    def cancel(
+        self, ranges: list[tuple[int, int]], *, subtree: bool = False
+    ) -> list[tuple[int, int]]:
+        """Give calls up, with ``subtree`` also those that run; return which were given up."""
         if self.broken is not None or not ranges:
             return []
         runtime = self.runtime
         scope = runtime.scope()
         runtime.tell(scope)
         with runtime.link.state:
-            request = runtime.session.ask(lambda r: wire.Cancel(r, scope.task, ranges))
+            request = runtime.session.ask(lambda r: wire.Cancel(r, scope.task, ranges, subtree))
         answer: list[tuple[int, int]] = runtime._answer(request, None)
         return answer
 

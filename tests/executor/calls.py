@@ -96,6 +96,13 @@ def nested(n: int) -> int:
         return one.result() + sum(executor.map(square, range(n)))
 
 
+def workers_inside() -> int:
+    from scoop_ft import Executor
+
+    with Executor() as executor:
+        return executor._max_workers
+
+
 def nested_with_initializer(folder: str) -> list[int]:
     from scoop_ft import Executor
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scoop_ft import Executor
+from scoop_ft import Executor, Pool
 from scoop_ft.errors import RemoteTraceback, UnpicklableError
 
 from ..waiting import eventually
@@ -135,6 +135,19 @@ def test_running_and_cancel(own: Executor, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     assert [future.result(LIMIT_S) for future in busy] == [go, go]
     assert [future.result(LIMIT_S) for future in waiting[:-1]] == [n * n for n in range(19)]
+
+
+def test_a_call_that_runs_is_given_up_with_its_subtree(own: Executor) -> None:
+    busy = [own.submit(calls.pause, 1000.0) for _ in range(2)]
+    deadline = time.monotonic() + LIMIT_S
+    while not all(future.running() for future in busy):
+        assert time.monotonic() < deadline
+    assert not busy[0].cancel()
+    assert all(future.cancel(subtree=True) for future in busy)
+    assert all(future.cancelled() for future in busy)
+    began = time.monotonic()
+    own.shutdown()  # nobody waits for them
+    assert time.monotonic() - began < 20
 
 
 def test_cancelled_futures_wake_those_who_wait(own: Executor, tmp_path: Path) -> None:
@@ -309,6 +322,14 @@ def test_arguments() -> None:
 
 
 # ---- many threads, asyncio -----------------------------------------------------------------------
+
+
+def test_who_looks_for_the_number_of_workers_finds_it(shared: Executor) -> None:
+    """As nautilus, dask and others do, under the standard library's names."""
+    assert shared._max_workers == 2
+    with Pool(executor=shared) as pool:
+        assert pool._processes == 2
+    assert shared.submit(calls.workers_inside).result(LIMIT_S) == 1
 
 
 def test_many_threads_submit(shared: Executor) -> None:

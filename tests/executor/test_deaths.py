@@ -187,17 +187,18 @@ def _state(pid: int) -> str:
         return "Z"
 
 
-def test_ctrl_c_leaves_at_once_and_says_how_to_go_on(program: Program) -> None:
-    program.write("""
+@pytest.mark.parametrize("made", ["Executor", "Pool"])
+def test_ctrl_c_leaves_at_once_and_says_how_to_go_on(program: Program, made: str) -> None:
+    program.write(f"""
 import time
-from scoop_ft import Executor
+from scoop_ft import {made}
 
 def slow(x):
-    open(f"began-{x}", "w").close()
+    open(f"began-{{x}}", "w").close()
     time.sleep(1000)
 
 if __name__ == "__main__":
-    with Executor(max_workers=2, run_dir="run") as executor:
+    with {made}(2, run_dir="run") as executor:
         list(executor.map(slow, range(5)))
 """)
     process = program.start()
@@ -208,7 +209,7 @@ if __name__ == "__main__":
     assert time.monotonic() - began < 20
     assert process.returncode != 0
     assert "KeyboardInterrupt" in err
-    assert "open it again with Executor(run_dir=" in err
+    assert f"open it again with {made}(run_dir=" in err
 
 
 @pytest.mark.parametrize("signal_it", [False, True], ids=["ends", "SIGTERM"])

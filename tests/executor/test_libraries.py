@@ -144,6 +144,52 @@ def test_deap(program: Program) -> None:
     assert (out, code) == ("True 40\n", 0), err
 
 
+GP = """
+import operator, random, sys
+from functools import partial
+from deap import base, creator, gp, tools
+from scoop_ft import Executor
+
+def draw():
+    return random.uniform(-1, 1)
+
+primitives = gp.PrimitiveSet("MAIN", 1)
+primitives.addPrimitive(operator.add, 2)
+primitives.addEphemeralConstant("constant", CONSTANT)
+creator.create("Fitness", base.Fitness, weights=(-1.0,))
+creator.create("Individual", gp.PrimitiveTree, fitness=creator.Fitness)
+toolbox = base.Toolbox()
+toolbox.register("expression", gp.genFull, pset=primitives, min_=2, max_=4)
+toolbox.register("individual", tools.initIterate, creator.Individual, toolbox.expression)
+toolbox.register("population", tools.initRepeat, list, toolbox.individual)
+
+def evaluate(individual):
+    open("evaluated", "a").write("x")
+    return gp.compile(individual, primitives)(1.0),
+
+if __name__ == "__main__":
+    random.seed(3)
+    with Executor(max_workers=2, run_dir="run") as executor:
+        print(sum(value for value, in executor.map(evaluate, toolbox.population(n=40))))
+"""
+
+
+@pytest.mark.parametrize("constant", ["draw", "partial(draw)", "lambda: random.uniform(-1, 1)"])
+def test_deaps_ephemeral_constants_are_the_same_calls_again(
+    program: Program, constant: str
+) -> None:
+    """Their class is pickled with its address, which is another one in each process."""
+    needs("deap")
+    program.write(GP.replace("CONSTANT", constant))
+    evaluated = program.folder / "evaluated"
+    first, err, _ = program.run("-W", "ignore", "program.py")
+    assert first, err
+    evaluated.unlink()
+    second, err, _ = program.run("-W", "ignore", "program.py")
+    assert second == first, err
+    assert not evaluated.exists()
+
+
 # ---- progress ------------------------------------------------------------------------------------
 
 
@@ -223,6 +269,30 @@ def test_options_of_a_function_that_joblib_calls(joblib: Any, executor: Executor
 def test_joblib_nested(joblib: Any, executor: Executor) -> None:
     with joblib.parallel_config("scoop_ft", n_jobs=2, executor=executor):
         assert joblib.Parallel()(joblib.delayed(inner)(n) for n in range(5)) == [0, 0, 1, 5, 14]
+
+
+LATE = """
+import multiprocessing, time
+import joblib, scoop_ft
+
+def pause(seconds):
+    time.sleep(seconds)
+
+if __name__ == "__main__":
+    scoop_ft.register_joblib()
+    with joblib.parallel_config("scoop_ft", n_jobs=2):
+        joblib.Parallel()(joblib.delayed(pause)(0) for _ in range(4))
+        try:
+            joblib.Parallel(timeout=1)(joblib.delayed(pause)(1000) for _ in range(20))
+        except multiprocessing.TimeoutError:
+            print("late")
+"""
+
+
+def test_what_joblib_gives_up_holds_no_program(joblib: Any, program: Program) -> None:
+    """Its other backends end what runs when a call is late, or has failed."""
+    program.write(LATE)
+    assert program.run() == ("late\n", "", 0)
 
 
 def test_joblib_by_itself(joblib: Any) -> None:

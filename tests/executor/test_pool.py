@@ -146,6 +146,20 @@ def test_terminate_does_not_wait(tmp_path: Path, nothing_left: None) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "theirs"])
+def test_nor_does_it_after_close(ours: bool, tmp_path: Path, nothing_left: None) -> None:
+    """What hangs does not hold somebody who closes, waits for so long, and leaves."""
+    made: Any = Pool(1, run_dir=tmp_path / "run") if ours else multiprocessing.Pool(1)
+    with made as pool:
+        pool.apply(calls.square, (1,))
+        result = pool.map_async(calls.pause, [1000.0, 1000.0])
+        pool.close()
+        with pytest.raises(multiprocessing.TimeoutError):
+            result.get(timeout=0.5)
+        began = time.monotonic()
+    assert time.monotonic() - began < 20
+
+
 def test_an_endless_iterable(tmp_path: Path, nothing_left: None) -> None:
     with Pool(2, run_dir=tmp_path / "run") as pool:
         found = list(itertools.islice(pool.imap(calls.square, itertools.count()), 20))
@@ -184,6 +198,29 @@ def test_in_a_script_of_a_run_it_is_that_runs_workers(run_process: Any) -> None:
     run_process.start("-q", "-n", "2", "script.py")
     assert run_process.wait() == 0
     assert (run_process.folder / "stdout.1").read_text() == "True\n[-1]\n".replace("-1", "1")
+
+
+LEAVING = """
+import multiprocessing, time
+from scoop_ft import Pool
+
+if __name__ == "__main__":
+    try:
+        with Pool() as pool:
+            pool.map_async(time.sleep, [2.0] * 100).get(timeout=0.5)
+    except multiprocessing.TimeoutError:
+        with Pool() as pool:
+            print(pool.map(abs, [-1]))
+"""
+
+
+def test_in_a_script_of_a_run_what_is_given_up_does_not_hold_others(run_process: Any) -> None:
+    (run_process.folder / "script.py").write_text(LEAVING)
+    run_process.start("-q", "-n", "2", "script.py")
+    began = time.monotonic()
+    assert run_process.wait() == 0
+    assert time.monotonic() - began < 40
+    assert (run_process.folder / "stdout.1").read_text() == "[1]\n"
 
 
 def test_a_pool_need_not_be_synced(tmp_path: Path) -> None:

@@ -205,6 +205,11 @@ def test_help(shell: Shell, words: list[str]) -> None:
     assert "Usage: scoop-ft" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["--help"], ["journal", "--help"]])
+def test_lists_of_commands_are_not_cut_off(shell: Shell, words: list[str]) -> None:
+    assert "..." not in shell.type(*words).stdout.partition("Commands:")[2]
+
+
 def test_version_and_no_runs(shell: Shell) -> None:
     assert shell.type("version").stdout.startswith("scoop-ft")
     assert shell.type("--version").stdout.startswith("scoop-ft")

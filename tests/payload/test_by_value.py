@@ -213,6 +213,32 @@ def test_a_class_that_a_pickle_makes_is_made_once(scripts: Scripts) -> None:
     assert printed == "True True\nFalse (1.0,) (-1.0,)\n(1.0,) (1.0,)\n"
 
 
+def test_a_class_that_no_module_has_is_made_once_too(scripts: Scripts) -> None:
+    """DEAP's ephemeral constants are nowhere to be found: each tree would bring one class more."""
+    pytest.importorskip("deap")
+    scripts.write("def draw(): return 0.5\n", "drawing.py")
+    scripts.write(
+        "import os, pickle\n"
+        "from deap import gp\n"
+        "from drawing import draw\n"
+        "if __name__ == '__main__':\n"
+        "    from scoop_ft.payload import Packer\n"
+        "    primitives = gp.PrimitiveSet('MAIN', 1)\n"
+        "    primitives.addEphemeralConstant('constant', draw)\n"
+        "    [(_, kinds)] = primitives.terminals.items()\n"
+        "    packer = Packer()\n"
+        "    packer.add(kinds[-1](), 'f')\n"
+        "    with open(os.environ['BLOBS'], 'wb') as file:\n"
+        "        pickle.dump([packer.take().payload], file)\n"
+    )
+    scripts.root()
+    printed = scripts.worker(
+        "one, other = payload.load(blobs[0]), payload.load(blobs[0])\n"
+        "print(one.value, type(one).__name__, type(one) is type(other))\n"
+    )
+    assert printed == "0.5 constant True\n"
+
+
 def test_a_class_that_a_pickle_makes_may_hold_what_cannot_be_compared(scripts: Scripts) -> None:
     """An array is equal to another one in places; and 1 is not 1.0."""
     pytest.importorskip("deap")

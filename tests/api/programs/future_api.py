@@ -220,6 +220,12 @@ def check_cannot_be_sent() -> None:
     assert "Future" in repr(future)
 
 
+def check_the_standards_waits_say_whose_to_use() -> None:
+    for wait in (concurrent.futures.wait, lambda fs: next(concurrent.futures.as_completed(fs))):
+        told = str(raises(AttributeError, wait, [futures.submit(abs, -1)]))
+        assert "scoop_ft.futures.as_completed" in told, told
+
+
 CHECKS = [check for name, check in sorted(globals().items()) if name.startswith("check_")]
 
 if __name__ == "__main__":
