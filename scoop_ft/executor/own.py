@@ -53,7 +53,8 @@ class OwnRun(Root):
 
     def _start_keeper(self, *, again: bool) -> None:
         more = [keeper.AGAIN] if again else []
-        command = [sys.executable, "-m", keeper.__name__, str(self.opened.directory.path), *more]
+        command = [sys.executable, *commands.safe_path(), "-m", keeper.__name__]
+        command += [str(self.opened.directory.path), *more]
         environment = commands.environment(self.opened.info.seed, stdout_is_read=False)
         self._children.start(
             "keeper", command, environment, cwd=self.opened.info.cwd, stdout=None, stderr=None

@@ -43,7 +43,7 @@ def broker(
     that what had failed shall be tried again, unless it is to be kept, with the code that is
     recorded or what there is now.
     """
-    command = [sys.executable, *_safe_path(), "-m", "scoop_ft.broker", str(run.path)]
+    command = [sys.executable, *safe_path(), "-m", "scoop_ft.broker", str(run.path)]
     command += ["--max-attempts", str(max_attempts), *(["--resume"] if resume else [])]
     command += ["--keep-failed"] if resume and keep_failed else []
     command += ["--recorded-code"] if resume and recorded_code else []
@@ -52,18 +52,18 @@ def broker(
 
 def values() -> list[str]:
     """Return the command of the process that loads recorded values."""
-    return [sys.executable, *_safe_path(), "-m", "scoop_ft.inspect.values"]
+    return [sys.executable, *safe_path(), "-m", "scoop_ft.inspect.values"]
 
 
 def code_check(run: RunDir) -> list[str]:
     """Return the command of the process that says what functions mean now."""
-    return [sys.executable, "-m", "scoop_ft.code.check", str(run.path)]
+    return [sys.executable, *safe_path(), "-m", "scoop_ft.code.check", str(run.path)]
 
 
 def root(run: RunDir, *, again: bool = False) -> list[str]:
     """Return the command of the root; ``again``: one of this launch has died."""
     more = ["--again"] if again else []
-    return [sys.executable, "-m", "scoop_ft.root", str(run.path), *more]
+    return [sys.executable, *safe_path(), "-m", "scoop_ft.root", str(run.path), *more]
 
 
 def worker(
@@ -73,6 +73,7 @@ def worker(
     """Return the command of a worker; ``elsewhere``: its machine may lack what the script needs."""
     return [
         sys.executable,
+        *safe_path(),
         "-m",
         "scoop_ft.worker",
         str(run.path),
@@ -87,8 +88,11 @@ def worker(
     ]
 
 
-def _safe_path() -> list[str]:
-    """Keep a user's ``random.py`` in the current folder out of the broker, where Python can."""
+def safe_path() -> list[str]:
+    """Keep a user's ``random.py`` in the current folder from being our own, where Python can.
+
+    What the script imports is the script's matter: it has its own folder in front, as ever.
+    """
     package_parent = Path(__file__).resolve().parents[2]
     if sys.version_info < (3, 11) or package_parent == Path.cwd():
         return []

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import RunError
 from ..surroundings import PROFILE_VARIABLE, AsScoop, Surroundings
+from .commands import safe_path
 
 if TYPE_CHECKING:
     from ..rundir import RunDir
@@ -128,7 +129,10 @@ class Around:
     def command(self, command: Sequence[str]) -> list[str]:
         """Return a command of ours, to be run in them."""
         begin = ["nice", "-n", str(self._nice)] if self._nice else []
-        return [*begin, self.python, *command[1:]]
+        words = command[1:]
+        if self.python != sys.executable:  # it may be an older one, which does not know this
+            words = [word for word in words if word not in safe_path()]
+        return [*begin, self.python, *words]
 
     def environment(self, environment: dict[str, str], run: RunDir | None = None) -> dict[str, str]:
         """Return an environment as it is in them; ``run``: where to write profiles, if at all."""
