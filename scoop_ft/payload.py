@@ -26,9 +26,10 @@ from scoop_ft.pickling import (
     dumps_by_value,
     dumps_meaning,
     load,
+    require_fit,
     separator,
 )
-from scoop_ft.wire.frames import Buffer
+from scoop_ft.wire.frames import LARGEST, Buffer
 
 __all__ = [
     "Buffer",
@@ -259,7 +260,7 @@ class Packer:
         end = bench.tell()
         if end > LARGEST:
             self._clear(bench)
-            return OverflowError("more than 4 GB in one batch")
+            return OverflowError("nearly 4 GiB or more in one batch")
         if bench.frames:
             self._keep(bench.frames)
             bench.frames.clear()
@@ -287,7 +288,7 @@ class Packer:
         bench = self._idle_bench()
         end = bench.tell() + len(payload)
         if end > LARGEST:
-            return OverflowError("more than 4 GB in one batch")
+            return OverflowError("nearly 4 GiB or more in one batch")
         bench.busy = True
         bench.file.write(payload)
         self._keep(frames)
@@ -322,7 +323,6 @@ class Packer:
 # ---- one value -----------------------------------------------------------------------------------
 
 _solo = _Bench()
-LARGEST = 0xFFFF_FFFF  # where a pickle ends is a u32
 
 
 def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
@@ -341,8 +341,7 @@ def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
         bench.file.seek(0)
         bench.file.truncate()
         bench.dump(value)
-        if bench.tell() > LARGEST:
-            raise OverflowError("its pickle is larger than 4 GB: return it in parts")
+        require_fit(bench.tell())
         return bench.file.getvalue(), list(bench.frames)
     except Exception as first:  # noqa: BLE001 - user code may raise anything; by value it may go
         try:
@@ -467,7 +466,10 @@ def _explain_call(
 def _unpicklable(what: str, path: str, value: Any, cause: Exception) -> UnpicklableError:
     path, culprit, reason = explain(path, value, cause, _refusal)
     if isinstance(reason, OverflowError):
-        return UnpicklableError(f"{what} and what was packed before it exceed 4 GiB")
+        return UnpicklableError(
+            f"{what} cannot be sent to another process: {path} is {culprit} of nearly 4 GiB or "
+            "more; send it in parts, or write it to a file and send its name"
+        )
     return UnpicklableError(
         f"{what} cannot be sent to another process: {path} is {culprit} ({reason}); "
         "make such things where they are used, and send what they are made of"

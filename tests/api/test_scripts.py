@@ -48,6 +48,10 @@ def test_exceptions_end_at_the_users_line(run: Run, how: str, line: str, error: 
     assert shown[-1].startswith(error)
 
 
+def test_what_no_message_can_hold(run: Run) -> None:
+    assert is_ok(run("too_large.py"))
+
+
 def test_forgotten_main_guard(run: Run) -> None:
     done = run("no_guard.py")
     assert (done.returncode, done.stdout) == (1, "")
