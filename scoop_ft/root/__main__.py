@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     _hear_interrupts()
     args = sys.argv[1:] if argv is None else argv
     from ..client.connection import Connection
+    from ..client.handlers import Handlers
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import RootRuntime, current, install
@@ -61,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         OwnFinder(sources).install()
         Versions(sources, installed_in_use()).start()
         signal.signal(signal.SIGINT, interrupts.on_sigint)
+        Handlers().install()
         code = _run_script(info, sources)
         interrupts.off()
         if current() is not runtime:

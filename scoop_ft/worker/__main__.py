@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     from ..client.connection import Connection
+    from ..client.handlers import Handlers
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import install
@@ -69,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     sources.on_stale = exit_.on_stale
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
+    Handlers(crew.in_hub).install()
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import script
+from ..client.handlers import whole
 from ..columns import KINDS
 from ..ids import lineage, task_id
 from ..payload import dump_exception, dump_result, load
@@ -180,6 +181,7 @@ class Calls:
             return self._failure(span, index, error)
         return index, 0, payload, frames
 
+    @whole
     def _failure(self, span: Span, index: int, error: BaseException) -> Done:
         """Return what a task has raised; status -1 when it is nobody's result."""
         if isinstance(error, Abandoned):
@@ -191,6 +193,7 @@ class Calls:
         payload, frames = dump_exception(error, _trace(error))
         return index, int(Status.RAISED), payload, frames
 
+    @whole
     def _end(self, runner: Runner, span: Span, index: int, done: Done) -> None:
         """A task has ended, and more is said of it than a result on the tray."""
         crew, session = self._crew, self._session

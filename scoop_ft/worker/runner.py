@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 import greenlet
 
+from ..client import handlers
 from ..client.groups import Group
+from ..client.handlers import whole
 from ..client.link import Link
 from ..client.scopes import Scope
 from ..ids import task_id
@@ -151,6 +153,12 @@ class Crew:
         self.active = runner
         runner.switch()
         self.active = None
+        if handlers.put_off:
+            handlers.call_put_off()
+
+    def in_hub(self) -> bool:
+        """Does no task have the main thread (asked there)?"""
+        return greenlet.getcurrent() is self.hub
 
     def may_save(self) -> bool:
         """Does a task compute just now that saves its state from time to time?
@@ -201,6 +209,7 @@ class Crew:
 
     # ---- waiting (called in a runner) ----------------------------------------------------------
 
+    @whole
     def wait(
         self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
     ) -> bool:
@@ -243,6 +252,7 @@ class Crew:
                 self.session.waits -= bool(watched)
                 self._waiters.pop(runner, None)
 
+    @whole
     def breathe(self) -> None:
         """Let others run for a moment: this task asks again and again whether something is so."""
         runner = self.current()
@@ -341,6 +351,7 @@ class Crew:
             tray.close()
             runner.tray = None
 
+    @whole
     def scope(self) -> Scope:
         """Return the task that calls, as a parent."""
         runner = self.current()

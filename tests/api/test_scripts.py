@@ -52,6 +52,13 @@ def test_what_no_message_can_hold(run: Run) -> None:
     assert is_ok(run("too_large.py"))
 
 
+@pytest.mark.parametrize("whose", ["script", "tasks", "nobody"])
+def test_handlers_of_signals_that_raise(run: Run, whose: str) -> None:
+    """They end a wait, or nothing: no result is lost, and no worker dies of one."""
+    done = run("alarms.py", whose)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
 def test_forgotten_main_guard(run: Run) -> None:
     done = run("no_guard.py")
     assert (done.returncode, done.stdout) == (1, "")

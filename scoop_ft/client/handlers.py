@@ -1,0 +1,143 @@
+"""The user's signal handlers: called in the user's code, never in the midst of our bookkeeping.
+
+A handler may raise; that is how people put a time limit on a wait.  Raised while a message is taken
+in or a batch is ended, it would lose that, and who waits for it would wait for ever.  So what is
+done as a whole is marked (`whole`), and a handler that is due in its midst is called at its end,
+before the user's code goes on.  Whoever blocks for news has nothing at hand: it is called at once.
+
+Where no user sets a handler nothing of this happens.  Ctrl-C in the root has its own way
+(`Link.interrupt`), for nobody sets that.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, Final, ParamSpec, TypeVar
+
+from zmq.sugar.poll import Poller
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_whole: set[CodeType] = set()
+_open: set[CodeType] = {Poller.poll.__code__, threading.Condition.wait.__code__}
+put_off: deque[Callable[[FrameType | None], None]] = deque()
+
+
+def whole(function: Callable[P, T]) -> Callable[P, T]:
+    """Mark what no handler shall end in its midst."""
+
+    def as_a_whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if put_off:
+                call_put_off()
+
+    _whole.add(as_a_whole.__code__)
+    return functools.wraps(function)(as_a_whole)
+
+
+def users(function: Callable[P, T]) -> Callable[P, T]:
+    """Mark what calls the user's code, whatever it is part of."""
+    _open.add(function.__code__)
+    return function
+
+
+def call_put_off() -> None:
+    """Call the handlers that were put off, if it is time."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    frame = sys._getframe(1).f_back
+    while put_off and not _is_ours(frame):
+        put_off.popleft()(frame)
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Is what goes on here ours to end?  Where there is no code of the user's, all is."""
+    seen = False
+    while frame is not None:
+        code = frame.f_code
+        if code in _open:
+            return False
+        if code in _whole:
+            return True
+        seen = seen or not code.co_filename.startswith(_PACKAGE)
+        frame = frame.f_back
+    return not seen
+
+
+class Handlers:
+    """Stands between ``signal.signal`` and the handlers that the user gives it.
+
+    Parameters
+    ----------
+    nobodys : callable
+        Tells whether the main thread runs nobody's code just now.  What a handler raises then is no
+        task's business: it goes no further than a line of text.
+    """
+
+    def __init__(self, nobodys: Callable[[], bool] = lambda: False) -> None:
+        self._nobodys = nobodys
+        self._said = False
+
+    def install(self) -> None:
+        """From now on who sets a handler sets it here (main thread only)."""
+        set_it, get_it = signal.signal, signal.getsignal
+
+        @functools.wraps(set_it)
+        def set_handler(signalnum: int, handler: Any) -> Any:
+            return _users(set_it(signalnum, self._guarded(handler)))
+
+        @functools.wraps(get_it)
+        def get_handler(signalnum: int) -> Any:
+            return _users(get_it(signalnum))
+
+        signal.signal, signal.getsignal = set_handler, get_handler
+
+    def _guarded(self, handler: Any) -> Any:
+        return _Guarded(handler, self) if callable(handler) else handler
+
+    def call(self, handler: Callable[..., Any], number: int, frame: FrameType | None) -> None:
+        """Call a handler now, or later."""
+        if self._nobodys():
+            try:
+                handler(number, frame)
+            except BaseException as error:  # noqa: BLE001 - there is nobody to take it
+                self._say(error)
+        elif _is_ours(frame):
+            put_off.append(functools.partial(self.call, handler, number))
+        else:
+            handler(number, frame)
+
+    def _say(self, error: BaseException) -> None:
+        if not self._said:
+            self._said = True
+            print(
+                f"scoop-ft: a signal handler raised {error!r} while no task ran here: no task has "
+                "ended by it; options(time_limit=…) also limits one that waits for others",
+                file=sys.stderr,
+            )
+
+
+class _Guarded:
+    """A handler of the user's, as the interpreter knows it."""
+
+    def __init__(self, handler: Callable[..., Any], handlers: Handlers) -> None:
+        self.handler = handler
+        self._handlers = handlers
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._handlers.call(self.handler, number, frame)
+
+
+def _users(handler: Any) -> Any:
+    return handler.handler if isinstance(handler, _Guarded) else handler
