@@ -128,7 +128,11 @@ def separator(keep: Callable[[Buffer], None]) -> Callable[[pickle.PickleBuffer],
 
 
 def _is_constant(raw: memoryview) -> bool:
-    """Tell whether nobody can change this memory: a read-only view of it does not suffice."""
+    """Tell whether nobody can change this memory: only that of bytes.
+
+    What is behind a read-only view may be written to, a frozen array can be thawed by its owner,
+    and a file that is mapped for reading is written by others.
+    """
     if not raw.readonly:
         return False
     owner: Any = raw.obj
@@ -137,7 +141,4 @@ def _is_constant(raw: memoryview) -> bool:
         if base is None:
             break
         owner = base
-    try:
-        return memoryview(owner).readonly
-    except TypeError:
-        return False
+    return type(owner) is bytes
