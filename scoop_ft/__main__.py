@@ -15,6 +15,7 @@ from . import cli
 
 def main() -> NoReturn:
     """Run a command line, and end this process."""
+    _fill_streams()
     code = cli.main()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -23,6 +24,18 @@ def main() -> NoReturn:
     except (OSError, ValueError):
         sys.exit(code)  # it says what could not be written
     os._exit(code)
+
+
+def _fill_streams() -> None:
+    """Let standard streams that are closed lead nowhere, here and in all that is started.
+
+    Or a socket or the journal is opened in the place of one, and written to by what a task prints.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
 
 
 if __name__ == "__main__":

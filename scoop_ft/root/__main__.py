@@ -6,7 +6,6 @@ broker is told its exit code, and this process ends only after that was synced.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -98,11 +97,12 @@ def _run_script(info: RunInfo, sources: Sources) -> int:
     """Run the script; return the exit code that Python would have given it."""
     from .. import global_random, profiling, script
     from ..errors import BrokenRun
+    from ..output import by_lines
 
     global_random.seed(info.seed)
     global_random.follow_numpy()
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        by_lines()
     code = 0
     try:
         with profiling.profiled("root"):
@@ -165,11 +165,11 @@ def _is_ours(path: str) -> bool:
 
 def _end(runtime: RootRuntime, link: Link, code: int) -> None:
     """Tell the broker, and wait until that is synced."""
+    from ..output import flush_output
     from ..wire.messages import End
 
     _join_threads()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+    flush_output()
     session = runtime.session
     runtime.flush()
     with link.state:
@@ -211,8 +211,8 @@ class _Interrupts:
 
 
 if __name__ == "__main__":
+    from scoop_ft.output import flush_output
+
     code = main()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    flush_output()
     os._exit(code)

@@ -36,8 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     faulthandler.enable(all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides what Ctrl-C means
+    from ..output import by_lines
+
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        by_lines()
     from ..client.connection import Connection
     from ..client.handlers import Handlers
     from ..client.imports import OwnFinder
@@ -176,7 +178,7 @@ class _Exit:
         if not self._once.acquire(blocking=False):
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
         from .. import profiling
-        from .calls import flush_output
+        from ..output import flush_output
 
         self._link.after_pump = None  # our own looks at the socket come here no more
         self._let_save()

@@ -8,7 +8,6 @@ given up is ended by itself.  Who waits, and who gets the thread next, is decide
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ from .. import script
 from ..client.handlers import whole
 from ..columns import KINDS
 from ..ids import lineage, task_id
+from ..output import flush_output
 from ..payload import dump_exception, dump_result, load
 from ..pickling import load_small
 from ..slate import DONE, INDEX, Slate
@@ -257,12 +257,3 @@ def end_child(error: BaseException | None) -> None:
         code = 1
     flush_output()
     os._exit(code & 0xFF)
-
-
-def flush_output() -> None:
-    """Let what tasks have printed leave this process."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue  # nobody reads it any more

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from .conftest import Run, is_ok
+from .conftest import PROGRAMS, Run, is_ok
 
 
 def test_surroundings(run: Run) -> None:
@@ -22,6 +26,23 @@ def test_threads_of_the_root_and_what_nobody_waits_for(run: Run) -> None:
 def test_exit_code(run: Run, code: int) -> None:
     done = run("ends.py", str(code))
     assert (done.returncode, done.stdout, done.stderr) == (code, "ok\n", "")
+
+
+def test_no_standard_streams(nothing_left: None, tmp_path: Path) -> None:
+    """As a daemon starts it: what is opened next must not take their places."""
+    words = [sys.executable, "-m", "scoop_ft", "run", "-q", "-n", "1", "--run-dir", "r"]
+    program = PROGRAMS / "ends.py"
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&- >&-', "sh", *words, program, "streams"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_a_standard_output_that_cannot_be_flushed(run: Run, tmp_path: Path) -> None:
+    done = run("ends.py", "writes")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert (tmp_path / "written").read_text() == "ok\nfrom a task\n"
 
 
 def test_end_in_words(run: Run) -> None:
