@@ -6,6 +6,7 @@ milliseconds, and whoever has typed the command waits for them.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -16,6 +17,7 @@ from . import cli
 def main() -> NoReturn:
     """Run a command line, and end this process."""
     _fill_streams()
+    _show_all()
     code = cli.main()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -36,6 +38,13 @@ def _fill_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+
+
+def _show_all() -> None:
+    """Let what a terminal has no character for be shown as an escape: it is no error of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":
