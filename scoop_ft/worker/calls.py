@@ -241,7 +241,10 @@ def _trace(error: BaseException) -> str:
         trace = trace.tb_next
     import traceback
 
-    text = traceback.format_exception(type(error), error, trace)
+    try:
+        text = traceback.format_exception(type(error), error, trace)
+    except BaseException:  # noqa: BLE001 - its attributes may do anything when looked at
+        text = [*traceback.format_tb(trace), f"{type(error).__name__}\n"]
     return "".join(text)
 
 
