@@ -27,6 +27,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_TIMERS: Final[dict[Any, Any]] = {
+    getattr(signal, f"ITIMER_{timer}", None): getattr(signal, name, None)
+    for timer, name in (("VIRTUAL", "SIGVTALRM"), ("PROF", "SIGPROF"))
+}
 _whole: set[CodeType] = set()
 _open: set[CodeType] = {Poller.poll.__code__, threading.Condition.wait.__code__}
 put_off: deque[Callable[[FrameType | None], None]] = deque()
@@ -80,13 +84,15 @@ class Handlers:
 
     Parameters
     ----------
-    nobodys : callable
-        Tells whether the main thread runs nobody's code just now.  What a handler raises then is no
-        task's business: it goes no further than a line of text.
+    at_work : callable
+        Returns whose code the main thread runs just now; None: nobody's.  What a handler raises
+        then, or for a timer that somebody else has set, is not his business: it goes no further
+        than a line of text.
     """
 
-    def __init__(self, nobodys: Callable[[], bool] = lambda: False) -> None:
-        self._nobodys = nobodys
+    def __init__(self, at_work: Callable[[], Any] = lambda: ()) -> None:
+        self._at_work = at_work
+        self._timers: dict[Any, Any] = {}  # by signal, who has set it last
         self._said = False
 
     def install(self) -> None:
@@ -102,13 +108,26 @@ class Handlers:
             return _users(get_it(signalnum))
 
         signal.signal, signal.getsignal = set_handler, get_handler
+        for name in ("alarm", "setitimer"):
+            if hasattr(signal, name):  # not on Windows
+                setattr(signal, name, self._noting(getattr(signal, name)))
+
+    def _noting(self, set_timer: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(set_timer)
+        def noting(which: int, *args: float) -> Any:
+            number = _TIMERS.get(which, signal.SIGALRM) if args else signal.SIGALRM
+            self._timers[number] = self._at_work()
+            return set_timer(which, *args)
+
+        return noting
 
     def _guarded(self, handler: Any) -> Any:
         return _Guarded(handler, self) if callable(handler) else handler
 
     def call(self, handler: Callable[..., Any], number: int, frame: FrameType | None) -> None:
         """Call a handler now, or later."""
-        if self._nobodys():
+        now = self._at_work()
+        if now is None or self._timers.get(number, now) != now:
             try:
                 handler(number, frame)
             except BaseException as error:  # noqa: BLE001 - there is nobody to take it
@@ -122,8 +141,8 @@ class Handlers:
         if not self._said:
             self._said = True
             print(
-                f"scoop-ft: a signal handler raised {error!r} while no task ran here: no task has "
-                "ended by it; options(time_limit=…) also limits one that waits for others",
+                f"scoop-ft: a signal handler raised {error!r}, for a task that had ended or waits: "
+                "nothing comes of it; options(time_limit=…) also limits a task that waits",
                 file=sys.stderr,
             )
 

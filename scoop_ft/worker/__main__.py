@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     sources.on_stale = exit_.on_stale
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
-    Handlers(crew.in_hub).install()
+    Handlers(crew.at_work).install()
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)

@@ -156,9 +156,12 @@ class Crew:
         if handlers.put_off:
             handlers.call_put_off()
 
-    def in_hub(self) -> bool:
-        """Does no task have the main thread (asked there)?"""
-        return greenlet.getcurrent() is self.hub
+    def at_work(self) -> tuple[bytes, int] | None:
+        """Return the task that has the main thread; None: no task has it (asked there)."""
+        runner = greenlet.getcurrent()
+        if not isinstance(runner, Runner) or runner.span is None:
+            return None
+        return runner.span.batch, runner.index
 
     def may_save(self) -> bool:
         """Does a task compute just now that saves its state from time to time?

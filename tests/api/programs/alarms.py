@@ -57,6 +57,19 @@ def forgets(delay):
     return os.getpid()
 
 
+def computes(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+    return seconds
+
+
+def is_late_while_others_compute(calls):
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.03)
+    return sum(futures.map(computes, [0.02] * calls))
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "script":
         waits(ROUNDS)
@@ -64,6 +77,8 @@ if __name__ == "__main__":
     elif sys.argv[1] == "tasks":
         workers = set(futures.map(waits, [ROUNDS // 20] * 6))
         assert len(workers) <= 2, workers
+    elif sys.argv[1] == "others":
+        assert list(futures.map(is_late_while_others_compute, [5] * 4)) == [sum([0.02] * 5)] * 4
     else:
         workers = set()
         for _ in range(20):
