@@ -16,6 +16,7 @@ from . import cli, streams
 def main() -> NoReturn:
     """Run a command line, and end this process."""
     streams.open_closed()
+    streams.show_all()
     code = cli.main()
     try:
         for stream in (sys.stdout, sys.stderr):

@@ -8,6 +8,7 @@ anything.
 
 from __future__ import annotations
 
+import builtins
 import io
 import pickle
 from array import array
@@ -26,9 +27,10 @@ from scoop_ft.pickling import (
     dumps_by_value,
     dumps_meaning,
     load,
+    require_fit,
     separator,
 )
-from scoop_ft.wire.frames import Buffer
+from scoop_ft.wire.frames import LARGEST, Buffer
 
 __all__ = [
     "Buffer",
@@ -180,13 +182,13 @@ class Packer:
         One that cannot travel, or would arrive as something else, keeps as much of itself as
         possible: its type, arguments and attributes, or else a `RemoteError` stands for it.
         """
-        for candidate in (error, _Revived(error, True), _Revived(error, False)):
+        for candidate in (error, _Revived(error, dict), _Revived(error, _that_can_go)):
             try:
                 payload, frames = dumps((candidate, trace))
                 arrived, _ = load(payload, frames)
                 if not _same_error(error, arrived):
                     continue
-            except Exception:  # noqa: BLE001 - whatever it is, the next form is tried
+            except BaseException:  # noqa: BLE001 - whatever it is, the next form is tried
                 continue
             if self._append(payload, frames) is None:
                 return
@@ -259,7 +261,7 @@ class Packer:
         end = bench.tell()
         if end > LARGEST:
             self._clear(bench)
-            return OverflowError("more than 4 GB in one batch")
+            return OverflowError("nearly 4 GiB or more in one batch")
         if bench.frames:
             self._keep(bench.frames)
             bench.frames.clear()
@@ -287,7 +289,7 @@ class Packer:
         bench = self._idle_bench()
         end = bench.tell() + len(payload)
         if end > LARGEST:
-            return OverflowError("more than 4 GB in one batch")
+            return OverflowError("nearly 4 GiB or more in one batch")
         bench.busy = True
         bench.file.write(payload)
         self._keep(frames)
@@ -322,7 +324,6 @@ class Packer:
 # ---- one value -----------------------------------------------------------------------------------
 
 _solo = _Bench()
-LARGEST = 0xFFFF_FFFF  # where a pickle ends is a u32
 
 
 def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
@@ -341,8 +342,7 @@ def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
         bench.file.seek(0)
         bench.file.truncate()
         bench.dump(value)
-        if bench.tell() > LARGEST:
-            raise OverflowError("its pickle is larger than 4 GB: return it in parts")
+        require_fit(bench.tell())
         return bench.file.getvalue(), list(bench.frames)
     except Exception as first:  # noqa: BLE001 - user code may raise anything; by value it may go
         try:
@@ -467,7 +467,10 @@ def _explain_call(
 def _unpicklable(what: str, path: str, value: Any, cause: Exception) -> UnpicklableError:
     path, culprit, reason = explain(path, value, cause, _refusal)
     if isinstance(reason, OverflowError):
-        return UnpicklableError(f"{what} and what was packed before it exceed 4 GiB")
+        return UnpicklableError(
+            f"{what} cannot be sent to another process: {path} is {culprit} of nearly 4 GiB or "
+            "more; send it in parts, or write it to a file and send its name"
+        )
     return UnpicklableError(
         f"{what} cannot be sent to another process: {path} is {culprit} ({reason}); "
         "make such things where they are used, and send what they are made of"
@@ -483,16 +486,28 @@ def _refusal(value: Any) -> Exception | None:
     return None
 
 
+_Group: type[Any] | None = getattr(builtins, "BaseExceptionGroup", None)  # since Python 3.11
+
+
 class _Revived:
     """Pickles an exception so that its ``__init__`` is not called again on arrival."""
 
-    def __init__(self, error: BaseException, with_state: bool) -> None:
+    def __init__(
+        self, error: BaseException, state_of: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
         self.error = error
-        self.with_state = with_state
+        self.state_of = state_of
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = dict(self.error.__dict__) if self.with_state else {}
-        return revive, (type(self.error), self.error.args, state)
+        error, args = self.error, self.error.args
+        if _Group is not None and isinstance(error, _Group):
+            args = args[0], [_Revived(each, self.state_of) for each in error.exceptions]
+        return revive, (type(error), args, self.state_of(error.__dict__))
+
+
+def _that_can_go(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that can be pickled."""
+    return {name: value for name, value in state.items() if _refusal(value) is None}
 
 
 def revive(kind: type[BaseException], args: tuple[Any, ...], state: Any) -> BaseException:
@@ -504,11 +519,10 @@ def revive(kind: type[BaseException], args: tuple[Any, ...], state: Any) -> Base
 
 
 def _same_error(sent: BaseException, arrived: BaseException) -> bool:
-    return (
-        type(arrived) is type(sent)
-        and str(arrived) == str(sent)
-        and len(arrived.args) == len(sent.args)
-    )
+    if type(arrived) is not type(sent) or len(arrived.args) != len(sent.args):
+        return False
+    text = str(sent)
+    return str(arrived) == text or str(sent) != text  # the clock may be part of it
 
 
 def _stand_in(error: BaseException) -> RemoteError:
@@ -518,6 +532,6 @@ def _stand_in(error: BaseException) -> RemoteError:
         name = f"{kind.__module__}.{name}"
     try:
         text = str(error)
-    except Exception as why:  # noqa: BLE001 - user code may raise anything
+    except BaseException as why:  # noqa: BLE001 - user code may raise anything
         text = f"<its text cannot be made: {type(why).__name__}>"
     return RemoteError(f"{name}: {text}" if text else name, name)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Final
 
 from scoop_ft import references, script
-from scoop_ft.wire.frames import Buffer
+from scoop_ft.wire.frames import LARGEST, Buffer
 
 OUT_OF_BAND_BYTES: Final = 64 * 1024
 _BY_NAME: Final = (types.FunctionType, type)
@@ -78,6 +78,7 @@ def dumps(value: Any, large_apart: bool = True) -> tuple[bytes, list[Buffer]]:
         PlainPickler(file, protocol=5, buffer_callback=separate).dump(value)
     except Exception:  # noqa: BLE001 - user code may raise anything; by value may still do
         return dumps_by_value(value, large_apart)
+    require_fit(file.tell())
     return file.getvalue(), frames
 
 
@@ -88,6 +89,7 @@ def dumps_by_value(value: Any, large_apart: bool = True) -> tuple[bytes, list[Bu
     file: BinaryIO = io.BytesIO()
     separate = separator(frames.append) if large_apart else None
     ByValuePickler(file, separate).dump(value)
+    require_fit(file.tell())
     file.seek(0)
     return file.read(), frames
 
@@ -104,6 +106,12 @@ def dumps_meaning(value: Any) -> bytes:
     return file.getvalue()
 
 
+def require_fit(size: int) -> None:
+    """Raise OverflowError for what is more than a message, or a record of the journal, can hold."""
+    if size > LARGEST:
+        raise OverflowError(f"{size} bytes, and {LARGEST} at most can be sent in one piece")
+
+
 def separator(keep: Callable[[Buffer], None]) -> Callable[[pickle.PickleBuffer], bool]:
     """Return a pickler's callback that keeps large buffers apart; True: leave it in the pickle."""
 
@@ -111,6 +119,7 @@ def separator(keep: Callable[[Buffer], None]) -> Callable[[pickle.PickleBuffer],
         raw = buffer.raw()
         if raw.nbytes < OUT_OF_BAND_BYTES:
             return True
+        require_fit(raw.nbytes)
         # The user may change an array after submitting it: what can change is copied now.
         keep(raw if _is_constant(raw) else bytes(raw))
         return False
@@ -119,7 +128,11 @@ def separator(keep: Callable[[Buffer], None]) -> Callable[[pickle.PickleBuffer],
 
 
 def _is_constant(raw: memoryview) -> bool:
-    """Tell whether nobody can change this memory: a read-only view of it does not suffice."""
+    """Tell whether nobody can change this memory: only that of bytes.
+
+    What is behind a read-only view may be written to, a frozen array can be thawed by its owner,
+    and a file that is mapped for reading is written by others.
+    """
     if not raw.readonly:
         return False
     owner: Any = raw.obj
@@ -128,7 +141,4 @@ def _is_constant(raw: memoryview) -> bool:
         if base is None:
             break
         owner = base
-    try:
-        return memoryview(owner).readonly
-    except TypeError:
-        return False
+    return type(owner) is bytes

@@ -7,6 +7,7 @@ own in the place of ``sys.stdout``.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -21,12 +22,23 @@ def open_closed() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
+def show_all() -> None:
+    """Let what a terminal has no character for be shown as an escape: it is no error of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def by_lines() -> None:
+    """Let each line leave as it is printed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 def flush() -> None:
     """Let what the user's code has printed leave this process, which ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
-            continue  # nobody reads it any more
-        except AttributeError:
-            continue  # the user's own: None, or something that has no flush
+        except Exception:  # noqa: BLE001 - nobody reads it, or it is the user's own: None, anything
+            continue

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import errors
 from .groups import Group, outcome
+from .handlers import users, whole
 from .runtime import Runtime, current
 from .scopes import Scope
 
@@ -125,6 +126,7 @@ class Future:
             raise error
         return error
 
+    @whole
     def add_done_callback(self, fn: Callable[[Future], Any]) -> None:
         """Call ``fn(self)`` when there is a result; at once when there is one.
 
@@ -186,6 +188,7 @@ class Future:
         return self._outcome
 
 
+@users
 def _call(fn: Callable[[Future], Any], future: Future) -> None:
     try:
         fn(future)

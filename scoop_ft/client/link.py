@@ -18,6 +18,7 @@ from typing import Final
 import zmq
 
 from .connection import Connection
+from .handlers import whole
 from .session import Session
 
 TICK_S: Final = 0.01  # how long something may wait while everybody computes
@@ -92,6 +93,7 @@ class Link:
             self._wait_for_news(ready, min(left, POLL_S))
         return True
 
+    @whole
     def _wait_for_news(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait at the socket, or for the thread that does, until something has come."""
         if self._pump_lock.acquire(blocking=False):
@@ -104,6 +106,7 @@ class Link:
         else:
             self._wait_for_others(ready, seconds)
 
+    @whole
     def _wait_for_others(self, ready: Callable[[], bool], seconds: float) -> None:
         with self._arrived:
             self._waiting += 1
@@ -118,6 +121,7 @@ class Link:
             with self._arrived:
                 self._arrived.notify_all()
 
+    @whole
     def pump(self, seconds: float = 0.0) -> None:
         """Send and receive once, waiting at most so long for something to come."""
         if self._pump_lock.acquire(blocking=False):
@@ -128,6 +132,7 @@ class Link:
                 self._tell()
             self._call_back()
 
+    @whole
     def look(self) -> None:
         """Take in what has come, and say what that asks for; to ask costs next to nothing.
 

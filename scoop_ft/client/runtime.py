@@ -22,6 +22,7 @@ from ..payload import Packer, load
 from ..wire import messages as wire
 from ..wire.messages import Options
 from .groups import Group
+from .handlers import whole
 from .link import TICK_S, Link
 from .scopes import BATCH_TASKS, Definition, Part, Scope
 from .session import Frames, Session
@@ -294,6 +295,7 @@ class RootRuntime(Runtime):
         """Return the root."""
         return self._scope
 
+    @whole
     def close(self, scope: Scope) -> None:
         """Send the open batch."""
         with self.link.state:  # a `Hello` in between would count what nobody has sent
@@ -303,6 +305,7 @@ class RootRuntime(Runtime):
         if closed is not None:
             self.link.wake()
 
+    @whole
     def flush_open(self) -> None:
         """Send the open batch if nobody is just packing a call (for the link's pump)."""
         scope = self._scope
@@ -354,6 +357,7 @@ class RootRuntime(Runtime):
         """Call something after the next look at the socket."""
         self._callbacks.append(callback)
 
+    @whole
     def run_callbacks(self) -> None:
         """Call what waits to be called; by one thread at a time, so that order is kept."""
         while self._callbacks and self._calling.acquire(blocking=False):

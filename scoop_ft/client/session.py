@@ -21,6 +21,7 @@ from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import Status
 from .groups import Chunk, Weight
+from .handlers import whole
 from .scopes import Closed, Definition, Scope
 
 Frames = Sequence[Buffer]
@@ -137,6 +138,7 @@ class Session:
         self._n += 1
         return self._n
 
+    @whole
     def keep(self, message: Any, frames: Frames = (), receipt: Receipt | None = None) -> None:
         """Say something and keep it until it is acknowledged; its ``n`` comes from `number`."""
         size = sum(len(frame) for frame in frames)
@@ -193,6 +195,7 @@ class Session:
         )
         self.keep(message, (packed.payload, *packed.frames))
 
+    @whole
     def ask(self, make: Callable[[int], wire.Message]) -> int:
         """Send a request; `answer` gives what comes back under the number returned.
 

@@ -1,10 +1,12 @@
 """``scoop-ft journal export``: results so far, taken out of a run.
 
-Written as they are read: a file appears whole, under its name, or not at all.
+Written as they are read: a file appears whole, under its name, or not at all.  What is no plain
+file (a pipe, a device) is written to.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -75,12 +77,32 @@ def _shown(run: Opened, loader: Loader, how: str, rows: list[Row]) -> Iterator[b
 
 @contextmanager
 def _target(file: str | None) -> Generator[BinaryIO, None, None]:
-    """Open what is written to; a file takes its place when all is in it."""
+    """Open what is written to, and say so where there is no room for it."""
     if file is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(file)
+    plain = os.path.isfile(file) or not os.path.exists(file)
+    try:
+        with _whole(file) if plain else _opened(file) as target:
+            yield target
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RunError(f"no room for {file}: make some, and export again") from error
+
+
+def _opened(file: str) -> BinaryIO:
+    try:
+        return open(file, "wb")
+    except OSError as error:
+        raise RunError(f"cannot write {file}: {error.strerror}") from error
+
+
+@contextmanager
+def _whole(file: str) -> Generator[BinaryIO, None, None]:
+    """Open a file that takes its place when all is in it."""
+    path = Path(os.path.realpath(file))  # a link stays what it is
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:

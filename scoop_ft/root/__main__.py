@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     _hear_interrupts()
     args = sys.argv[1:] if argv is None else argv
     from ..client.connection import Connection
+    from ..client.handlers import Handlers
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import RootRuntime, current, install
@@ -62,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         OwnFinder(sources).install()
         Versions(sources, installed_in_use()).start()
         signal.signal(signal.SIGINT, interrupts.on_sigint)
+        Handlers().install()
         code = _run_script(info, sources)
         interrupts.off()
         if current() is not runtime:
@@ -101,7 +103,7 @@ def _run_script(info: RunInfo, sources: Sources) -> int:
     global_random.seed(info.seed)
     global_random.follow_numpy()
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        streams.by_lines()
     code = 0
     try:
         with profiling.profiled("root"):

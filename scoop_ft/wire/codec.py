@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import ProtocolError
 from ..ids import BATCH_ID_BYTES, DIGEST_BYTES, LINEAGE_BYTES, SESSION_BYTES, TASK_ID_BYTES
-from .frames import Buffer
+from .frames import LARGEST, Buffer
 from .messages import (
     PLAIN,
     Cancel,
@@ -109,6 +109,7 @@ def _decode(decoder: Any, header: Buffer, frames: Sequence[Buffer]) -> Any:
         message = decoder.decode(header)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a message: {error}") from None
+    _need(all(len(frame) <= LARGEST for frame in frames), "a frame too large")
     check = _CHECKS.get(type(message))
     if check is not None:
         try:

@@ -1,4 +1,4 @@
-"""What a frame is in this process, and from which size on it is worth not copying it."""
+"""What a frame is in this process, which are worth not copying, and how large one may be."""
 
 from __future__ import annotations
 
@@ -7,3 +7,6 @@ from typing import Final, TypeAlias
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
 
 LARGE: Final = 65_536
+# Where a pickle ends is a u32, and the journal's records end a little below 4 GiB, their headers
+# included; small results of others may go with one that is just as large.
+LARGEST: Final = (1 << 32) - (64 << 20)

@@ -17,6 +17,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import streams
+
 if TYPE_CHECKING:
     from ..client.link import Link
     from ..client.sources import Sources
@@ -37,8 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     faulthandler.enable(all_threads=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides what Ctrl-C means
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        streams.by_lines()
     from ..client.connection import Connection
+    from ..client.handlers import Handlers
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import install
@@ -71,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         crew.calls.on_unfit = exit_.on_unfit
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
+    Handlers(crew.at_work).install()
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)
@@ -184,7 +188,7 @@ class _Exit:
         """Hand over what is done and what has not started, then end this process."""
         if not self._once.acquire(blocking=False):
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
-        from .. import profiling, streams
+        from .. import profiling
 
         self._link.after_pump = None  # our own looks at the socket come here no more
         if self._session.refused:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import script, streams
+from ..client.handlers import whole
 from ..columns import KINDS
 from ..errors import ScriptImportError
 from ..ids import lineage, task_id
@@ -185,6 +186,7 @@ class Calls:
             return self._failure(span, index, error)
         return index, 0, payload, frames
 
+    @whole
     def _failure(self, span: Span, index: int, error: BaseException) -> Done:
         """Return what a task has raised; status -1 when it is nobody's result."""
         if isinstance(error, Abandoned):
@@ -196,6 +198,7 @@ class Calls:
         payload, frames = dump_exception(error, _trace(error))
         return index, int(Status.RAISED), payload, frames
 
+    @whole
     def _end(self, runner: Runner, span: Span, index: int, done: Done) -> None:
         """A task has ended, and more is said of it than a result on the tray."""
         crew, session = self._crew, self._session
@@ -248,7 +251,10 @@ def _trace(error: BaseException) -> str:
         trace = trace.tb_next
     import traceback
 
-    text = traceback.format_exception(type(error), error, trace)
+    try:
+        text = traceback.format_exception(type(error), error, trace)
+    except BaseException:  # noqa: BLE001 - its attributes may do anything when looked at
+        text = [*traceback.format_tb(trace), f"{type(error).__name__}\n"]
     return "".join(text)
 
 

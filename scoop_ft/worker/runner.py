@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import greenlet
 
 from ..client.groups import Group
+from ..client.handlers import whole
 from ..client.link import Link
 from ..client.scopes import Scope
 from ..ids import task_id
@@ -152,6 +153,13 @@ class Crew:
         runner.switch()
         self.active = None
 
+    def at_work(self) -> tuple[bytes, int] | None:
+        """Return the task that has the main thread; None: no task has it (asked there)."""
+        runner = greenlet.getcurrent()
+        if not isinstance(runner, Runner) or runner.span is None:
+            return None
+        return runner.span.batch, runner.index
+
     def may_save(self) -> bool:
         """Does a task compute just now that saves its state from time to time?
 
@@ -201,6 +209,7 @@ class Crew:
 
     # ---- waiting (called in a runner) ----------------------------------------------------------
 
+    @whole
     def wait(
         self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
     ) -> bool:
@@ -243,6 +252,7 @@ class Crew:
                 self.session.waits -= bool(watched)
                 self._waiters.pop(runner, None)
 
+    @whole
     def breathe(self) -> None:
         """Let others run for a moment: this task asks again and again whether something is so."""
         runner = self.current()
@@ -341,6 +351,7 @@ class Crew:
             tray.close()
             runner.tray = None
 
+    @whole
     def scope(self) -> Scope:
         """Return the task that calls, as a parent."""
         runner = self.current()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..client.groups import Group
+from ..client.handlers import whole
 from ..client.link import Link
 from ..client.runtime import Runtime
 from ..client.scopes import Scope
@@ -31,16 +32,19 @@ class WorkerRuntime(Runtime):
             with scope.lock:
                 self.close(scope)
 
+    @whole
     def opened(self, scope: Scope) -> None:
         """The next flush looks at this parent."""
         with self.link.state:
             self._worker.opened(scope)
 
+    @whole
     def close(self, scope: Scope) -> None:
         """Queue the open batch here, or send it when it may be recorded already."""
         with self.link.state:
             self._worker.close(scope)
 
+    @whole
     def tell(self, scope: Scope) -> None:
         """Tell the broker of the parent too, and of what it has submitted."""
         super().tell(scope)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from .conftest import Run, is_ok
+from .conftest import PROGRAMS, Run, is_ok
 
 
 def test_surroundings(run: Run) -> None:
@@ -22,6 +26,23 @@ def test_threads_of_the_root_and_what_nobody_waits_for(run: Run) -> None:
 def test_exit_code(run: Run, code: int) -> None:
     done = run("ends.py", str(code))
     assert (done.returncode, done.stdout, done.stderr) == (code, "ok\n", "")
+
+
+def test_no_standard_streams(nothing_left: None, tmp_path: Path) -> None:
+    """As a daemon starts it: what is opened next must not take their places."""
+    words = [sys.executable, "-m", "scoop_ft", "run", "-q", "-n", "1", "--run-dir", "r"]
+    program = PROGRAMS / "ends.py"
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&- >&-', "sh", *words, program, "streams"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_a_standard_output_that_cannot_be_flushed(run: Run, tmp_path: Path) -> None:
+    done = run("ends.py", "writes")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert (tmp_path / "written").read_text() == "ok\nfrom a task\n"
 
 
 def test_end_in_words(run: Run) -> None:
@@ -46,6 +67,17 @@ def test_exceptions_end_at_the_users_line(run: Run, how: str, line: str, error: 
     assert "ends.py" in shown[last]
     assert line in shown[last + 1]
     assert shown[-1].startswith(error)
+
+
+def test_what_no_message_can_hold(run: Run) -> None:
+    assert is_ok(run("too_large.py"))
+
+
+@pytest.mark.parametrize("whose", ["script", "tasks", "others", "nobody"])
+def test_handlers_of_signals_that_raise(run: Run, whose: str) -> None:
+    """They end what has set the timer, or nothing: no result is lost, no worker dies of one."""
+    done = run("alarms.py", whose)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
 
 
 def test_forgotten_main_guard(run: Run) -> None:

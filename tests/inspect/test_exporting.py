@@ -126,6 +126,34 @@ def test_a_file_appears_whole_or_not_at_all(made: Path, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["file.jsonl"]
 
 
+def test_what_is_no_plain_file_is_written_to_and_stays_what_it_is(
+    made: Path, tmp_path: Path
+) -> None:
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    os.mkfifo(pipe)
+    link.symlink_to(target)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        done = type_in(made, "journal", "export", "r", "-o", pipe)
+        assert done.returncode == 0, done.stderr
+        if not pipe.is_fifo():
+            reader.kill()
+        read, _ = reader.communicate(timeout=20)
+    assert pipe.is_fifo()
+    assert type_in(made, "journal", "export", "r", "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert read == target.read_bytes() != b""
+
+
+def test_a_disk_that_is_full_is_named(made: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    done = type_in(made, "journal", "export", "r", "-o", full)
+    assert full.is_symlink()
+    assert (done.returncode, done.stderr) == (
+        2, f"scoop-ft: error: no room for {full}: make some, and export again\n"
+    )  # fmt: skip
+
+
 def test_a_value_that_kills_whoever_loads_it_costs_only_itself(tmp_path: Path) -> None:
     shutil.copy(PROGRAMS / "lab.py", tmp_path)
     (tmp_path / "script.py").write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,20 @@ def test_without_the_users_classes_all_but_them_is_readable(changed: Path) -> No
     stuck = type_in(changed, "journal", "show", "r", "3").stdout
     assert "lab.Stuck: no size" in stuck
     assert "result\n  4.5\n" in type_in(changed, "journal", "show", "r", "1").stdout
+
+
+@pytest.mark.parametrize("words", ["run --help", "resume --help", "explain r"])
+def test_a_terminal_that_lacks_a_character_is_shown_the_rest(made: Path, words: str) -> None:
+    poor = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(
+        [*COMMAND, *words.split()],
+        cwd=made,
+        env=poor,
+        capture_output=True,
+        encoding="latin-1",
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nobody_minds_a_reader_that_goes_away(made: Path) -> None:

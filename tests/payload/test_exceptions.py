@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 import traceback
 from typing import Any
 
@@ -50,6 +52,18 @@ class NeedsKeyword(Exception):
         return f"no {self.name}"
 
 
+class Moment(Exception):
+    """Its text is another one each time."""
+
+    def __str__(self) -> str:
+        return f"at {time.perf_counter_ns()}"
+
+
+class EndsProcesses(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(9)
+
+
 def travel(error: BaseException, text: str = "trace") -> BaseException:
     packer = Packer()
     packer.add_exception(error, text)
@@ -79,6 +93,32 @@ def test_arrives_as_itself(error: BaseException) -> None:
     assert type(found) is type(error)
     assert str(found) == str(error)
     assert isinstance(found.__cause__, RemoteTraceback)
+
+
+def test_one_whose_text_changes_arrives_as_itself() -> None:
+    assert type(travel(Moment("x"))) is Moment
+
+
+def test_attributes_arrive_without_those_that_cannot() -> None:
+    error = WithLock("text")
+    error.code = 7  # type: ignore[attr-defined]
+    assert vars(travel(error)) == {"code": 7}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups")
+def test_a_group_arrives_with_members_that_need_help() -> None:
+    inner = ExceptionGroup("inner", [WithLock("text")])  # noqa: F821
+    arrived = travel(ExceptionGroup("outer", [NeedsKeyword(name="bread"), inner]))  # noqa: F821
+    assert str(arrived) == "outer (2 sub-exceptions)"
+    bread, group = arrived.exceptions  # type: ignore[attr-defined]
+    assert (type(bread), str(bread)) == (NeedsKeyword, "no bread")
+    assert type(group.exceptions[0]) is WithLock
+
+
+def test_one_that_raises_what_ends_processes_is_no_end_of_this_one() -> None:
+    arrived = travel(EndsProcesses("x"))
+    assert isinstance(arrived, RemoteError)
+    assert "its text cannot be made: SystemExit" in str(arrived)
 
 
 def test_attributes_arrive() -> None:

@@ -109,9 +109,20 @@ def test_large_writable_array_is_copied_when_submitted_and_arrives_writable() ->
     assert isinstance(packed.frames[0], bytes)
 
 
-def test_read_only_array_is_not_copied_and_arrives_read_only() -> None:
+def test_a_frozen_array_can_be_thawed_and_changed_afterwards() -> None:
     array = np.arange(100_000.0)
     array.flags.writeable = False
+    packer = Packer()
+    packer.add([array, array[10:]], "f")
+    array.flags.writeable = True
+    array[:] = 17
+    whole, part = unpack(packer.take())[0]
+    assert (whole[1], part[1]) == (1, 11)
+    assert not whole.flags.writeable
+
+
+def test_array_made_of_bytes_is_not_copied_and_arrives_read_only() -> None:
+    array = np.frombuffer(np.arange(100_000.0).tobytes())
     packer = Packer()
     packer.add(array, "f")
     packed = packer.take()

@@ -15,6 +15,19 @@ def fails() -> None:
     raise ValueError("in the task")
 
 
+class Writes:
+    """What is put in the place of standard output often has no more than this."""
+
+    def write(self, text: str) -> None:
+        with open("written", "a") as file:
+            file.write(text)
+
+
+def replaces() -> str:
+    sys.stdout = Writes()  # type: ignore[assignment]
+    return "from a task"
+
+
 if __name__ == "__main__":
     forgotten = [futures.submit(fails) for _ in range(5)] + [futures.submit(work, 1)]
     assert futures.submit(work, 2).result() == 2
@@ -25,6 +38,15 @@ if __name__ == "__main__":
         futures.submit(fails).result()
     if how == "unpicklable":
         futures.submit(work, (k for k in "abc"))
+    if how == "streams":
+        futures.submit(print, "nobody reads this").result()
+        print("nor this")
+        sys.exit(3)
+    if how == "writes":
+        sys.stdout = Writes()  # type: ignore[assignment]
+        print("ok")
+        print(futures.submit(replaces).result())
+        sys.exit(3)
     if how == "text":
         sys.exit("in words")
     print("ok", flush=True)

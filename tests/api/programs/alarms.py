@@ -1,0 +1,96 @@
+"""Handlers of signals that raise: while the script waits, while tasks wait, and after a task."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+from scoop_ft import futures
+
+ROUNDS = 1_000
+CALLS = 10
+LOST_S = 10.0
+
+
+class Late(Exception):
+    pass
+
+
+def on_alarm(number, frame):
+    raise Late
+
+
+def double(x):
+    return 2 * x
+
+
+def patiently(future, draw):
+    """Wait, with a time limit that is soon over, again and again."""
+    begun = time.monotonic()
+    while True:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-4, 2e-3))
+            try:
+                return future.result()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except Late:
+            assert time.monotonic() - begun < LOST_S, "a result was lost"
+
+
+def waits(rounds):
+    signal.signal(signal.SIGALRM, on_alarm)
+    assert signal.getsignal(signal.SIGALRM) is on_alarm
+    draw = random.Random(rounds)
+    for number in range(rounds):
+        pending = [futures.submit(double, number + k) for k in range(CALLS)]
+        assert [patiently(each, draw) for each in pending] == [
+            2 * (number + k) for k in range(CALLS)
+        ]
+    return os.getpid()
+
+
+def forgets(delay):
+    signal.signal(signal.SIGALRM, on_alarm)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)  # and does not take it back
+        return os.getpid()
+    except Late:  # this process stood still meanwhile
+        return os.getpid()
+
+
+def computes(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+    return seconds
+
+
+def is_late_while_others_compute(calls):
+    signal.signal(signal.SIGALRM, on_alarm)
+    pending = [futures.submit(computes, 0.02) for _ in range(calls)]
+    signal.setitimer(signal.ITIMER_REAL, 0.03)
+    while True:
+        try:
+            return sum(each.result() for each in pending)
+        except Late:
+            continue  # it came before this task waited: whose timer it is may take it
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "script":
+        waits(ROUNDS)
+        assert signal.signal(signal.SIGALRM, signal.SIG_IGN) is on_alarm
+    elif sys.argv[1] == "tasks":
+        workers = set(futures.map(waits, [ROUNDS // 20] * 6))
+        assert len(workers) <= 2, workers
+    elif sys.argv[1] == "others":
+        assert list(futures.map(is_late_while_others_compute, [5] * 4)) == [sum([0.02] * 5)] * 4
+    else:
+        workers = set()
+        for _ in range(20):
+            workers.update(futures.map(forgets, [0.002] * 6))
+            time.sleep(0.01)
+        assert len(workers) <= 2, workers
+    print("ok")
