@@ -1,23 +1,52 @@
-"""Finds, inside an object that cannot be pickled, the part that is to blame.
+"""Finds, inside an object that cannot be pickled, the part that is to blame, and says so.
 
-Only reads objects, the way a person would look into them; how to ask whether a part can be pickled
-is given by the caller.
+Only reads objects, the way a person would look into them, and tries to pickle their parts.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
+
+from scoop_ft.errors import UnpicklableError
+from scoop_ft.pickling import dumps
 
 _DEPTH_MAX: Final = 6
 _PARTS_MAX: Final = 1000  # of one object: an error must not take minutes
 
 
-def explain(
-    path: str, value: Any, reason: Exception, refusal: Callable[[Any], Exception | None]
-) -> tuple[str, str, Exception]:
+def unpicklable(what: str, path: str, value: Any, cause: Exception) -> UnpicklableError:
+    path, culprit, reason = _explain(path, value, cause)
+    if isinstance(reason, OverflowError):
+        return UnpicklableError(
+            f"{what} cannot be sent to another process: {path} is {culprit} of nearly 4 GiB or "
+            "more; send it in parts, or write it to a file and send its name"
+        )
+    return UnpicklableError(
+        f"{what} cannot be sent to another process: {path} is {culprit} ({reason}); "
+        "make such things where they are used, and send what they are made of"
+    )
+
+
+def refusal(value: Any) -> Exception | None:
+    """Return why an object cannot be pickled, None when it can."""
+    try:
+        dumps(value)
+    except Exception as error:  # noqa: BLE001 - user code may raise anything
+        return bare(error)
+    return None
+
+
+def bare(error: Exception) -> Exception:
+    """Take off the traceback: it shows picklers, which help nobody."""
+    error = error.with_traceback(None)
+    error.__context__ = None
+    return error
+
+
+def _explain(path: str, value: Any, reason: Exception) -> tuple[str, str, Exception]:
     """Return the path of the innermost culprit, what it is, and why it cannot be pickled."""
     for _ in range(_DEPTH_MAX):
         for step, part in islice(_parts(value), _PARTS_MAX):

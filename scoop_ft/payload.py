@@ -1,4 +1,4 @@
-"""Calls, results, exceptions and functions to bytes and back.
+"""Calls and results to bytes and back.
 
 A task's pickle is the tuple of its arguments, or the list ``[args, kwargs]`` when there are keyword
 arguments.  Many are packed one behind the other, with an array of where each ends, and the large
@@ -8,24 +8,20 @@ anything.
 
 from __future__ import annotations
 
-import builtins
 import io
 import pickle
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from scoop_ft import columns, references, script
-from scoop_ft.culprits import explain
-from scoop_ft.errors import RemoteError, RemoteTraceback, UnpicklableError
-from scoop_ft.optioned import plain
+from scoop_ft import columns, raised
+from scoop_ft.culprits import bare, refusal, unpicklable
+from scoop_ft.errors import UnpicklableError
 from scoop_ft.pickling import (
     PlainPickler,
-    dumps,
     dumps_by_value,
-    dumps_meaning,
     load,
     require_fit,
     separator,
@@ -36,14 +32,8 @@ __all__ = [
     "Buffer",
     "Packed",
     "Packer",
-    "dump_exception",
-    "dump_function",
     "dump_result",
-    "function_name",
-    "identity",
     "load",
-    "load_exception",
-    "load_function",
 ]
 
 
@@ -174,27 +164,17 @@ class Packer:
         """Pack the result of the function called ``name``; raises like `add_call`."""
         cause = self.pack(value)
         if cause is not None:
-            raise _unpicklable(f"the result of {name}", "it", value, _bare(cause)) from cause
+            raise unpicklable(f"the result of {name}", "it", value, bare(cause)) from cause
 
     def add_exception(self, error: BaseException, trace: str) -> None:
-        """Pack an exception and the text of its traceback.
-
-        One that cannot travel, or would arrive as something else, keeps as much of itself as
-        possible: its type, arguments and attributes, or else a `RemoteError` stands for it.
-        """
-        for candidate in (error, _Revived(error, dict), _Revived(error, _that_can_go)):
-            try:
-                payload, frames = dumps((candidate, trace))
-                arrived, _ = load(payload, frames)
-                if not _same_error(error, arrived):
-                    continue
-            except BaseException:  # noqa: BLE001 - whatever it is, the next form is tried
-                continue
-            if self._append(payload, frames) is None:
+        """Pack an exception and the text of its traceback, as much of it as can travel."""
+        cause: Exception | None = None
+        for payload, frames in raised.forms(error, trace):
+            cause = self._append(payload, frames)
+            if cause is None:
                 return
-        cause = self.pack((_stand_in(error), trace))
-        if cause is not None:  # a stand-in is made of texts only
-            raise cause
+        assert cause is not None  # no room, even for what stands for it
+        raise cause
 
     def take(self) -> Packed:
         """Return all that is packed, and begin anew."""
@@ -350,91 +330,11 @@ def dump_result(value: Any, name: str) -> tuple[bytes, list[Buffer]]:
                 raise first
             return dumps_by_value(value)
         except Exception as cause:  # noqa: BLE001 - user code may raise anything
-            raise _unpicklable(f"the result of {name}", "it", value, _bare(cause)) from first
+            raise unpicklable(f"the result of {name}", "it", value, bare(cause)) from first
     finally:
         bench.frames.clear()
         bench.clear_memo()
         bench.busy = False
-
-
-def dump_exception(error: BaseException, trace: str) -> tuple[bytes, list[Buffer]]:
-    """Pickle an exception by itself, as `Packer.add_exception` does."""
-    packer = Packer()
-    packer.add_exception(error, trace)
-    packed = packer.take()
-    return packed.payload, packed.frames
-
-
-# ---- functions -----------------------------------------------------------------------------------
-
-
-def dump_function(func: Callable[..., Any]) -> tuple[bytes, str]:
-    """Return a function's pickle and its name for people.
-
-    Raises
-    ------
-    UnpicklableError
-        It cannot be pickled.
-    """
-    name = function_name(func)
-    try:
-        payload, _ = dumps(func, large_apart=False)
-    except Exception as cause:
-        raise _unpicklable(f"function {name}", "it", func, _bare(cause)) from cause
-    return payload, name
-
-
-def identity(func: Callable[..., Any], blob: bytes) -> bytes:
-    """Return the bytes by which a function is known, given its pickle.
-
-    They are the same after its code was moved, commented or formatted.
-    """
-    return blob if references.goes_by_name(func) else dumps_meaning(func)
-
-
-def load_function(blob: Buffer) -> Callable[..., Any]:
-    """Return the function of a pickle made by `dump_function`."""
-    func: Callable[..., Any] = plain(load(blob))
-    return func
-
-
-def function_name(func: Any) -> str:
-    """Return a function's name for people: ``module.name``, or where a lambda stands."""
-    while hasattr(func, "func") and hasattr(func, "keywords"):  # partials, also those of toolboxes
-        func = func.func
-    name = getattr(func, "__qualname__", None)
-    code = getattr(func, "__code__", None)
-    if name is not None and name.endswith("<lambda>") and code is not None:
-        file = code.co_filename.replace("\\", "/").rpartition("/")[2]
-        return f"{file}:{code.co_firstlineno} <lambda>"
-    if name is None:
-        name = getattr(func, "__name__", None)  # numpy's ufuncs have only this
-        module = getattr(func, "__module__", None)
-        if name is None:
-            name, module = type(func).__qualname__, type(func).__module__
-    else:
-        module = getattr(func, "__module__", None)
-    if module is None:  # methods of C types
-        module = type(getattr(func, "__self__", None)).__module__
-    if module in script.MODULE_NAMES and (file := script.path()) is not None:
-        module = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or module
-    return name if module == "builtins" else f"{module}.{name}"
-
-
-# ---- bytes to values -----------------------------------------------------------------------------
-
-
-def load_exception(view: Buffer, buffers: Sequence[Buffer] = ()) -> BaseException:
-    """Return an exception made by `Packer.add_exception`; its cause shows the remote traceback."""
-    try:
-        error, trace = load(view, buffers)
-    except Exception as why:  # noqa: BLE001 - its class may do anything when it is made
-        stand_in = RemoteError(f"a task raised an exception that cannot be loaded here: {why!r}")
-        stand_in.__cause__ = why
-        return stand_in
-    raised: BaseException = error
-    raised.__cause__ = RemoteTraceback(trace)
-    return raised
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -444,94 +344,14 @@ def _size(frame: Buffer) -> int:
     return frame.nbytes if isinstance(frame, memoryview) else len(frame)
 
 
-def _bare(error: Exception) -> Exception:
-    """Take off the traceback: it shows picklers, which help nobody."""
-    error = error.with_traceback(None)
-    error.__context__ = None
-    return error
-
-
 def _explain_call(
     args: tuple[Any, ...], kwargs: Mapping[str, Any], name: str, cause: Exception
 ) -> UnpicklableError:
-    _bare(cause)
+    bare(cause)
     labelled = [(f"argument {i}", f"args[{i - 1}]", value) for i, value in enumerate(args, 1)]
     labelled += [(f"argument {key!r}", key, value) for key, value in kwargs.items()]
     for label, path, value in labelled:
-        reason = _refusal(value)
+        reason = refusal(value)
         if reason is not None:
-            return _unpicklable(f"{label} of {name}", path, value, reason)
-    return _unpicklable(f"the arguments of {name}", "args", args, cause)
-
-
-def _unpicklable(what: str, path: str, value: Any, cause: Exception) -> UnpicklableError:
-    path, culprit, reason = explain(path, value, cause, _refusal)
-    if isinstance(reason, OverflowError):
-        return UnpicklableError(
-            f"{what} cannot be sent to another process: {path} is {culprit} of nearly 4 GiB or "
-            "more; send it in parts, or write it to a file and send its name"
-        )
-    return UnpicklableError(
-        f"{what} cannot be sent to another process: {path} is {culprit} ({reason}); "
-        "make such things where they are used, and send what they are made of"
-    )
-
-
-def _refusal(value: Any) -> Exception | None:
-    """Return why an object cannot be pickled, None when it can."""
-    try:
-        dumps(value)
-    except Exception as error:  # noqa: BLE001 - user code may raise anything
-        return _bare(error)
-    return None
-
-
-_Group: type[Any] | None = getattr(builtins, "BaseExceptionGroup", None)  # since Python 3.11
-
-
-class _Revived:
-    """Pickles an exception so that its ``__init__`` is not called again on arrival."""
-
-    def __init__(
-        self, error: BaseException, state_of: Callable[[dict[str, Any]], dict[str, Any]]
-    ) -> None:
-        self.error = error
-        self.state_of = state_of
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        error, args = self.error, self.error.args
-        if _Group is not None and isinstance(error, _Group):
-            args = args[0], [_Revived(each, self.state_of) for each in error.exceptions]
-        return revive, (type(error), args, self.state_of(error.__dict__))
-
-
-def _that_can_go(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes that can be pickled."""
-    return {name: value for name, value in state.items() if _refusal(value) is None}
-
-
-def revive(kind: type[BaseException], args: tuple[Any, ...], state: Any) -> BaseException:
-    """Make an exception without its ``__init__``, which may ask for other arguments."""
-    error: BaseException = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
-
-def _same_error(sent: BaseException, arrived: BaseException) -> bool:
-    if type(arrived) is not type(sent) or len(arrived.args) != len(sent.args):
-        return False
-    text = str(sent)
-    return str(arrived) == text or str(sent) != text  # the clock may be part of it
-
-
-def _stand_in(error: BaseException) -> RemoteError:
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
-    try:
-        text = str(error)
-    except BaseException as why:  # noqa: BLE001 - user code may raise anything
-        text = f"<its text cannot be made: {type(why).__name__}>"
-    return RemoteError(f"{name}: {text}" if text else name, name)
+            return unpicklable(f"{label} of {name}", path, value, reason)
+    return unpicklable(f"the arguments of {name}", "args", args, cause)

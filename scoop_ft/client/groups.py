@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .. import errors
-from ..payload import load, load_exception
+from ..payload import load
 from ..pickling import load_small
+from ..raised import load_exception
 from ..wire.frames import Buffer
 from ..wire.messages import Status
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from .. import randomness
 from ..errors import UnpicklableError
+from ..functions import function_name
 from ..ids import digest
-from ..payload import Packer, function_name
+from ..payload import Packer
 from ..pickling import load as unpickle
 from ..wire import messages as wire
 from .runtime import Runtime

@@ -17,9 +17,10 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from ..functions import dump_function, identity
 from ..ids import DIGEST_BYTES, digest
 from ..optioned import Optioned
-from ..payload import Packed, Packer, dump_function, identity
+from ..payload import Packed, Packer
 from ..references import goes_by_name, reference
 from ..wire.messages import PLAIN, Options
 from .groups import Chunk, Group

@@ -75,7 +75,7 @@ def _code(blob: bytes) -> tuple[bytes, list[tuple[str, int, int]]]:
 def _load(blob: bytes) -> Any | None:
     """Return a function, None when it is not there any more."""
     from .. import script
-    from ..payload import load_function
+    from ..functions import load_function
 
     try:
         return load_function(blob)

@@ -68,7 +68,8 @@ def _result(recorded: Recorded) -> dict[str, Any]:
 
 def _arguments(recorded: Recorded) -> dict[str, Any]:
     """Return the arguments of a call by their names in the function, where it tells them."""
-    from ..payload import load, load_function
+    from ..functions import load_function
+    from ..payload import load
 
     loaded = load(recorded.payload, recorded.buffers)
     signature: inspect.Signature | None

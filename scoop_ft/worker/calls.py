@@ -17,8 +17,9 @@ from ..client.handlers import whole
 from ..columns import KINDS
 from ..errors import ScriptImportError
 from ..ids import lineage, task_id
-from ..payload import dump_exception, dump_result, load
+from ..payload import dump_result, load
 from ..pickling import load_small
+from ..raised import dump_exception
 from ..slate import DONE, INDEX, Slate
 from ..wire.messages import Status
 from .limits import Overdue

@@ -18,8 +18,9 @@ import msgspec
 from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
+from ..functions import load_function
 from ..ids import split_task_id
-from ..payload import Packed, load_function
+from ..payload import Packed
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import PLAIN

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from scoop_ft import script
 from scoop_ft.client import scopes
+from scoop_ft.functions import dump_function
 from scoop_ft.ids import digest
 from scoop_ft.launch import edited
-from scoop_ft.payload import dump_function
 from scoop_ft.rundir import find_runs
 
 ROUNDS = 7

@@ -20,9 +20,9 @@ from scoop_chaos.rehearsal.outputs import Printed
 from scoop_chaos.rehearsal.table import Row, Table
 from scoop_chaos.runs import COMMAND
 
+from scoop_ft.functions import dump_function
 from scoop_ft.inspect.ask import differences
 from scoop_ft.inspect.questions import Difference, Pair, Recorded
-from scoop_ft.payload import dump_function
 from scoop_ft.pickling import dumps
 from scoop_ft.rundir import RunDir, RunInfo
 from scoop_ft.wire.messages import Status

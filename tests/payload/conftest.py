@@ -20,7 +20,7 @@ script.run_root({path!r}, {args!r})
 """
 _WORKER = """
 import pickle, sys
-from scoop_ft import errors, payload, script
+from scoop_ft import errors, functions, payload, script
 script.prepare_worker({path!r}, {args!r})
 with open({blobs!r}, "rb") as file:
     blobs = pickle.load(file)

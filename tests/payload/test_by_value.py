@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from scoop_ft import anew
+from scoop_ft.functions import dump_function, function_name, load_function
 from scoop_ft.inspect.stand_ins import load_what_is_there
-from scoop_ft.payload import dump_function, function_name, load, load_function
+from scoop_ft.payload import load
 from scoop_ft.pickling import dumps
 
 from .conftest import Scripts
@@ -21,7 +22,8 @@ from .conftest import Scripts
 DETERMINISM = """
 import abc, collections, dataclasses, enum, functools, hashlib, json, random, sys, typing
 import os.path, helpers
-from scoop_ft.payload import Packer, dump_function
+from scoop_ft.functions import dump_function
+from scoop_ft.payload import Packer
 
 T = typing.TypeVar("T")
 TABLE = {"a": {1, 2, 3}, "b": ("x", None)}
@@ -133,7 +135,7 @@ def test_equal_named_classes_of_two_workers_stay_apart(scripts: Scripts) -> None
         "        value = n\n"
         "    return Local()\n"
         "if __name__ == '__main__':\n"
-        "    from scoop_ft.payload import dump_function, load\n"
+        "    from scoop_ft.functions import dump_function\n    from scoop_ft.payload import load\n"
         "    with open(os.environ['BLOBS'], 'wb') as file:\n"
         "        pickle.dump([dump_function(make)[0]], file)\n"
         "    if sys.argv[1:]:\n"
@@ -161,7 +163,8 @@ def test_classes_of_deap(scripts: Scripts) -> None:
         "toolbox = base.Toolbox()\n"
         "toolbox.register('evaluate', evaluate)\n"
         "if __name__ == '__main__':\n"
-        "    from scoop_ft.payload import dump_function, load, Packer\n"
+        "    from scoop_ft.functions import dump_function\n"
+        "    from scoop_ft.payload import load, Packer\n"
         "    creator.create('FitnessMax', base.Fitness, weights=(1.0,))\n"
         "    creator.create('Individual', list, fitness=creator.FitnessMax)\n"
         "    one = creator.Individual([1, 2])\n"

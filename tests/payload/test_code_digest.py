@@ -327,7 +327,7 @@ def test_by_value_it_does_not_matter_where_it_stands(scripts: Scripts) -> None:
         "        def method(self): return n{more}\n"
         "    return lambda x{note}: (Local().method(),{brk} x + n{more})\n"
         "if __name__ == '__main__':\n"
-        "    from scoop_ft.payload import dump_function, identity\n"
+        "    from scoop_ft.functions import dump_function, identity\n"
         "    func = make(3)\n"
         "    blob, name = dump_function(func)\n"
         "    print(hashlib.sha256(identity(func, blob)).hexdigest())\n"

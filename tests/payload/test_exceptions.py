@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from scoop_ft.errors import RemoteError, RemoteTraceback, TaskLost, UnpicklableError
-from scoop_ft.payload import Packer, load_exception
+from scoop_ft.payload import Packer
+from scoop_ft.raised import load_exception
 
 
 class TwoArguments(Exception):

@@ -84,7 +84,7 @@ def test_functions_and_instances_of_the_script(scripts: Scripts) -> None:
         "    def move(self, by): return Point(self.x + by)\n"
         "def double(x): return 2 * x\n"
         "if __name__ == '__main__':\n"
-        "    from scoop_ft.payload import *\n"
+        "    from scoop_ft.functions import dump_function\n    from scoop_ft.payload import *\n"
         "    def guarded(p): return double(p.x), isinstance(p, Point)\n"
         "    packer = Packer()\n"
         "    packer.add((Point(3), Point.Inner()), 'f')\n"
@@ -99,10 +99,10 @@ def test_functions_and_instances_of_the_script(scripts: Scripts) -> None:
         "assert __main__ is __mp_main__ and __main__.double is double\n"
         "assert type(points[0]) is __main__.Point and type(points[1]) is __main__.Point.Inner\n"
         "print(double(4), guarded(points[0]), move(2).x, plus(4), unbound(points[0], 1).x)\n"
-        "assert payload.dump_function(double)[0] == blobs[0]\n"
+        "assert functions.dump_function(double)[0] == blobs[0]\n"
         "packer = payload.Packer(); packer.add(points, 'f')\n"
         "assert packer.take().payload == blobs[5]\n"
-        "print(payload.dump_function(double)[1])\n"
+        "print(functions.dump_function(double)[1])\n"
     )
     assert printed == "before\nimported as __mp_main__\n8 (6, True) 3 9 4\nprogram.double\n"
 
@@ -121,7 +121,7 @@ def test_worker_made_objects_arrive_in_the_root(scripts: Scripts) -> None:
         "    assert isinstance(found[1], Point)\n"
         "    print('arrived')\n"
         "elif __name__ == '__main__':\n"
-        "    from scoop_ft.payload import dump_function\n"
+        "    from scoop_ft.functions import dump_function\n"
         "    with open(os.environ['BLOBS'], 'wb') as file:\n"
         "        pickle.dump([dump_function(make)[0]], file)\n"
     )
@@ -156,7 +156,7 @@ def _keep_f(scripts: Scripts, then: str) -> None:
     scripts.write(
         CALLER
         + "if __name__ == '__main__':\n"
-        + "    from scoop_ft.payload import dump_function\n"
+        + "    from scoop_ft.functions import dump_function\n"
         + "    keep(dump_function(f)[0])\n"
         + then
     )

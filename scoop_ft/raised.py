@@ -1,0 +1,100 @@
+"""Exceptions to bytes and back: as much of each as can travel.
+
+One that cannot be pickled, or would arrive as something else, goes with its type, its arguments and
+its attributes, without its ``__init__``; then without the attributes that cannot go; at last a
+`RemoteError` stands for it.  With each goes the text of its traceback.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from scoop_ft.culprits import refusal
+from scoop_ft.errors import RemoteError, RemoteTraceback
+from scoop_ft.pickling import dumps, load
+from scoop_ft.wire.frames import Buffer
+
+
+def forms(error: BaseException, trace: str) -> Iterator[tuple[bytes, list[Buffer]]]:
+    """Yield pickles of an exception and the text of its traceback, the best first."""
+    for candidate in (error, _Revived(error, dict), _Revived(error, _that_can_go)):
+        try:
+            payload, frames = dumps((candidate, trace))
+            arrived, _ = load(payload, frames)
+            if not _same_error(error, arrived):
+                continue
+        except BaseException:  # noqa: BLE001 - whatever it is, the next form is tried
+            continue
+        yield payload, frames
+    yield dumps((_stand_in(error), trace))  # made of texts only
+
+
+def dump_exception(error: BaseException, trace: str) -> tuple[bytes, list[Buffer]]:
+    """Return the best of its `forms`."""
+    return next(forms(error, trace))
+
+
+def load_exception(view: Buffer, buffers: Sequence[Buffer] = ()) -> BaseException:
+    """Return an exception whose bytes are here; its cause shows the remote traceback."""
+    try:
+        error, trace = load(view, buffers)
+    except Exception as why:  # noqa: BLE001 - its class may do anything when it is made
+        stand_in = RemoteError(f"a task raised an exception that cannot be loaded here: {why!r}")
+        stand_in.__cause__ = why
+        return stand_in
+    raised: BaseException = error
+    raised.__cause__ = RemoteTraceback(trace)
+    return raised
+
+
+_Group: type[Any] | None = getattr(builtins, "BaseExceptionGroup", None)  # since Python 3.11
+
+
+class _Revived:
+    """Pickles an exception so that its ``__init__`` is not called again on arrival."""
+
+    def __init__(
+        self, error: BaseException, state_of: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        self.error = error
+        self.state_of = state_of
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        error, args = self.error, self.error.args
+        if _Group is not None and isinstance(error, _Group):
+            args = args[0], [_Revived(each, self.state_of) for each in error.exceptions]
+        return revive, (type(error), args, self.state_of(error.__dict__))
+
+
+def _that_can_go(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that can be pickled."""
+    return {name: value for name, value in state.items() if refusal(value) is None}
+
+
+def revive(kind: type[BaseException], args: tuple[Any, ...], state: Any) -> BaseException:
+    """Make an exception without its ``__init__``, which may ask for other arguments."""
+    error: BaseException = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _same_error(sent: BaseException, arrived: BaseException) -> bool:
+    if type(arrived) is not type(sent) or len(arrived.args) != len(sent.args):
+        return False
+    text = str(sent)
+    return str(arrived) == text or str(sent) != text  # the clock may be part of it
+
+
+def _stand_in(error: BaseException) -> RemoteError:
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    try:
+        text = str(error)
+    except BaseException as why:  # noqa: BLE001 - user code may raise anything
+        text = f"<its text cannot be made: {type(why).__name__}>"
+    return RemoteError(f"{name}: {text}" if text else name, name)
