@@ -16,7 +16,6 @@ from ..rundir import RunDir
 from ..slate import Slate
 from . import commands, threads
 from .agent import (
-    STDERR_LINES,
     Agent,
     Effect,
     Finished,
@@ -29,7 +28,8 @@ from .agent import (
     Spawn,
     Unfit,
 )
-from .output import Lines, Log, Screen, Tail
+from .output import Log, Screen
+from .prints import WorkerOutput
 from .processes import Child, Children, Exited, Meter, usable_cores
 from .recycling import NO_LIMITS, Limits
 from .resources import NOTHING
@@ -37,35 +37,6 @@ from .resources import NOTHING
 if TYPE_CHECKING:
     from ..client.connection import Connection
     from .surround import Around
-
-
-class WorkerOutput:
-    """Where the prints of one worker go: the screen, its log, and the last words for a crash."""
-
-    def __init__(self, log: Log, screen: Screen) -> None:
-        self._log = log
-        self._screen = screen
-        self._lines = {"stdout": Lines(), "stderr": Lines()}
-        self.tail = Tail(STDERR_LINES)
-
-    def feed(self, stream: str, data: bytes) -> None:
-        """Take in what it printed."""
-        self._log.write(data)
-        if stream == "stderr":
-            self.tail.feed(data)
-        self._write(stream, self._lines[stream].feed(data, 0.0))
-
-    def end(self) -> None:
-        """Write incomplete lines as they are: nothing follows."""
-        for stream, lines in self._lines.items():
-            rest = lines.flush()
-            if rest:
-                self._write(stream, rest + b"\n")
-        self._log.close()
-
-    def _write(self, stream: str, data: bytes) -> None:
-        if data:
-            self._screen.write(1 if stream == "stdout" else 2, data)
 
 
 class Host:

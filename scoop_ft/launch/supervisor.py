@@ -17,57 +17,24 @@ from typing import Any, Final
 from ..rundir import Live, LiveProcess, RunDir, RunInfo
 from . import commands, suspending
 from .agent import STDERR_LINES, Finished
+from .ending import Ending
 from .growth import Watch
 from .host import Host
 from .hosts.fleet import Fleet
-from .output import Lines, Log, Screen, Tail
+from .output import Log, Screen, Tail
 from .place import Place
+from .prints import RootOutput
 from .processes import Child, Children, Exited, Meter, Wakeup, usable_cores
 from .progress import Figures, Progress
 from .recycling import Limits
-from .stopping import AT_ONCE_S, TIME_IS_OVER, TO_SAVE_S, Stop, asked_by
+from .stopping import AT_ONCE_S, TIME_IS_OVER, Stop, asked_by
 from .surround import around
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 LONGEST_WAIT_S: Final = 0.5
-BROKER_PATIENCE_S: Final = 0.9
-LAST_FIGURES_S: Final = 0.2
 ROOT_PATIENCE_S: Final = 2.0  # for the root to end once the broker says that the run is over
 SILENCE_WORTH_SAYING_S: Final = 1.5
 BROKER_AND_ROOT: Final = 2  # processes that are started first
-
-
-class RootOutput:
-    """The prints of the root, where they do not go to our own stdout and stderr directly."""
-
-    def __init__(self, screen: Screen, log: Log) -> None:
-        self._screen = screen
-        self._log = log
-        self._lines = {"stdout": Lines(), "stderr": Lines()}
-
-    def feed(self, stream: str, data: bytes) -> None:
-        """Take in what it printed."""
-        self._log.write(data)
-        self._write(stream, self._lines[stream].feed(data, time.monotonic()))
-
-    def tick(self) -> None:
-        """Show incomplete lines that have waited long enough."""
-        for stream, lines in self._lines.items():
-            self._write(stream, lines.overdue(time.monotonic()))
-
-    def wait_s(self) -> float:
-        """Return for how long `tick` has nothing to do."""
-        due = [d for lines in self._lines.values() if (d := lines.due()) is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else LONGEST_WAIT_S
-
-    def end(self) -> None:
-        """Write what is left as it is."""
-        for stream, lines in self._lines.items():
-            self._write(stream, lines.flush())
-
-    def _write(self, stream: str, data: bytes) -> None:
-        if data:
-            self._screen.write(1 if stream == "stdout" else 2, data)
 
 
 class Supervisor:
@@ -133,7 +100,7 @@ class Supervisor:
         )
         self._fleet = Fleet(run, info, self._children, self.screen)
         self._places: dict[str, Place] = {"worker": self.host, "ssh": self._fleet}
-        self._ending: _Ending | None = None
+        self._ending: Ending | None = None
         self._over_since: float | None = None  # when the broker said that the run is over
         self._live_changed = True
         self._turned_away: dict[str, str] = {}  # what was said of them
@@ -370,7 +337,7 @@ class Supervisor:
             place.leave()
         if self._ending is None:
             patience_s = AT_ONCE_S if self.stopped is None else self.stopped.patience_s
-            self._ending = _Ending(self, exit_code, patience_s, wants_figures=self.stopped is None)
+            self._ending = Ending(self, exit_code, patience_s, wants_figures=self.stopped is None)
         else:
             self._ending.exit_code = exit_code
 
@@ -436,52 +403,3 @@ class Supervisor:
 
     def _process(self, pid: int, **more: Any) -> LiveProcess:
         return LiveProcess(pid=pid, created=self._meter.created(pid), **more)
-
-
-class _Ending:
-    """The end of a run: workers and root first, the broker after them, each with some patience."""
-
-    def __init__(
-        self, owner: Supervisor, exit_code: int, patience_s: float, *, wants_figures: bool
-    ) -> None:
-        now = time.monotonic()
-        self.exit_code = exit_code
-        self.broker_told = False
-        self._once_more = False
-        self._owner = owner
-        self._kill_at = now + patience_s
-        self._figures_by = now + LAST_FIGURES_S if wants_figures else now
-        self._asked_at = now
-        self._kill_broker_at = 0.0
-
-    def step(self) -> None:
-        """Do what is due."""
-        now = time.monotonic()
-        living = self._owner.living()
-        broker = self._owner.broker()
-        if living and now >= self._kill_at:
-            for child in living:
-                child.signal(signal.SIGKILL)
-        if broker is None:
-            return
-        if not self.broker_told and not living and self._has_figures(now):
-            self.broker_told = True
-            self._kill_broker_at = now + BROKER_PATIENCE_S
-            broker.signal(signal.SIGTERM)
-        elif self.broker_told and now >= self._kill_broker_at:
-            broker.signal(signal.SIGKILL)
-
-    def needs_broker_once_more(self) -> bool:
-        """Has the broker ended before those who shall save and hand over what they have?
-
-        Schedulers that stop a job tell each of its processes.
-        """
-        stopped = self._owner.stopped
-        if stopped is None or stopped.patience_s < TO_SAVE_S or self.broker_told or self._once_more:
-            return False
-        self._once_more = any(child.role == "worker" for child in self._owner.living())
-        return self._once_more
-
-    def _has_figures(self, now: float) -> bool:
-        """Tell whether the broker has told its last figures, or had the time to."""
-        return now >= self._figures_by or self._owner.host.agent.stats_since(self._asked_at)
