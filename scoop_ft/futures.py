@@ -20,16 +20,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from . import columns, script
-from .client import buffered, serial
-from .client.completions import Completions
+from . import script
+from .client import buffered, serial, taking
 from .client.future import Future, mine
-from .client.groups import Chunk, Group, Single, outcome
+from .client.groups import Group
 from .client.runtime import Runtime, current
 from .client.scopes import Part, define
 from .errors import CancelledError, TimeoutError
 from .optioned import like, plain
-from .payload import load
 
 __all__ = [
     "ALL_COMPLETED",
@@ -159,9 +157,11 @@ def map(
         return serial.call_each(func, calls, collect=collect, buffersize=buffersize)
     deadline = _deadline(timeout)
     if buffersize is None:
-        return _in_order(runtime, _submit_many(runtime, func, iterables), deadline, collect)
+        return taking.in_order(runtime, _submit_many(runtime, func, iterables), deadline, collect)
     buffer = _buffer(runtime, func, iterables, buffersize)
-    return buffered.in_order(buffer, lambda part: _in_order(runtime, [part], deadline, collect))
+    return buffered.in_order(
+        buffer, lambda part: taking.in_order(runtime, [part], deadline, collect)
+    )
 
 
 def _collects(on_error: str, buffersize: int | None) -> bool:
@@ -201,68 +201,6 @@ def _submit_many(
 
 def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
-
-
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.monotonic(), 0.0)
-
-
-def _in_order(
-    runtime: Runtime, parts: list[Part], deadline: float | None, collect: bool = False
-) -> Iterator[Any]:
-    parts.reverse()
-    item = 0  # of this map: an index is a place in a batch
-    while parts:
-        group, index, count = parts.pop()
-        stop = index + count
-        while index < stop:
-            if not group.done(index):
-                here = index
-                if not runtime.wait(
-                    lambda group=group, here=here: group.done(here),  # type: ignore[misc]
-                    (group,),
-                    _left(deadline),
-                ):
-                    raise TimeoutError(f"the result of item {item} was not there in time")
-            values, here = _stretch(group, index, stop, collect)
-            yield from values
-            group.let_go(index, here)
-            index += here
-            item += here
-
-
-def _stretch(group: Group, index: int, stop: int, collect: bool) -> tuple[Iterable[Any], int]:
-    """Return the results that lie together, from one that is there on, and how many they are."""
-    found = group.find(index)
-    assert found is not None
-    chunk, position = found
-    if not isinstance(chunk, Chunk) or chunk.status or chunk.buffers:
-        return (_value(chunk, position, collect),), 1
-    count = group.stretch(index, stop)
-    ends = chunk.ends[position : position + count]
-    begin = chunk.ends[position - 1] if position else chunk.base
-    payload = chunk.payload[begin - chunk.base : ends[-1] - chunk.base]
-    values = columns.load(payload, ends, begin) if count >= columns.LEAST else None
-    return _loaded(payload, ends, begin) if values is None else values, count
-
-
-def _loaded(payload: memoryview, ends: memoryview, base: int) -> Iterator[Any]:
-    begin = 0
-    for end in ends:
-        yield load(payload[begin : end - base])
-        begin = end - base
-
-
-def _value(chunk: Chunk | Single, position: int, collect: bool) -> Any:
-    value, error = outcome(chunk, position)
-    if error is None:
-        return value
-    if collect:
-        return error
-    try:
-        raise error
-    finally:
-        del error  # its traceback holds this frame
 
 
 @overload
@@ -308,59 +246,12 @@ def map_as_completed(
         runtime.scope().ordered = False
         return buffered.as_they_come(
             buffer,
-            lambda completions: _await_one(runtime, completions, deadline),
-            lambda group, index: _taken(group, index, collect),
+            lambda completions: taking.await_one(runtime, completions, deadline),
+            lambda group, index: taking.taken(group, index, collect),
         )
     parts = _submit_many(runtime, func, iterables)
     runtime.scope().ordered = False
-    return _as_they_come(runtime, parts, deadline, collect)
-
-
-def _as_they_come(
-    runtime: Runtime, parts: list[Part], deadline: float | None, collect: bool
-) -> Iterator[Any]:
-    items = [
-        ((group, index), group, index)
-        for group, first, count in parts
-        for index in range(first, first + count)
-    ]
-    for group, index in _completed(runtime, items, deadline):
-        yield _taken(group, index, collect)
-
-
-def _taken(group: Group, index: int, collect: bool) -> Any:
-    found = group.find(index)
-    assert found is not None
-    try:
-        return _value(*found, collect)
-    finally:
-        group.let_go(index)
-
-
-def _await_one(runtime: Runtime, completions: Completions[Any], deadline: float | None) -> None:
-    if not completions.look() and not runtime.wait(
-        completions.look, completions.groups(), _left(deadline)
-    ):
-        raise TimeoutError("the next result was not there in time")
-
-
-def _completed(
-    runtime: Runtime, items: list[tuple[T, Group, int]], deadline: float | None
-) -> Iterator[T]:
-    """Yield items as their results arrive."""
-    completions = Completions(items)
-    left = len(items)
-    try:
-        while left:
-            if not completions.look() and not runtime.wait(
-                completions.look, completions.groups(), _left(deadline)
-            ):
-                raise TimeoutError(f"{left} of {len(items)} results were not there in time")
-            while completions.ready:
-                left -= 1
-                yield completions.ready.popleft()
-    finally:
-        completions.close()
+    return taking.as_they_come(runtime, parts, deadline, collect)
 
 
 def once(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -426,7 +317,7 @@ def _futures_as_completed(futures: Sequence[Future], deadline: float | None) -> 
     if pending:
         runtime = mine(pending[0]._runtime)
         items = [(f, f._group, f._index) for f in pending]
-        yield from _completed(runtime, items, deadline)
+        yield from taking.completed(runtime, items, deadline)
 
 
 def wait(

@@ -31,7 +31,7 @@ NUMBERS = (
     Mutant(
         "stretches-from-the-first",
         "A map takes results that lie together from the first of their message on.",
-        "scoop_ft.futures:_stretch",
+        "scoop_ft.client.taking:_stretch",
         "ends = chunk.ends[position : position + count]",
         "ends = chunk.ends[:count]",
     ),
