@@ -7,6 +7,7 @@ and never before a script begins.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Collection, Iterable
@@ -35,12 +36,27 @@ def installed_in_use(but: Iterable[str] = ()) -> frozenset[str]:
 
 
 def _is_installed(module: object) -> bool:
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str):
-        places = getattr(module, "__path__", None)  # a package without __init__.py
+    return _lies_in_packages(getattr(module, "__file__", None), getattr(module, "__path__", None))
+
+
+def _lies_in_packages(file: object, places: Iterable[str] | None) -> bool:
+    if not isinstance(file, str):  # a package without __init__.py
         file = next(iter(places), "") + "/" if places is not None else ""
     file = file.replace("\\", "/")
     return any(place in file for place in _INSTALLED)
+
+
+def installed(names: Iterable[str]) -> list[str]:
+    """Return those of these top-level modules that could be imported from installed packages."""
+    from importlib.util import find_spec
+
+    found = []
+    for name in sorted(names):
+        with contextlib.suppress(ImportError, ValueError):  # it is damaged, or was made by hand
+            spec = find_spec(name)
+            if spec is not None and _lies_in_packages(spec.origin, spec.submodule_search_locations):
+                found.append(name)
+    return found
 
 
 def of_modules(names: Iterable[str], but: Collection[str] = ()) -> Environment:

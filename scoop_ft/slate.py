@@ -15,7 +15,7 @@ offset bytes  content
 48     8      tasks done after which the worker retires; 0: never (the agent writes it)
 56     8      1 once the worker retires of itself
 64     8      when the task's time limit is over: monotonic clock, ns; 0: none
-72     8      1 once the worker ends of itself, 2 where its machine cannot import the script;
+72     8      1 once the worker ends of itself, 2 where its machine lacks something;
               0: it is its task that has ended it
 ====== ====== ==========================================
 """
@@ -136,7 +136,7 @@ class Slate:
         return bool(self.words[LEFT])
 
     def is_unfit(self) -> bool:
-        """Tell whether the worker has ended since its machine cannot import the script."""
+        """Tell whether the worker has ended since its machine lacks something."""
         return self.words[LEFT] == 2
 
     def close(self) -> None:

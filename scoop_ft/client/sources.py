@@ -63,6 +63,7 @@ class Sources:
         self._unread: list[tuple[str, bytes, bool]] = []  # name, file, is it a package's?
         self._looking = threading.RLock()
         self._looked_for: set[str] = set()
+        self.named: set[str] = set()  # what functions import that is not the user's own
         self._ahead: dict[str, tuple[str, Stamp]] = {}  # modules nobody has loaded here, and files
         self._process = os.getpid()
         session.on_sources = self._on_sources
@@ -169,6 +170,8 @@ class Sources:
 
     def _say_unloaded(self, name: str) -> None:
         path = own_file(name)
+        if path is None and "." not in name:
+            self.named.add(name)
         stamp = _stamp(path)
         if path is None or stamp is None:
             return

@@ -55,7 +55,7 @@ class Sight(msgspec.Struct, frozen=True):
     retired: bool = False
     deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
     left: bool = False  # it has ended of itself
-    unfit: bool = False  # since this machine cannot import the script
+    unfit: bool = False  # since this machine lacks something
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -103,7 +103,7 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Unfit(msgspec.Struct, frozen=True):
-    """The script cannot be imported on this machine, which leaves the run for that."""
+    """This machine lacks what the run needs, and leaves it for that."""
 
     reason: str
 
@@ -291,7 +291,8 @@ class Agent:
         self._changed = True
         effects: list[Effect] = [Send(gone)] if self._connected else []
         if sight.unfit:
-            return [*effects, *self.leave(), Unfit(stderr[-1] if stderr else "")]
+            last = stderr[-1] if stderr else ""
+            return [*effects, *self.leave(), Unfit(last.removeprefix("scoop-ft: "))]
         if sight.retired and not code and not by:
             return effects + self._retired(slot, worker, now)
         if not self.leaving:

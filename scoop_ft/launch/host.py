@@ -70,7 +70,7 @@ class Host:
     Attributes
     ----------
     unfit : str
-        Why the script cannot be imported on this machine; empty while nothing speaks against it.
+        What this machine lacks that the run needs; empty while nothing is known of that.
     """
 
     def __init__(

@@ -243,7 +243,7 @@ class _Service:
             resources=resources,
             elsewhere=elsewhere,
         )
-        self._directory, self._script = directory, info.script
+        self._directory = directory
         self._kill_at = 0.0
         self._up: Callable[[], None] | None = up  # until it was called
         self._exit_code = 0
@@ -317,11 +317,10 @@ class _Service:
             self._host.leave()
 
     def _refuse(self, reason: str) -> None:
-        """The script cannot be imported here: other machines do what this one has begun."""
-        text = f"this machine cannot import {os.path.basename(self._script)}: {reason}"
-        ask(self._directory, ASK_S, refused=text)
+        """Something cannot be imported here: other machines do what this one has begun."""
+        ask(self._directory, ASK_S, refused=reason)
         then = ", and start this again" if self._advice else ""  # a launcher does that by itself
-        self._refused = RunError(f"{text}: give it what is missing{then}")
+        self._refused = RunError(f"{reason}: give it what is missing{then}")
 
     def _hear(self, answers: bool) -> None:
         """Say that there is no broker, and that there is one again; raises RunError at last."""

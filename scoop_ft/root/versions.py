@@ -35,7 +35,7 @@ class Versions:
         self._sources = sources
         self._before = frozenset(before)
         self._own: set[str] = set()
-        self._told: frozenset[str] | None = None
+        self._told: tuple[frozenset[str], frozenset[str]] | None = None
 
     def start(self) -> None:
         """Say which Python this is, and begin to watch."""
@@ -52,10 +52,13 @@ class Versions:
     def look(self) -> None:
         """Tell the versions if there is more than was told."""
         used = environment.installed_in_use(self._before)
-        if used != self._told:
-            self._told = used
+        named = frozenset(self._sources.named)
+        if (used, named) != self._told:
+            self._told = used, named
             self._own = self._own or environment.own_packages()
-            self._say(environment.of_modules(used, self._own))
+            found = environment.of_modules(used, self._own)
+            found.named = environment.installed(named)
+            self._say(found)
 
     def _say(self, found: Environment) -> None:
         data = msgspec.msgpack.encode(found)

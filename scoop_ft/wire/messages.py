@@ -477,13 +477,15 @@ class Sources(Message, frozen=True, tag=48):
 class Environment(msgspec.Struct):
     """The Python of a run and the versions of the packages its script has imported.
 
-    ``complete`` says that these were looked for.
+    ``complete`` says that these were looked for.  ``named``: modules of packages that only its
+    functions import, as far as they are installed where it runs: it may do without them.
     """
 
     python: str
     implementation: str
     packages: dict[str, str]
     complete: bool
+    named: list[str] = []
 
 
 class Stop(Message, frozen=True, tag=45):

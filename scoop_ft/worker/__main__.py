@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import functools
 import math
 import os
 import signal
@@ -22,6 +23,7 @@ from .. import streams
 if TYPE_CHECKING:
     from ..client.link import Link
     from ..client.sources import Sources
+    from ..rundir import RunDir
     from ..slate import Slate
     from .runner import Crew
     from .session import WorkerSession
@@ -71,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     sources = Sources(session, link, may_change=False)
     sources.on_stale = exit_.on_stale
     if options.elsewhere:
-        crew.calls.on_unfit = exit_.on_unfit
+        crew.calls.on_unfit = functools.partial(exit_.on_unfit, run)
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
     Handlers(crew.at_work).install()
@@ -170,9 +172,16 @@ class _Exit:
         self._crew.leaving = True
         self._link.wake()
 
-    def on_unfit(self, error: BaseException) -> None:
-        """The script can be imported where it was started, and not on this machine."""
-        print(f"scoop-ft: {error}", file=sys.stderr, flush=True)
+    def on_unfit(self, run: RunDir, error: ImportError) -> None:
+        """An import has failed: leave, if it is this machine that lacks something."""
+        from ..errors import ScriptImportError
+        from .lack import of_this_machine
+
+        reason = of_this_machine(error, run, self._session.settings.get("script", ""))
+        if not reason:
+            return
+        details = f"{error}\n" if isinstance(error, ScriptImportError) else ""
+        print(f"{details}scoop-ft: {reason}", file=sys.stderr, flush=True)
         self._unfit = True
         self._slate.pause()
         self.leave()

@@ -45,8 +45,8 @@ class Calls:
     imported : bool
         The script was imported: what tasks are made of can be unpickled.
     on_unfit : callable or None
-        Called, and does not return, when the script cannot be imported on this machine, which is
-        not the root's: then no task is to blame.
+        Called when something cannot be imported on this machine, which is not the root's.  Where
+        it is the machine's fault, and no task's, it does not return.
     plain : bool
         Tasks that only return something may go by without a word of each.
     """
@@ -55,7 +55,7 @@ class Calls:
 
     def __init__(self, crew: Crew, slate: Slate) -> None:
         self.imported = False
-        self.on_unfit: Callable[[BaseException], None] | None = None
+        self.on_unfit: Callable[[ImportError], None] | None = None
         self._crew = crew
         self._session = crew.session
         self._link = crew.link
@@ -196,6 +196,8 @@ class Calls:
             return index, int(Status.LOST), self._crew.limits.story(span, index), []
         if self._crew.forked:
             end_child(error)
+        if self.on_unfit is not None and isinstance(error, ModuleNotFoundError):
+            self.on_unfit(error)
         payload, frames = dump_exception(error, _trace(error))
         return index, int(Status.RAISED), payload, frames
 

@@ -143,6 +143,31 @@ def test_what_the_script_imports_later_is_compared_later(
     run_process.finish()
 
 
+LATER = SCRIPT.replace("import ft_thing\n", "").replace(
+    "def task(x):\n", "def task(x):\n    import ft_thing\n"
+)
+
+
+def test_a_machine_without_what_only_tasks_import_leaves_and_fails_none(
+    run_process: RunProcess, elsewhere: Elsewhere, tmp_path: Path, gate: Gate
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(LATER)
+    run_process.environ = install(elsewhere.home, "1.0", gate.environ)
+    run_process.start("-n", "1", "--listen", elsewhere.address, script, "200")
+    found = run_process.wait_until(lambda found: (found.get("environment") or {}).get("named"))
+    assert found["environment"]["named"] == ["ft_thing"]
+    elsewhere.worker(environ=gate.environ)
+    assert elsewhere.finish() == 2
+    why = "this machine has no ft_thing, which the run's functions import"
+    assert (
+        f"scoop-ft: error: {why}: give it what is missing, and start this again" in elsewhere.errors
+    )
+    run_process.wait_until(lambda found: list(found["turned_away"].values()) == [why])
+    gate.open()
+    assert run_process.finish() == "1.0\n"
+
+
 def test_a_resume_with_another_version_says_so_and_goes_on(
     started: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:
