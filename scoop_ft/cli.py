@@ -187,7 +187,11 @@ def _locate(where: str | None) -> Any:
     from .launch.status import last_unfinished
     from .rundir import locate
 
-    return last_unfinished() if where is None else locate(where)
+    return last_unfinished(_note) if where is None else locate(where)
+
+
+def _note(text: str) -> None:
+    click.echo(f"scoop-ft: {text}", err=True)
 
 
 def _report(directory: Any) -> int:
