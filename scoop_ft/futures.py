@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from . import columns, script
+from . import columns, coroutines, script
 from .client import buffered, serial
 from .client.completions import Completions
 from .client.future import Future, mine
@@ -96,6 +96,7 @@ def map(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise"] = "raise",
 ) -> Iterator[T]: ...
@@ -104,6 +105,7 @@ def map(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["collect"],
 ) -> Iterator[T | BaseException]: ...
@@ -111,6 +113,7 @@ def map(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise", "collect"] = "raise",
 ) -> Iterator[T] | Iterator[T | BaseException]:
@@ -126,6 +129,9 @@ def map(
         As for the builtin `map`: it ends with the shortest.
     timeout : float, optional
         Seconds from now until the last result must be there.
+    chunksize : int
+        As for the standard library's executors; nothing is gained by it, since calls travel in
+        batches in any case.
     buffersize : int, optional
         There are never more calls than that whose results you have not taken: the iterables are
         read on as you take results, so they may be endless.
@@ -152,7 +158,7 @@ def map(
     """
     if not iterables:
         raise TypeError("map needs at least one iterable: futures.map(f, data)")
-    collect = _collects(on_error, buffersize)
+    collect = _collects(on_error, buffersize, chunksize)
     runtime = _runtime()
     if runtime is None:
         calls = zip(*iterables, strict=False)
@@ -164,10 +170,12 @@ def map(
     return buffered.in_order(buffer, lambda part: _in_order(runtime, [part], deadline, collect))
 
 
-def _collects(on_error: str, buffersize: int | None) -> bool:
+def _collects(on_error: str, buffersize: int | None, chunksize: int) -> bool:
     """Check what maps can be asked; tell whether exceptions are collected."""
     if on_error not in ("raise", "collect"):
         raise ValueError(f"on_error is 'raise' or 'collect', not {on_error!r}")
+    if chunksize < 1:
+        raise ValueError("chunksize must be >= 1.")
     if buffersize is not None:
         buffered.check(buffersize)
     return on_error == "collect"
@@ -270,6 +278,7 @@ def map_as_completed(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise"] = "raise",
 ) -> Iterator[T]: ...
@@ -278,6 +287,7 @@ def map_as_completed(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["collect"],
 ) -> Iterator[T | BaseException]: ...
@@ -285,6 +295,7 @@ def map_as_completed(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise", "collect"] = "raise",
 ) -> Iterator[T] | Iterator[T | BaseException]:
@@ -297,7 +308,7 @@ def map_as_completed(
     """
     if not iterables:
         raise TypeError("map_as_completed needs at least one iterable")
-    collect = _collects(on_error, buffersize)
+    collect = _collects(on_error, buffersize, chunksize)
     runtime = _runtime()
     if runtime is None:
         calls = zip(*iterables, strict=False)
@@ -384,6 +395,7 @@ def once(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     >>> once(time.time) > 1.6e9
     True
     """
+    coroutines.refuse(func)
     runtime = _runtime()
     if runtime is None:
         from . import randomness
@@ -488,6 +500,7 @@ def map_reduce(
     >>> map_reduce(abs, operator.add, [-1, 2, -3])
     6
     """
+    coroutines.refuse(map_func)
     items = list(zip(*iterables, strict=False))
     if not items:
         raise TypeError("map_reduce of nothing has no value: give it at least one item")

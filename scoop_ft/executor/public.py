@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .. import script
+from .. import coroutines, script
 from ..client import runtime as runtimes
 from ..client.runtime import Runtime
 from ..client.scopes import define
@@ -20,6 +20,7 @@ from ..errors import BrokenRun
 from ..launch.processes import usable_cores
 from ..optioned import like
 from . import initializer as init
+from . import left_out
 from .future import Future
 from .here import ScriptsRun, call_now
 from .mapping import Mapping
@@ -45,6 +46,8 @@ class Executor(concurrent.futures.Executor):
     ----------
     max_workers : int, optional
         By default as many as cores that this process may use (opened again: as before).
+    mp_context, max_tasks_per_child : None
+        The standard library's, for those who have them: what they say cannot be had here.
     run_dir : path, optional
         Where results are kept.  Opened again on the same directory, calls find their recorded
         results.  By default a temporary one, which goes when the executor is shut down.
@@ -77,15 +80,18 @@ class Executor(concurrent.futures.Executor):
     def __init__(
         self,
         max_workers: int | None = None,
+        mp_context: None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: tuple[Any, ...] = (),
         *,
+        max_tasks_per_child: None = None,
         run_dir: str | os.PathLike[str] | None = None,
         address: str | None = None,
         keys: str | None = None,
-        initializer: Callable[..., Any] | None = None,
-        initargs: tuple[Any, ...] = (),
         edited: str | None = None,
         durability: str | None = None,
     ) -> None:
+        left_out.check("Executor", mp_context=mp_context, max_tasks_per_child=max_tasks_per_child)
         script.refuse_while_importing(
             "makes an Executor outside of 'if __name__ == \"__main__\":'",
             "put it under that line, since each worker imports the script",
@@ -157,6 +163,8 @@ class Executor(concurrent.futures.Executor):
             return run.server.expect(group, index)
 
     def _initialized(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        if self._key:
+            coroutines.refuse(fn)  # which is not seen any more behind ours
         return like(fn, init.Initialized(self._key, fn)) if self._key else fn
 
     def _check(self) -> None:
