@@ -60,6 +60,8 @@ class Pool:
             processes, run_dir=run_dir, address=address, keys=keys, initializer=initializer,
             initargs=initargs, edited=edited, durability=durability,
         )  # fmt: skip
+        if self._own:
+            self._executor._called = "Pool"
 
     # ---- one call ----------------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class Pool:
     ) -> None:
         if self._own and kind is not None and issubclass(kind, KeyboardInterrupt):
             self._closed = True
-            self._executor._break_off(called="Pool")
+            self._executor._break_off()
         else:
             self.terminate()
 

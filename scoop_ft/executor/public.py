@@ -112,6 +112,7 @@ class Executor(concurrent.futures.Executor):
         self._key = ""
         self._process = os.getpid()
         self._kept = run_dir
+        self._called = "Executor"  # by the user, who may have a pool
         self._run = find(max_workers, run_dir, address, keys, edited, durability)
         self._max_workers = self._workers(max_workers)  # the standard's name: libraries look for it
         if self._run is not None:
@@ -315,17 +316,22 @@ class Executor(concurrent.futures.Executor):
         else:
             self._break_off(quietly=True)
 
-    def _break_off(self, *, quietly: bool = False, called: str = "Executor") -> None:
+    def _break_off(self, *, quietly: bool = False) -> None:
         """Ctrl-C: whoever wants to leave does not wait for what runs."""
         with self._lock:
             self._shut = True
         if self._run is not None:
             self._run.end(at_once=True)
             self._run.server.join()
-        if self._kept is not None and not quietly:
+        if not quietly:
+            self._say_kept()
+
+    def _say_kept(self) -> None:
+        """It was broken off: say how to go on."""
+        if self._kept is not None:
             print(
                 f"scoop-ft: stopped; what is done is kept in {self._kept}: open it again with "
-                f"{called}(run_dir=…)",
+                f"{self._called}(run_dir=…)",
                 file=sys.stderr,
             )
 
@@ -354,18 +360,49 @@ class Executor(concurrent.futures.Executor):
 
 
 def _at_exit() -> None:
-    """Python ends: what was submitted is waited for, as in the standard library."""
+    """Python ends: what was submitted is waited for, as in the standard library.
+
+    Not after a Ctrl-C that nobody has caught: then it is as inside of ``with``.
+    """
     global _python_ends
     _python_ends = True
-    for executor in list(_open):
+    stopped = _is_interrupted()
+    runs = living()
+    opened = list(_open)
+    at_work = [executor for executor in opened if executor._run in runs]
+    for executor in opened:
         executor._shut = True
-    for run in living():
+    for run in runs:
         try:
-            run.end(at_once=False)
+            run.end(at_once=stopped)
             run.server.join()
         except KeyboardInterrupt:
+            stopped = True
             run.end(at_once=True)
             run.server.join()
+    if stopped and opened:
+        for executor in at_work:
+            executor._say_kept()
+        _die_of_interrupt()
+
+
+def _is_interrupted() -> bool:
+    """Does Python end with a Ctrl-C?  At a prompt the last exception may be an old one."""
+    last = getattr(sys, "last_type", None)
+    at_prompt = hasattr(sys, "ps1")
+    return isinstance(last, type) and issubclass(last, KeyboardInterrupt) and not at_prompt
+
+
+def _die_of_interrupt() -> None:
+    """Let Python die of SIGINT as it does of a Ctrl-C that nobody has caught: a shell's loop ends.
+
+    It notes such an exception as it leaves code that came as text, and forgets it when any thread
+    runs other text, as each import of a module with a namedtuple does.
+    """
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return
 
 
 atexit.register(_at_exit)
