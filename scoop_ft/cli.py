@@ -7,8 +7,9 @@ error is one line that says what to do, and exit code 2; ``-v`` adds where it co
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -19,8 +20,9 @@ from .errors import RunError, ScoopError
 from .launch.duration import Duration
 from .launch.hosts.options import TakesHosts, machine_options
 from .launch.resources import typed
-from .launch.worker_options import recycling
-from .launch.worker_options import workers as _workers
+from .launch.worker_options import recycling, workers
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass
@@ -52,10 +54,18 @@ _seed = click.option(
     help="Seed of the run's random numbers (default: drawn, and recorded; resume: as before). "
          "When given, the global generators are seeded for each task, too.",
 )  # fmt: skip
-_max_attempts = click.option(
-    "--max-attempts", type=click.IntRange(1, 1000), metavar="N",
-    help="How often a task is tried that kills its workers (default: 3; resume: as before).",
-)  # fmt: skip
+
+
+def _attempts(default: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--max-attempts", type=click.IntRange(1, 1000), metavar="N",
+        help=f"How often a task is tried that kills its workers (default: {default}).",
+    )  # fmt: skip
+
+
+_workers = workers("the cores this process may use, or what the machines have; resume: as before")
+_max_attempts = _attempts("3; resume: as before")
+_recycling = recycling("never; resume: as before")
 _listen = click.option(
     "--listen", metavar="tcp://HOST:PORT", help="Also serve workers of other machines (encrypted).",
 )  # fmt: skip
@@ -84,6 +94,19 @@ _on_divergence = click.option(
     "(default: recompute; resume: as before).",
 )  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
+
+
+def _no_module(context: click.Context, parameter: click.Parameter, module: str | None) -> None:
+    """Say what to do in place of ``python -m``: there is no file then that workers could import."""
+    if module is not None:
+        raise RunError(
+            "-m: a script is wanted, not a module: write one beside the package with "
+            f"'from {module} import main' and, under 'if __name__ == \"__main__\":', 'main()'; "
+            f"then: scoop-ft {context.info_name} THAT_SCRIPT"
+        )
+
+
+_module = click.option("-m", expose_value=False, is_eager=True, hidden=True, callback=_no_module)
 
 
 def _size(text: str | None) -> int | None:
@@ -121,10 +144,11 @@ _verbose = click.option(
 @_stop_after
 @_resources
 @_on_divergence
-@recycling
+@_recycling
 @_quiet
 @_verbose
 @scoop_options
+@_module
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any) -> int:
@@ -146,7 +170,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 @_stop_after
 @_resources
 @_on_divergence
-@recycling
+@_recycling
 @surrounding_options
 @_quiet
 @_verbose
@@ -187,7 +211,11 @@ def _locate(where: str | None) -> Any:
     from .launch.status import last_unfinished
     from .rundir import locate
 
-    return last_unfinished() if where is None else locate(where)
+    return last_unfinished(_note) if where is None else locate(where)
+
+
+def _note(text: str) -> None:
+    click.echo(f"scoop-ft: {text}", err=True)
 
 
 def _report(directory: Any) -> int:
@@ -280,7 +308,7 @@ cli.add_command(serve)
 
 
 @cli.command()
-@_max_attempts
+@_attempts("as the run has it")
 @click.argument("run_dir", metavar="RUN")
 def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
     """Be the broker of a run that is there, without a launcher."""
@@ -290,14 +318,14 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
 
 
 @cli.command()
-@_workers
+@workers("the cores this process may use")
 @click.option("--keys", type=click.Path(file_okay=False), metavar="DIR",
-              help="The run's keys; needed with an address.")  # fmt: skip
+              help="The run's folder 'keys', or a copy; needed with a tcp address.")  # fmt: skip
 @click.option("--any-versions", is_flag=True,
               help="Join although Python or a package is another one than the run's.")  # fmt: skip
 @click.option("--give-up-after", type=Duration(or_never=True), metavar="TIME",
               help="End after so long without a broker: 30m; 0: never (default: 1h).")  # fmt: skip
-@recycling
+@recycling("never")
 @_resources
 @click.argument("where", metavar="RUN|ADDRESS")
 def worker(where: str, workers: int | None, keys: str | None, **options: Any) -> int:
@@ -323,6 +351,7 @@ def worker(where: str, workers: int | None, keys: str | None, **options: Any) ->
 @click.option("--keep", is_flag=True, help="Keep the run directories, and say where they are.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what was found.")
 @_verbose
+@_module
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def chaos(script: str, args: tuple[str, ...], **options: Any) -> int:

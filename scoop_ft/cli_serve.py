@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import click
 
+from .launch.worker_options import workers as workers_option
+
 
 @click.command(short_help="Keep a broker and workers for programs with an Executor.")
-@click.option("-n", "--workers", type=click.IntRange(1, 100_000), metavar="N",
-              help="Number of workers (default: the cores this process may use).")  # fmt: skip
+@workers_option("the cores this process may use, or as before")
 @click.option("--listen", metavar="tcp://HOST:PORT",
-              help="Also serve workers and programs of other machines (encrypted).")  # fmt: skip
+              help="Also serve workers and programs of other machines, encrypted "
+              "(default: none, or as before).")  # fmt: skip
 @click.option("--durability", type=click.Choice(["synced", "none"]),
               help="Whether results survive a crash of the machine, or only that of any process "
               "(default: synced, or as before).")  # fmt: skip

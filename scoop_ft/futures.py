@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from . import script
+from . import coroutines, script
 from .client import buffered, serial, taking
 from .client.future import Future, mine
 from .client.groups import Group
@@ -94,6 +94,7 @@ def map(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise"] = "raise",
 ) -> Iterator[T]: ...
@@ -102,6 +103,7 @@ def map(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["collect"],
 ) -> Iterator[T | BaseException]: ...
@@ -109,6 +111,7 @@ def map(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise", "collect"] = "raise",
 ) -> Iterator[T] | Iterator[T | BaseException]:
@@ -124,6 +127,9 @@ def map(
         As for the builtin `map`: it ends with the shortest.
     timeout : float, optional
         Seconds from now until the last result must be there.
+    chunksize : int
+        As for the standard library's executors; nothing is gained by it, since calls travel in
+        batches in any case.
     buffersize : int, optional
         There are never more calls than that whose results you have not taken: the iterables are
         read on as you take results, so they may be endless.
@@ -150,7 +156,7 @@ def map(
     """
     if not iterables:
         raise TypeError("map needs at least one iterable: futures.map(f, data)")
-    collect = _collects(on_error, buffersize)
+    collect = _collects(on_error, buffersize, chunksize)
     runtime = _runtime()
     if runtime is None:
         calls = zip(*iterables, strict=False)
@@ -164,10 +170,12 @@ def map(
     )
 
 
-def _collects(on_error: str, buffersize: int | None) -> bool:
+def _collects(on_error: str, buffersize: int | None, chunksize: int) -> bool:
     """Check what maps can be asked; tell whether exceptions are collected."""
     if on_error not in ("raise", "collect"):
         raise ValueError(f"on_error is 'raise' or 'collect', not {on_error!r}")
+    if chunksize < 1:
+        raise ValueError("chunksize must be >= 1.")
     if buffersize is not None:
         buffered.check(buffersize)
     return on_error == "collect"
@@ -208,6 +216,7 @@ def map_as_completed(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise"] = "raise",
 ) -> Iterator[T]: ...
@@ -216,6 +225,7 @@ def map_as_completed(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["collect"],
 ) -> Iterator[T | BaseException]: ...
@@ -223,6 +233,7 @@ def map_as_completed(
     func: Callable[..., T],
     *iterables: Iterable[Any],
     timeout: float | None = None,
+    chunksize: int = 1,
     buffersize: int | None = None,
     on_error: Literal["raise", "collect"] = "raise",
 ) -> Iterator[T] | Iterator[T | BaseException]:
@@ -235,7 +246,7 @@ def map_as_completed(
     """
     if not iterables:
         raise TypeError("map_as_completed needs at least one iterable")
-    collect = _collects(on_error, buffersize)
+    collect = _collects(on_error, buffersize, chunksize)
     runtime = _runtime()
     if runtime is None:
         calls = zip(*iterables, strict=False)
@@ -275,6 +286,7 @@ def once(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     >>> once(time.time) > 1.6e9
     True
     """
+    coroutines.refuse(func)
     runtime = _runtime()
     if runtime is None:
         from . import randomness
@@ -379,6 +391,7 @@ def map_reduce(
     >>> map_reduce(abs, operator.add, [-1, 2, -3])
     6
     """
+    coroutines.refuse(map_func)
     items = list(zip(*iterables, strict=False))
     if not items:
         raise TypeError("map_reduce of nothing has no value: give it at least one item")

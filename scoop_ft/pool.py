@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from .executor import Executor
+from .executor import Executor, left_out
 from .executor.results import AHEAD, AsTheyCome, AsyncResult, Results
 
 
@@ -24,6 +24,8 @@ class Pool:
     ----------
     processes : int, optional
     initializer, initargs : callable and tuple, optional
+    maxtasksperchild, context : None
+        The standard library's, for those who have them: what they say cannot be had here.
     run_dir, address, keys, edited, durability
         As for `Executor`.
     executor : Executor, optional
@@ -41,6 +43,8 @@ class Pool:
         processes: int | None = None,
         initializer: Callable[..., Any] | None = None,
         initargs: tuple[Any, ...] = (),
+        maxtasksperchild: None = None,
+        context: None = None,
         *,
         run_dir: str | os.PathLike[str] | None = None,
         address: str | None = None,
@@ -49,12 +53,15 @@ class Pool:
         durability: str | None = None,
         executor: Executor | None = None,
     ) -> None:
+        left_out.check("Pool", maxtasksperchild=maxtasksperchild, context=context)
         self._own = executor is None
         self._closed = False
         self._executor = executor or Executor(
             processes, run_dir=run_dir, address=address, keys=keys, initializer=initializer,
             initargs=initargs, edited=edited, durability=durability,
         )  # fmt: skip
+        if self._own:
+            self._executor._called = "Pool"
 
     # ---- one call ----------------------------------------------------------------------------
 
@@ -176,7 +183,7 @@ class Pool:
     ) -> None:
         if self._own and kind is not None and issubclass(kind, KeyboardInterrupt):
             self._closed = True
-            self._executor._break_off(called="Pool")
+            self._executor._break_off()
         else:
             self.terminate()
 

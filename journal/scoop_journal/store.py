@@ -353,6 +353,11 @@ def _open_environment(
             ) from None
         if isinstance(error, lmdb.DiskError):
             raise JournalFull(f"no room to open {folder}; free some space there") from error
+        if isinstance(error, lmdb.MemoryError):  # of the map, which takes no memory by itself
+            raise JournalError(
+                f"a map of {map_size} bytes cannot be had for {folder} (Cannot allocate memory); "
+                "raise the address space limit (ulimit -v), and try again"
+            ) from error
         raise JournalError(
             f"{folder} cannot be opened: {error}; check its permissions and the disk"
         ) from error

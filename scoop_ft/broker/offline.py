@@ -53,7 +53,8 @@ def survey(
 ) -> tuple[dict[str, Any], list[Function]]:
     """Return a run's state and counts, and its functions of which it is known what they meant.
 
-    The keys are those of a live broker's.
+    The keys are those of a live broker's, with ``saved``, whether the script has a state to go on
+    from, and ``blank``, whether there is nothing yet that a resume could use.
     """
     book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
     with reader:
@@ -62,7 +63,10 @@ def survey(
         strayed = departures.report(book)
     kept = book.kept.get(ROOT_ID)
     saved = kept is not None and kept.checkpoint is not None
-    return {**_summary(book, size, live, path), **strayed, "saved": saved}, functions
+    blank = not book.submitted and kept is None
+    return {
+        **_summary(book, size, live, path), **strayed, "saved": saved, "blank": blank
+    }, functions  # fmt: skip
 
 
 def _functions(book: Book, reader: Reader) -> list[Function]:

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from .. import coroutines
 from ..functions import dump_function, identity
 from ..ids import DIGEST_BYTES, digest
 from ..optioned import Optioned
@@ -51,7 +52,13 @@ _by_name: dict[int, tuple[Any, Definition]] = {}  # the others, by id
 
 
 def define(func: Callable[..., Any]) -> Definition:
-    """Return a function as it travels, and apart from it the options of its calls."""
+    """Return a function as it travels, and apart from it the options of its calls.
+
+    Raises
+    ------
+    UnpicklableError
+        It cannot be sent, or its calls give coroutines.
+    """
     named = _by_name.get(id(func))
     if named is not None and reference(func) is not None:
         return named[1]
@@ -66,6 +73,7 @@ def _define(func: Callable[..., Any]) -> Definition:
 
     What goes by name and is another object than before was loaded anew: it may mean something else.
     """
+    coroutines.refuse(func)
     blob, name = dump_function(func)
     named = goes_by_name(func)
     found = None if named else _known.get(blob)

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from itertools import starmap
 from typing import Any
 
+from .. import coroutines
 from ..ids import ROOT_LINEAGE, lineage
 
 _warned = False
@@ -74,6 +75,7 @@ def call(
     func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, BaseException | None]:
     """Call a function now; return its value or its exception."""
+    coroutines.refuse(func)
     try:
         with _at(place().child()):
             return func(*args, **kwargs), None
@@ -93,6 +95,7 @@ def call_each(
     The arguments are read now, and the calls have their places from now on, as in a run; with a
     buffer, as much as a run would read.
     """
+    coroutines.refuse(func)
     parent = place()
 
     def placed(some: Iterable[tuple[Any, ...]]) -> list[tuple[Place, Callable[..., Any], Any]]:

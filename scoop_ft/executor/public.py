@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .. import script
+from .. import coroutines, script
 from ..client import runtime as runtimes
 from ..client.runtime import Runtime
 from ..client.scopes import define
@@ -20,6 +20,7 @@ from ..errors import BrokenRun
 from ..launch.processes import usable_cores
 from ..optioned import like
 from . import initializer as init
+from . import left_out
 from .future import Future
 from .here import ScriptsRun, call_now
 from .mapping import Mapping
@@ -45,6 +46,8 @@ class Executor(concurrent.futures.Executor):
     ----------
     max_workers : int, optional
         By default as many as cores that this process may use (opened again: as before).
+    mp_context, max_tasks_per_child : None
+        The standard library's, for those who have them: what they say cannot be had here.
     run_dir : path, optional
         Where results are kept.  Opened again on the same directory, calls find their recorded
         results.  By default a temporary one, which goes when the executor is shut down.
@@ -77,15 +80,18 @@ class Executor(concurrent.futures.Executor):
     def __init__(
         self,
         max_workers: int | None = None,
+        mp_context: None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: tuple[Any, ...] = (),
         *,
+        max_tasks_per_child: None = None,
         run_dir: str | os.PathLike[str] | None = None,
         address: str | None = None,
         keys: str | None = None,
-        initializer: Callable[..., Any] | None = None,
-        initargs: tuple[Any, ...] = (),
         edited: str | None = None,
         durability: str | None = None,
     ) -> None:
+        left_out.check("Executor", mp_context=mp_context, max_tasks_per_child=max_tasks_per_child)
         script.refuse_while_importing(
             "makes an Executor outside of 'if __name__ == \"__main__\":'",
             "put it under that line, since each worker imports the script",
@@ -106,6 +112,7 @@ class Executor(concurrent.futures.Executor):
         self._key = ""
         self._process = os.getpid()
         self._kept = run_dir
+        self._called = "Executor"  # by the user, who may have a pool
         self._run = find(max_workers, run_dir, address, keys, edited, durability)
         self._max_workers = self._workers(max_workers)  # the standard's name: libraries look for it
         if self._run is not None:
@@ -157,6 +164,8 @@ class Executor(concurrent.futures.Executor):
             return run.server.expect(group, index)
 
     def _initialized(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        if self._key:
+            coroutines.refuse(fn)  # which is not seen any more behind ours
         return like(fn, init.Initialized(self._key, fn)) if self._key else fn
 
     def _check(self) -> None:
@@ -307,17 +316,22 @@ class Executor(concurrent.futures.Executor):
         else:
             self._break_off(quietly=True)
 
-    def _break_off(self, *, quietly: bool = False, called: str = "Executor") -> None:
+    def _break_off(self, *, quietly: bool = False) -> None:
         """Ctrl-C: whoever wants to leave does not wait for what runs."""
         with self._lock:
             self._shut = True
         if self._run is not None:
             self._run.end(at_once=True)
             self._run.server.join()
-        if self._kept is not None and not quietly:
+        if not quietly:
+            self._say_kept()
+
+    def _say_kept(self) -> None:
+        """It was broken off: say how to go on."""
+        if self._kept is not None:
             print(
                 f"scoop-ft: stopped; what is done is kept in {self._kept}: open it again with "
-                f"{called}(run_dir=…)",
+                f"{self._called}(run_dir=…)",
                 file=sys.stderr,
             )
 
@@ -346,18 +360,49 @@ class Executor(concurrent.futures.Executor):
 
 
 def _at_exit() -> None:
-    """Python ends: what was submitted is waited for, as in the standard library."""
+    """Python ends: what was submitted is waited for, as in the standard library.
+
+    Not after a Ctrl-C that nobody has caught: then it is as inside of ``with``.
+    """
     global _python_ends
     _python_ends = True
-    for executor in list(_open):
+    stopped = _is_interrupted()
+    runs = living()
+    opened = list(_open)
+    at_work = [executor for executor in opened if executor._run in runs]
+    for executor in opened:
         executor._shut = True
-    for run in living():
+    for run in runs:
         try:
-            run.end(at_once=False)
+            run.end(at_once=stopped)
             run.server.join()
         except KeyboardInterrupt:
+            stopped = True
             run.end(at_once=True)
             run.server.join()
+    if stopped and opened:
+        for executor in at_work:
+            executor._say_kept()
+        _die_of_interrupt()
+
+
+def _is_interrupted() -> bool:
+    """Does Python end with a Ctrl-C?  At a prompt the last exception may be an old one."""
+    last = getattr(sys, "last_type", None)
+    at_prompt = hasattr(sys, "ps1")
+    return isinstance(last, type) and issubclass(last, KeyboardInterrupt) and not at_prompt
+
+
+def _die_of_interrupt() -> None:
+    """Let Python die of SIGINT as it does of a Ctrl-C that nobody has caught: a shell's loop ends.
+
+    It notes such an exception as it leaves code that came as text, and forgets it when any thread
+    runs other text, as each import of a module with a namedtuple does.
+    """
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return
 
 
 atexit.register(_at_exit)

@@ -67,7 +67,7 @@ def survey(directory: RunDir, *, unsafe_filesystem: bool) -> tuple[dict[str, Any
     """
     if not directory.has_journal():
         nothing = {"tasks": {}, "state": "interrupted", "exit_code": None, "journal": {"bytes": 0}}
-        return nothing, []
+        return {**nothing, "blank": True}, []
     from scoop_journal import JournalError
 
     from ..broker import offline

@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..client.connection import Connection
@@ -16,7 +17,7 @@ from ..errors import RunError
 from ..rundir import Live, LiveProcess, RunDir, find_runs
 from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
 from . import growth
-from .launcher import journal_summary
+from .launcher import journal_summary, resume_command
 from .lock import is_locked
 from .processes import exists, is_stopped, lives
 from .progress import format_age
@@ -213,22 +214,36 @@ def _listens(endpoint: str) -> bool:
 
 def brief(directory: RunDir) -> dict[str, Any]:
     """Return what ``runs`` lists of a run; what cannot be read says why in ``state``."""
+    return _look(directory)[0]
+
+
+def _look(directory: RunDir) -> tuple[dict[str, Any], bool]:
+    """Return what ``runs`` lists of a run, and whether nothing is recorded in it."""
     row: dict[str, Any] = {"run": directory.path.name, "run_dir": str(directory.path), "tasks": {}}
+    blank = False
     try:
         info = directory.info()
         row.update(run=info.run, script=info.script, args=info.args, created=info.created)
         found = journal_summary(directory, unsafe_filesystem=info.unsafe_filesystem)
         running = is_locked(directory)
         row.update(tasks=found.get("tasks", {}), state="running" if running else found["state"])
+        blank = found["blank"]
     except RunError as error:
         row.update(state="unreadable", why=str(error))
-    return row
+    return row, blank
 
 
-def last_unfinished(folder: str = ".") -> RunDir:
-    """Find the last run of a folder that has not finished and does not run now.
+def last_unfinished(say: Callable[[str], None], folder: str = ".") -> RunDir:
+    """Find the last run of a folder that has not finished, to go on with.
 
-    When all have finished it is the last of them: whoever asks in a loop comes to an end.
+    One in which nothing is recorded (it was interrupted as it started) does not stand before one
+    with results, which is told by ``say``.  When all have finished it is the last of them: whoever
+    asks in a loop comes to an end.
+
+    Raises
+    ------
+    RunError
+        There is none, or one that was started later is running: nobody has two by surprise.
     """
     runs = find_runs(folder)
     if not runs:
@@ -236,20 +251,43 @@ def last_unfinished(folder: str = ".") -> RunDir:
             "no run found in this folder: give the run directory, or start one with "
             "'scoop-ft run script.py'"
         )
-    reasons = []
+    reasons: list[str] = []
+    running: list[RunDir] = []
+    blank: list[RunDir] = []
     for directory in reversed(runs):
-        row = brief(directory)
+        row, is_blank = _look(directory)
         if row["state"] in ("interrupted", "failed"):
+            if row["script"] and not is_blank:
+                return _alone(directory, running, blank, say)
             if row["script"]:
-                return directory
-            reasons.append(f"{directory.called} has no script: its program goes on with it")
+                blank.append(directory)
+            else:
+                reasons.append(f"{directory.called} has no script: its program goes on with it")
         elif row["state"] != "done":
+            if row["state"] == "running" and row["script"]:
+                running.append(directory)
             why = row.get("why")
             what = f"cannot be read: {why}" if why else f"is {row['state']}"
             reasons.append(f"{directory.called} {what}")
+    if blank:
+        return _alone(blank[0], running, [], say)
     if reasons:
         raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
     return runs[-1]
+
+
+def _alone(
+    found: RunDir, running: list[RunDir], blank: list[RunDir], say: Callable[[str], None]
+) -> RunDir:
+    """Return a run to go on with, unless a later one is running; say what was passed over."""
+    if running:
+        raise RunError(
+            f"{running[0].called} is running, and was started later than {found.called}, which is "
+            f"not finished: to go on with that, too: {resume_command(found)}"
+        )
+    for directory in reversed(blank):
+        say(f"nothing is recorded in {directory.called}: going on with {found.called}")
+    return found
 
 
 # ---- for people ---------------------------------------------------------------------------------

@@ -23,25 +23,27 @@ class _Workers(click.IntRange):
             self.fail(f"{value!r} is not a number of workers (1 to {self.max:,}).")
 
 
-workers = click.option(
-    "-n", "--workers", type=_Workers(1, 100_000), metavar="N",
-    help="Number of workers (default: the cores this process may use; resume: as before).",
-)  # fmt: skip
-_max_tasks = click.option(
-    "--max-tasks-per-worker", type=click.IntRange(0, 2**62), metavar="N",
-    help="Replace a worker's process once it has done N tasks (default: never; resume: as before).",
-)  # fmt: skip
-_max_memory = click.option(
-    "--max-memory-per-worker", metavar="SIZE",
-    callback=lambda context, parameter, text: _size(text),
-    help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G "
-    "(default: never; resume: as before).",
-)  # fmt: skip
+def workers(default: str) -> Callable[[Command], Command]:
+    """Return the option that says how many workers; ``default``: what its help says of that."""
+    return click.option(
+        "-n", "--workers", type=_Workers(1, 100_000), metavar="N",
+        help=f"Number of workers (default: {default}).",
+    )  # fmt: skip
 
 
-def recycling(command: Command) -> Command:
-    """Give a command the options that say when workers are replaced."""
-    return _max_tasks(_max_memory(command))
+def recycling(default: str) -> Callable[[Command], Command]:
+    """Return the options that say when workers are replaced; ``default``: as their help has it."""
+    tasks = click.option(
+        "--max-tasks-per-worker", type=click.IntRange(0, 2**62), metavar="N",
+        help=f"Replace a worker's process once it has done N tasks (default: {default}).",
+    )  # fmt: skip
+    memory = click.option(
+        "--max-memory-per-worker", metavar="SIZE",
+        callback=lambda context, parameter, text: _size(text),
+        help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G "
+        f"(default: {default}).",
+    )  # fmt: skip
+    return lambda command: tasks(memory(command))
 
 
 def _size(text: str | None) -> int | None:

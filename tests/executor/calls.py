@@ -108,3 +108,8 @@ def nested_with_initializer(folder: str) -> list[int]:
 
     with Executor(initializer=set_state, initargs=(folder, 5)) as executor:
         return [executor.submit(get_state, 1).result(), *executor.map(get_state, range(3))]
+
+
+async def asleep(x: float) -> float:
+    """What no worker can return."""
+    return x

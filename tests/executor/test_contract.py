@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import gc
 import itertools
+import multiprocessing
 import threading
 import time
 import weakref
@@ -414,3 +415,31 @@ def test_who_waits_for_a_map_needs_no_processor(shared: Executor) -> None:
     began, used = time.monotonic(), time.process_time()
     list(shared.map(calls.pause, [0.3] * 8))
     assert time.process_time() - used < 0.2 * (time.monotonic() - began)
+
+
+# ---- what the standard library's have, and ours do not ------------------------------------------
+
+
+def test_arguments_that_are_not_to_be_had_say_what_to_do(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with pytest.raises(TypeError, match="Executor takes no mp_context: leave it out: each worker"):
+        Executor(2, spawn, run_dir=tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"takes no max_tasks_per_child: .*--max-tasks-per-worker"):
+        Executor(2, max_tasks_per_child=3, run_dir=tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"takes no maxtasksperchild: .*--max-tasks-per-worker"):
+        Pool(2, None, (), 3, run_dir=tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Pool takes no context: leave it out"):
+        Pool(2, context=spawn, run_dir=tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_async_function_is_refused_as_it_is_submitted(shared: Executor, tmp_path: Path) -> None:
+    with pytest.raises(UnpicklableError, match="asleep is async: "):
+        shared.submit(calls.asleep, 1)
+    with pytest.raises(UnpicklableError, match="asleep is async: "):
+        shared.map(calls.asleep, [1])
+    with (
+        Executor(1, initializer=calls.set_state, initargs=(str(tmp_path), 1)) as executor,
+        pytest.raises(UnpicklableError, match="asleep is async: "),
+    ):
+        executor.submit(calls.asleep, 1)

@@ -212,6 +212,45 @@ if __name__ == "__main__":
     assert f"open it again with {made}(run_dir=" in err
 
 
+@pytest.mark.parametrize(
+    ("made", "calls_all"),
+    [
+        ("Executor", "list(it.map(call, range(5)))"),
+        ("Executor", "[f.result() for f in [it.submit(call, x) for x in range(5)]]"),
+        ("Executor", "[it.submit(call, x) for x in range(5)]"),
+        ("Pool", "it.map_async(call, range(5)).get()"),
+    ],
+)
+def test_ctrl_c_without_with_is_the_same(program: Program, made: str, calls_all: str) -> None:
+    program.write(f"""
+import atexit, sys, time
+from scoop_ft import {made}
+
+atexit.register(eval, "1", dict())  # as an import may: Python forgets what it ends with
+
+def call(x):
+    open(f"began-{{x}}", "a").write("x")
+    if x and sys.argv[1:]:
+        time.sleep(15)
+
+if __name__ == "__main__":
+    it = {made}(1, run_dir="run")
+    {calls_all}
+""")
+    process = program.start("program.py", "slow")
+    wait_until(program.folder / "began-1")
+    eventually(lambda: done(program.run_dir) == 1)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _out, err = process.communicate(timeout=LIMIT_S)
+    assert time.monotonic() - began < 10
+    assert process.returncode == -signal.SIGINT, err
+    assert err.count(f"kept in run: open it again with {made}(run_dir=") == 1, err
+    assert program.run() == ("", "", 0)
+    assert (program.folder / "began-0").read_text() == "x"
+    assert (program.folder / "began-1").read_text() == "xx"
+
+
 @pytest.mark.parametrize("signal_it", [False, True], ids=["ends", "SIGTERM"])
 def test_a_program_that_never_shuts_down(program: Program, signal_it: bool) -> None:
     program.write("""

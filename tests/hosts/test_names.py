@@ -50,6 +50,7 @@ def test_lines_of_one_machine_add_up(tmp_path: Path) -> None:
         ("a b\n", "line 1: a line is 'name' or 'name count', not 'a b'"),
         ("a 0\n", "line 1: a line is"),
         ("a 2 3\n", "line 1: a line is"),
+        ("a\nb:4\n", "line 2: 'b:4' is no name; .* in a hostfile, behind a space: 'b 4'$"),
         ("a\n-oProxyCommand=evil 2\n", "line 2: '-oProxyCommand=evil' is not the name"),
         ("node[1-3] 2\n", "name each machine by itself"),
         ("a\na 2\n", "names a twice: say once how many workers"),
@@ -58,6 +59,12 @@ def test_lines_of_one_machine_add_up(tmp_path: Path) -> None:
 def test_a_hostfile_that_is_none(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(RunError, match=why.replace("[", r"\[")):
         of_file(tmp_path, text)
+
+
+def test_a_count_behind_a_colon_is_no_name_of_a_machine(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"--hosts: 'ann@b:12' is no name; .*: 'ann@b 12'$"):
+        names.from_words(["a", "ann@b:12"])
+    assert of_file(tmp_path, "fe80::1 2\n::1\n") == [("fe80::1", 2, True), ("::1", 0, False)]
 
 
 def test_a_hostfile_that_is_not_there(tmp_path: Path) -> None:

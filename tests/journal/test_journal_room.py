@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,3 +186,26 @@ def test_the_twin_in_memory_fails_on_demand() -> None:
     journal.crash()
     assert [seq for seq, _ in journal.scan()] == [1, 2]
     assert journal.append(1, b"") == 3
+
+
+LIMITED = """\
+import resource, sys
+from scoop_journal import Journal, JournalError
+if sys.argv[2] == "open":
+    Journal.create(sys.argv[1], "a-run").close()
+resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+try:
+    Journal.create(sys.argv[1], "a-run") if sys.argv[2] == "create" else Journal.open(sys.argv[1])
+except JournalError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("how", ["create", "open"])
+def test_a_limit_of_address_space_is_called_so(path: Path, how: str) -> None:
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", LIMITED, str(path), how]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "a map of 1073741824 bytes cannot be had for" in said
+    assert said.endswith("raise the address space limit (ulimit -v), and try again\n")
+    assert "permissions" not in said

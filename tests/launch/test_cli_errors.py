@@ -195,6 +195,22 @@ def test_verbose_says_where_an_error_comes_from(shell: Shell) -> None:
     assert "Traceback" not in shell.type("run", "no.py", "-v").stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["run", "-m", "study.main"], "run"),
+        (["-m", "study.main", "-n", "3"], "run"),
+        (["run", "-n", "2", "-m", "study.main", "its", "--args"], "run"),
+        (["chaos", "-m", "study.main"], "chaos"),
+    ],
+)
+def test_a_module_in_place_of_a_script(shell: Shell, words: list[str], command: str) -> None:
+    said = refused(shell, *words)
+    assert said.startswith("-m: a script is wanted, not a module: write one beside the package")
+    assert "'from study.main import main'" in said
+    assert said.endswith(f"; then: scoop-ft {command} THAT_SCRIPT")
+
+
 # ---- what is no error ---------------------------------------------------------------------------
 
 
@@ -289,3 +305,10 @@ def test_a_command_needs_no_standard_error(tmp_path: Path) -> None:
     line = f"exec {shlex.quote(sys.executable)} -m scoop_ft runs 2>&-"
     done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, stdout=subprocess.PIPE)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("command", ["broker", "worker", "serve"])
+def test_help_says_nothing_of_another_command(shell: Shell, command: str) -> None:
+    done = shell.type(command, "--help")
+    assert done.returncode == 0
+    assert "resume" not in done.stdout

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scoop_ft.rundir import find_runs
 
+from ..waiting import eventually
 from .conftest import Shell
 from .test_run import start_sleeper
 
@@ -96,3 +98,58 @@ def test_a_run_that_was_at_work_stays_when_its_broker_cannot_be_started_again(sh
     assert launcher.wait(30) == 2
     assert str(run.journal) in shell.read("err").splitlines()[-1]
     assert run.run_json.exists()
+
+
+BEFORE_ITS_FIRST_TASK = """\
+import time
+if __name__ == "__main__":
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_interrupted_before_its_first_task_is_passed_over(
+    shell: Shell, number: signal.Signals
+) -> None:
+    earlier = with_results(shell)
+    blank = start_another(shell)
+    blank.send_signal(number)
+    blank.wait(30)
+    name = find_runs(shell.folder)[-1].path.name
+    assert name != earlier.name
+    again = shell.type("resume")
+    assert again.stdout == "7\n", again.stderr
+    assert f"nothing is recorded in {name}: going on with {earlier.name}" in again.stderr
+
+
+def test_the_only_unfinished_run_is_gone_on_with_though_nothing_is_recorded(shell: Shell) -> None:
+    start_another(shell).send_signal(signal.SIGINT)
+    eventually(lambda: "go on with" in shell.read("err"))
+    shell.script("print('again')", "another.py")
+    again = shell.type("resume")
+    assert again.stdout == "again\n", again.stderr
+
+
+def test_no_second_run_is_started_by_surprise_beside_a_newer_one(shell: Shell) -> None:
+    earlier = with_results(shell)
+    start_another(shell)
+    newest = find_runs(shell.folder)[-1].path
+    done = shell.type("resume")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    said = done.stderr.splitlines()
+    assert len(said) == 1
+    assert f"{newest.name} is running, and was started later than {earlier.name}" in said[0]
+    assert said[0].endswith(f"scoop-ft resume .scoop-ft/{earlier.name}")
+    named = shell.type("resume", earlier.name)
+    assert named.stdout == "7\n", named.stderr
+
+
+def start_another(shell: Shell) -> subprocess.Popen[bytes]:
+    """Start a run that is busy before its first task; return when it is."""
+    script = shell.script(BEFORE_ITS_FIRST_TASK, "another.py")
+    launcher = shell.start("run", "-n", "1", script)
+    eventually(lambda: "up" in shell.read("out") or launcher.poll() is not None)
+    assert launcher.poll() is None, shell.read("err")
+    return launcher

@@ -17,6 +17,7 @@ from ...errors import RunError
 from ...machines import Machine
 
 _NAME: Final = re.compile(r"[^\s\-\[\],=/#][^\s\[\],=/#]*")
+_WITH_COUNT: Final = re.compile(r"([^:]+):(\d+)")  # as MPICH writes it; IPv6 has more colons
 _COUNT: Final = re.compile(r"(?:[A-Za-z_]+=)?(\d+)")  # "4", and "slots=4" as others write it
 _TASKS: Final = re.compile(r"(\d+)(?:\(x(\d+)\))?")  # of SLURM_TASKS_PER_NODE: "2(x3),1"
 _MOST: Final = 100_000
@@ -64,6 +65,11 @@ def _line(words: list[str], where: str) -> Machine:
 def _name(word: str, where: str) -> str:
     if "[" in word:
         raise RunError(f"{where}: name each machine by itself, not {word}")
+    if counted := _WITH_COUNT.fullmatch(word):
+        raise RunError(
+            f"{where}: '{word}' is no name; how many workers a machine has is said in a hostfile, "
+            f"behind a space: '{counted[1]} {counted[2]}'"
+        )
     if not _NAME.fullmatch(word):
         raise RunError(f"{where}: '{word}' is not the name of a machine")
     return word
