@@ -18,6 +18,7 @@ from ..payload import load, load_exception
 from ..pickling import load_small
 from ..wire.frames import Buffer
 from ..wire.messages import Status
+from .handlers import whole
 
 
 class Weight:
@@ -29,6 +30,7 @@ class Weight:
         self._size = size
         self._gone = gone
 
+    @whole
     def __del__(self) -> None:
         self._gone.append(self._size)
 

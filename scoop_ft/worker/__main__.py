@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         crew.calls.on_unfit = exit_.on_unfit
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
-    Handlers(crew.at_work).install()
+    Handlers(crew.at_work, {signal.SIGTERM: exit_.on_sigterm}).install()
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)
