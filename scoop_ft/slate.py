@@ -1,4 +1,4 @@
-"""The slate: 80 bytes of shared memory on which a worker says what it runs.
+"""The slate: 88 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -17,6 +17,7 @@ offset bytes  content
 64     8      when the task's time limit is over: monotonic clock, ns; 0: none
 72     8      1 once the worker ends of itself, 2 where its machine cannot import the script;
               0: it is its task that has ended it
+80     8      1 once the worker has imported the script
 ====== ====== ==========================================
 """
 
@@ -28,7 +29,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 80
+SIZE: Final = 88
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -37,6 +38,7 @@ RETIRE_AT: Final = 6
 RETIRED: Final = 7
 DEADLINE: Final = 8
 LEFT: Final = 9
+IMPORTED: Final = 10
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -47,7 +49,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as ten unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as eleven unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -97,6 +99,10 @@ class Slate:
         """Say that no task runs just now, though none has ended: it waits for others."""
         self.words[RUNNING] = 0
 
+    def imported(self) -> None:
+        """Say that the script could be imported."""
+        self.words[IMPORTED] = 1
+
     def leave(self, *, unfit: bool = False) -> None:
         """Say that the worker ends, whatever it runs: nobody is to blame, or this machine."""
         self.words[LEFT] = 2 if unfit else 1
@@ -134,6 +140,10 @@ class Slate:
     def has_left(self) -> bool:
         """Tell whether the worker has ended of itself."""
         return bool(self.words[LEFT])
+
+    def has_imported(self) -> bool:
+        """Tell whether the worker has imported the script."""
+        return bool(self.words[IMPORTED])
 
     def is_unfit(self) -> bool:
         """Tell whether the worker has ended since its machine cannot import the script."""

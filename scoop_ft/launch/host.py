@@ -228,8 +228,10 @@ class Host:
         task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
         retired = slate.has_retired()
-        deadline, left, unfit = deadline_ns * 1e-9, slate.has_left(), slate.is_unfit()
-        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left, unfit)
+        return Sight(
+            slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9,
+            slate.has_left(), slate.is_unfit(), slate.has_imported(),
+        )  # fmt: skip
 
     # ---- doing ----------------------------------------------------------------------------------
 
