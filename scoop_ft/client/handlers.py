@@ -116,6 +116,11 @@ class Handlers:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
+    def off(self) -> None:
+        """The script has ended: what its handlers raise from now on is nobody's, without a word."""
+        self._at_work = lambda: None
+        self._said = True
+
     def _forget(self) -> None:
         """A child that is forked is an ordinary process: nothing in it is ours."""
         self._forked = True

@@ -73,7 +73,9 @@ def test_what_no_message_can_hold(run: Run) -> None:
     assert is_ok(run("too_large.py"))
 
 
-@pytest.mark.parametrize("whose", ["script", "submissions", "loop", "tasks", "others", "nobody"])
+@pytest.mark.parametrize(
+    "whose", ["script", "submissions", "loop", "end", "tasks", "others", "nobody"]
+)
 def test_handlers_of_signals_that_raise(run: Run, whose: str) -> None:
     """They end what has set the timer, or nothing: no result is lost, no worker dies of one."""
     done = run("alarms.py", whose)

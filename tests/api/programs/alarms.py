@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 
 from scoop_ft import futures
@@ -128,6 +129,10 @@ if __name__ == "__main__":
         assert len(workers) <= 2, workers
     elif sys.argv[1] == "others":
         assert list(futures.map(is_late_while_others_compute, [5] * 4)) == [sum([0.02] * 5)] * 4
+    elif sys.argv[1] == "end":
+        signal.signal(signal.SIGALRM, on_alarm)
+        threading.Thread(target=time.sleep, args=(0.4,)).start()  # is waited for
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
     else:
         workers = set()
         for _ in range(20):
