@@ -1,4 +1,4 @@
-"""The slate: 88 bytes of shared memory on which a worker says what it runs.
+"""The slate: 96 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -18,6 +18,7 @@ offset bytes  content
 72     8      1 once the worker ends of itself, 2 where its machine cannot import the script;
               0: it is its task that has ended it
 80     8      1 once the worker has imported the script
+88     8      1 once the agent wants it gone, and sends SIGTERM (the agent writes it)
 ====== ====== ==========================================
 """
 
@@ -29,7 +30,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 88
+SIZE: Final = 96
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -39,6 +40,7 @@ RETIRED: Final = 7
 DEADLINE: Final = 8
 LEFT: Final = 9
 IMPORTED: Final = 10
+UNWANTED: Final = 11
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -49,7 +51,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as eleven unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as twelve unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -103,6 +105,10 @@ class Slate:
         """Say that the script could be imported."""
         self.words[IMPORTED] = 1
 
+    def is_unwanted(self) -> bool:
+        """Tell whether the agent has asked the worker to leave."""
+        return bool(self.words[UNWANTED])
+
     def leave(self, *, unfit: bool = False) -> None:
         """Say that the worker ends, whatever it runs: nobody is to blame, or this machine."""
         self.words[LEFT] = 2 if unfit else 1
@@ -140,6 +146,10 @@ class Slate:
     def has_left(self) -> bool:
         """Tell whether the worker has ended of itself."""
         return bool(self.words[LEFT])
+
+    def dismiss(self) -> None:
+        """Say that the worker is to leave: SIGTERM follows."""
+        self.words[UNWANTED] = 1
 
     def has_imported(self) -> bool:
         """Tell whether the worker has imported the script."""

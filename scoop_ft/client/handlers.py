@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from zmq.sugar.poll import Poller
 
@@ -33,7 +33,6 @@ _TIMERS: Final[dict[Any, Any]] = {
     getattr(signal, f"ITIMER_{timer}", None): getattr(signal, name, None)
     for timer, name in (("VIRTUAL", "SIGVTALRM"), ("PROF", "SIGPROF"))
 }
-_NOTHING: Final[Mapping[int, Handler]] = {}
 _whole: set[CodeType] = set()
 _open: set[CodeType] = {Poller.poll.__code__, threading.Condition.wait.__code__}
 
@@ -64,6 +63,20 @@ def _is_ours(frame: FrameType | None) -> bool:
     return not seen
 
 
+class First(NamedTuple):
+    """A handler of ours, for a signal that the user may handle too.
+
+    It is called before that of the user's where the signal is for us (``is_due``), and when that
+    raises `SystemExit`, which asks for the same, and so is raised no further.
+    """
+
+    is_due: Callable[[], bool]
+    handler: Handler
+
+
+_NOTHING: Final[Mapping[int, First]] = {}
+
+
 class Handlers:
     """Stands between ``signal.signal`` and the handlers that the user gives it.
 
@@ -73,13 +86,12 @@ class Handlers:
         Returns whose code the main thread runs just now; None: nobody's.  What a handler raises
         then, or for a timer that somebody else has set, is not his business: it goes no further
         than a line of text.
-    first : dict of int to callable, optional
-        By signal, a handler of ours, which is called before that of the user's.  It ends this
-        process in good order: `SystemExit`, which asks for the same, is raised nowhere.
+    first : dict of int to First, optional
+        By signal, a handler of ours that ends this process in good order.
     """
 
     def __init__(
-        self, at_work: Callable[[], Any] = lambda: (), first: Mapping[int, Handler] = _NOTHING
+        self, at_work: Callable[[], Any] = lambda: (), first: Mapping[int, First] = _NOTHING
     ) -> None:
         self._at_work = at_work
         self._first = first
@@ -153,8 +165,8 @@ class Handlers:
             handler(number, frame)
             return
         first = self._first.get(number)
-        if first is not None:
-            first(number, frame)
+        if first is not None and first.is_due():
+            first.handler(number, frame)
         if number in self._sent:
             self._sent.discard(number)
             if number not in self._due:
@@ -167,6 +179,8 @@ class Handlers:
             except BaseException as error:  # noqa: BLE001 - there is nobody to take it
                 if first is None or not isinstance(error, SystemExit):
                     self._say(error)
+                else:
+                    first.handler(number, frame)
         elif _is_ours(frame):
             self._due.add(number)
             self._late.put(number)
@@ -176,6 +190,7 @@ class Handlers:
             except SystemExit:
                 if first is None:
                     raise
+                first.handler(number, frame)
 
     def _send_again(self) -> None:
         to = threading.main_thread().ident

@@ -243,7 +243,9 @@ class Host:
             elif isinstance(effect, Spawn):
                 self._spawn(effect)
             elif isinstance(effect, Kill):
-                self._by_session[effect.session][0].signal(effect.signal)
+                child, slate, _ = self._by_session[effect.session]
+                slate.dismiss()
+                child.signal(effect.signal)
             elif isinstance(effect, Retire):
                 self._by_session[effect.session][1].retire_after(1)
             elif isinstance(effect, Say):

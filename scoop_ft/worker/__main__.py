@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
         streams.by_lines()
     from ..client.connection import Connection
-    from ..client.handlers import Handlers
+    from ..client.handlers import First, Handlers
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import install
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         crew.calls.on_unfit = exit_.on_unfit
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
-    Handlers(crew.at_work, {signal.SIGTERM: exit_.on_sigterm}).install()
+    Handlers(crew.at_work, {signal.SIGTERM: First(slate.is_unwanted, exit_.on_sigterm)}).install()
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)

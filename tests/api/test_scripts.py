@@ -108,3 +108,17 @@ def test_plain_python(serially: Run) -> None:
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
     assert done.stderr.count("Warning") == 1
     assert "scoop-ft run serial.py" in done.stderr
+
+
+def test_a_task_may_send_itself_sigterm_and_handle_it(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, time\nfrom scoop_ft import futures\n"
+        "def work(number):\n    heard = []\n"
+        "    former = signal.signal(signal.SIGTERM, lambda *_: heard.append(number))\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(0.1)\n"
+        "    signal.signal(signal.SIGTERM, former)\n    return len(heard)\n"
+        "if __name__ == '__main__':\n"
+        "    assert list(futures.map(work, range(3))) == [1, 1, 1]\n    print('ok')\n"
+    )
+    assert is_ok(run(script))

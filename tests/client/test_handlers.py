@@ -76,7 +76,8 @@ def test_who_may_set_none_does_not_become_the_one_they_are_sent_to() -> None:
 
 def test_in_a_child_they_are_called_at_once() -> None:
     run(
-        "handlers.Handlers(first={signal.SIGUSR1: ours}).install()\n"
+        "first = handlers.First(lambda: True, ours)\n"
+        "handlers.Handlers(first={signal.SIGUSR1: first}).install()\n"
         "signal.signal(signal.SIGUSR1, hear)\n"
         "@handlers.whole\n"
         "def child():\n"
@@ -87,11 +88,22 @@ def test_in_a_child_they_are_called_at_once() -> None:
     )
 
 
-def test_ours_is_called_first_and_the_users_ends_nothing() -> None:
+@pytest.mark.parametrize(
+    ("due", "users", "heard"),
+    [
+        (True, "hear", "[0, signal.SIGUSR1]"),
+        (False, "hear", "[signal.SIGUSR1]"),
+        (False, "exits", "[0]"),
+    ],
+)
+def test_ours_is_called_where_the_signal_is_for_us_or_the_users_exits(
+    due: bool, users: str, heard: str
+) -> None:
     """A script's handler of SIGTERM exits: so the worker does, in its own way."""
     run(
         "ours = lambda number, frame: heard.append(0)\n"
-        "handlers.Handlers(first={signal.SIGUSR1: ours}).install()\n"
-        "signal.signal(signal.SIGUSR1, exits)\nsignal.raise_signal(signal.SIGUSR1)\n"
-        "assert heard == [0]\nprint('ok')"
+        f"first = handlers.First(lambda: {due}, ours)\n"
+        "handlers.Handlers(first={signal.SIGUSR1: first}).install()\n"
+        f"signal.signal(signal.SIGUSR1, {users})\nsignal.raise_signal(signal.SIGUSR1)\n"
+        f"assert heard == {heard}, heard\nprint('ok')"
     )
