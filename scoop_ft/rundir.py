@@ -194,7 +194,10 @@ class RunDir:
 
     def gone(self) -> str:
         """Say that the folder was removed or moved while it was in use; empty when it was not."""
-        if self.run_json.exists():
+        try:
+            if self.run_json.exists():
+                return ""
+        except OSError:  # of a server of files that does not answer just now: nobody knows
             return ""
         return (
             f"the run directory {self.path} is gone, and what was recorded with it: put it back "

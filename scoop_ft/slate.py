@@ -1,4 +1,4 @@
-"""The slate: 80 bytes of shared memory on which a worker says what it runs.
+"""The slate: 96 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -15,8 +15,10 @@ offset bytes  content
 48     8      tasks done after which the worker retires; 0: never (the agent writes it)
 56     8      1 once the worker retires of itself
 64     8      when the task's time limit is over: monotonic clock, ns; 0: none
-72     8      1 once the worker ends of itself, 2 where its machine lacks something;
-              0: it is its task that has ended it
+72     8      1 once the worker ends of itself, 2 since it could not import the script, 3 since
+              its machine lacks something; 0: it is its task that has ended it
+80     8      1 once the worker has imported the script
+88     8      1 once the agent wants it gone, and sends SIGTERM (the agent writes it)
 ====== ====== ==========================================
 """
 
@@ -28,7 +30,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 80
+SIZE: Final = 96
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -37,6 +39,10 @@ RETIRE_AT: Final = 6
 RETIRED: Final = 7
 DEADLINE: Final = 8
 LEFT: Final = 9
+IMPORTED: Final = 10
+UNWANTED: Final = 11
+
+OF_ITSELF, NO_IMPORT, LACKS = 1, 2, 3  # why a worker has left
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -47,7 +53,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as ten unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as twelve unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -97,9 +103,17 @@ class Slate:
         """Say that no task runs just now, though none has ended: it waits for others."""
         self.words[RUNNING] = 0
 
-    def leave(self, *, unfit: bool = False) -> None:
+    def imported(self) -> None:
+        """Say that the script could be imported."""
+        self.words[IMPORTED] = 1
+
+    def is_unwanted(self) -> bool:
+        """Tell whether the agent has asked the worker to leave."""
+        return bool(self.words[UNWANTED])
+
+    def leave(self, why: int = OF_ITSELF) -> None:
         """Say that the worker ends, whatever it runs: nobody is to blame, or this machine."""
-        self.words[LEFT] = 2 if unfit else 1
+        self.words[LEFT] = why
 
     # ---- the agent's side -----------------------------------------------------------------------
 
@@ -135,9 +149,21 @@ class Slate:
         """Tell whether the worker has ended of itself."""
         return bool(self.words[LEFT])
 
+    def dismiss(self) -> None:
+        """Say that the worker is to leave: SIGTERM follows."""
+        self.words[UNWANTED] = 1
+
+    def has_imported(self) -> bool:
+        """Tell whether the worker has imported the script."""
+        return bool(self.words[IMPORTED])
+
     def is_unfit(self) -> bool:
-        """Tell whether the worker has ended since its machine lacks something."""
-        return self.words[LEFT] == 2
+        """Tell whether the worker has ended for a reason that lies in this machine."""
+        return self.words[LEFT] in (NO_IMPORT, LACKS)
+
+    def lacks(self) -> bool:
+        """Tell whether this machine lacks something that others have."""
+        return self.words[LEFT] == LACKS
 
     def close(self) -> None:
         """Unmap it; the file stays."""

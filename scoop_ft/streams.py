@@ -13,13 +13,20 @@ import sys
 
 
 def open_closed() -> None:
-    """Open the null device in the place of each that is closed; before any other file is opened."""
+    """Open the null device in the place of each that is closed; before any other file is opened.
+
+    Python has none for these: what is written to them goes nowhere, too.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
             # The lowest free number is taken, which is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as we live
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - for as long as we live
 
 
 def show_all() -> None:

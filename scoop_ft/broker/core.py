@@ -221,8 +221,12 @@ class Broker:
         ``message`` is None where not even that much could be read.
         """
         peer = self.peers.get(session)
-        if peer is not None and peer.connected and peer.role in _PARENTS:
-            from_parent.refuse(self, peer, message, why)
+        if peer is None or not peer.connected or peer.role not in _PARENTS:
+            return
+        if self.full or session in self.refused:
+            self.refused.add(session)  # it is said again, after what is not taken in just now
+            return
+        from_parent.refuse(self, peer, message, why)
 
     def on_disconnect(self, session: bytes, now: float) -> None:
         """A session cannot be reached."""

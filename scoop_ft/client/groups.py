@@ -19,6 +19,7 @@ from ..pickling import load_small
 from ..raised import load_exception
 from ..wire.frames import Buffer
 from ..wire.messages import Status
+from .handlers import whole
 
 
 class Weight:
@@ -30,6 +31,7 @@ class Weight:
         self._size = size
         self._gone = gone
 
+    @whole
     def __del__(self) -> None:
         self._gone.append(self._size)
 

@@ -96,6 +96,7 @@ class Runtime(ABC):
 
     # ---- submitting ------------------------------------------------------------------------
 
+    @whole
     def submit(
         self, function: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Scope, Group, int]:
@@ -242,6 +243,7 @@ class Runtime(ABC):
 
     # ---- constants -------------------------------------------------------------------------
 
+    @whole
     def set_const(self, key: str, value: Any) -> None:
         """Share a constant with all processes of the run; raises TypeError when it has a value.
 

@@ -25,6 +25,7 @@ from ..payload import Packed, Packer
 from ..references import goes_by_name, reference
 from ..wire.messages import PLAIN, Options
 from .groups import Chunk, Group
+from .handlers import users, whole
 
 BATCH_TASKS: Final = 2_048
 BATCH_BYTES: Final = 256 << 10
@@ -208,6 +209,7 @@ class Scope:
         group.count += 1  # last: without it nothing of the above counts
         return group, group.count - 1
 
+    @whole
     def add_many(
         self, function: Definition, calls: Iterable[tuple[Any, ...]], room: int
     ) -> list[Part]:
@@ -255,7 +257,7 @@ class Scope:
         while True:
             lock.release()
             try:
-                call = next(calls, nothing)
+                call = _read(calls, nothing)
             finally:
                 lock.acquire()
             if call is nothing:
@@ -405,3 +407,8 @@ class Scope:
     def submitted(self) -> int:
         """Return the first ordinal that is not in a closed batch."""
         return self._group.first
+
+
+@users
+def _read(calls: Iterator[tuple[Any, ...]], nothing: tuple[()]) -> tuple[Any, ...]:
+    return next(calls, nothing)

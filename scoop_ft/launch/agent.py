@@ -39,6 +39,7 @@ LONGEST_DELAY_S: Final = 30.0
 BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
 ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that asks for them
+UNFIT: Final = 78  # EX_CONFIG: how a launcher's agent ends whose machine was of no use
 TASKS_KNOWN: Final = 1_000  # of which such ends are counted
 
 
@@ -55,7 +56,9 @@ class Sight(msgspec.Struct, frozen=True):
     retired: bool = False
     deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
     left: bool = False  # it has ended of itself
-    unfit: bool = False  # since this machine lacks something
+    unfit: bool = False  # since it could not import the script, or its machine lacks something
+    lacks: bool = False  # its machine lacks something
+    imported: bool = False  # it has imported the script
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -186,6 +189,7 @@ class Agent:
         self.welcome: Welcome | None = None
         self.leaving = False
         self.restarts = 0
+        self.imported = False  # a worker of this machine could import the script
         self._slots = [_Slot() for _ in range(workers)]
         self._sessions = sessions
         self._host = host
@@ -291,8 +295,8 @@ class Agent:
         self._changed = True
         effects: list[Effect] = [Send(gone)] if self._connected else []
         if sight.unfit:
-            last = stderr[-1] if stderr else ""
-            return [*effects, *self.leave(), Unfit(last.removeprefix("scoop-ft: "))]
+            last = (stderr[-1] if stderr else "").removeprefix("scoop-ft: ")
+            return [*effects, *self._unfit(slot, worker.slot, sight, last, now)]
         if sight.retired and not code and not by:
             return effects + self._retired(slot, worker, now)
         if not self.leaving:
@@ -302,6 +306,23 @@ class Agent:
                 text = obituary(worker.slot, gone, slot.bad_starts, delay)
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
+
+    def _unfit(self, slot: _Slot, number: int, sight: Sight, why: str, now: float) -> list[Effect]:
+        """One could not import the script: nor can this machine, unless another here has done so.
+
+        Then something was missing for a moment, and what the others are at is worth more than that.
+        """
+        workers = (each.worker for each in self._slots)
+        here = any(worker and worker.sight.imported for worker in workers)
+        if self.leaving or sight.lacks or not here:
+            return [*self.leave(), Unfit(why)]
+        self.restarts += 1
+        slot.not_before = now + LONGEST_DELAY_S
+        text = (
+            f"worker {number} could not import the script, which others on this machine could "
+            f"({why}); trying again in {LONGEST_DELAY_S:.3g} s"
+        )
+        return [Say(text, grave=True)]
 
     def _is_abrupt(self, sight: Sight, code: int, by: int) -> bool:
         """Tell whether a worker that seems to have ended in good order was ended by its task.
@@ -383,6 +404,7 @@ class Agent:
                 self._by_session[session].bad_starts = 0
                 self._by_session[session].replacing = False
             worker.sight = sight
+            self.imported |= sight.imported
             self._by_session[session].replacing |= sight.retired
 
     def _too_large(self) -> Iterator[Effect]:

@@ -2,16 +2,19 @@
 
 It goes when the agent ends, whatever ends it: nothing that asks to end interrupts its removal.
 After SIGKILL, the next agent of the same user on the machine removes it.  Who lives holds a lock on
-a file in its own; that of a dead agent the kernel has released.
+a file in its own; that of a dead agent the kernel has released.  The folders bear their machine's
+name: where it shares them with others, these may not see its locks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import signal
+import socket
 import stat
 import sys
 import tempfile
@@ -61,9 +64,13 @@ def temporary_home() -> Iterator[RunDir]:
 
 def _make() -> RunDir:
     try:
-        return RunDir(tempfile.mkdtemp(prefix=PREFIX))
+        return RunDir(tempfile.mkdtemp(prefix=_prefix()))
     except OSError as error:
         raise _useless(error) from error
+
+
+def _prefix() -> str:
+    return f"{PREFIX}{socket.gethostname()}@"
 
 
 def _useless(error: OSError) -> RunError:
@@ -103,7 +110,7 @@ def _remove_those_of_the_dead() -> None:
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):  # without any temporary folder there is none of theirs
-        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        for folder in Path(tempfile.gettempdir()).glob(f"{glob.escape(_prefix())}*"):
             if _is_ours(folder):
                 _remove_if_dead(folder)
 

@@ -199,8 +199,10 @@ class Host:
         task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
         retired = slate.has_retired()
-        deadline, left, unfit = deadline_ns * 1e-9, slate.has_left(), slate.is_unfit()
-        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left, unfit)
+        return Sight(
+            slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9,
+            slate.has_left(), slate.is_unfit(), slate.lacks(), slate.has_imported(),
+        )  # fmt: skip
 
     # ---- doing ----------------------------------------------------------------------------------
 
@@ -212,7 +214,9 @@ class Host:
             elif isinstance(effect, Spawn):
                 self._spawn(effect)
             elif isinstance(effect, Kill):
-                self._by_session[effect.session][0].signal(effect.signal)
+                child, slate, _ = self._by_session[effect.session]
+                slate.dismiss()
+                child.signal(effect.signal)
             elif isinstance(effect, Retire):
                 self._by_session[effect.session][1].retire_after(1)
             elif isinstance(effect, Say):

@@ -21,6 +21,7 @@ from ..errors import RunError
 from ..rundir import Keys, RunDir, RunInfo, read_keys, write_atomically
 from ..surroundings import AsScoop
 from . import address, commands, suspending, unserved
+from .agent import UNFIT
 from .duration import written
 from .homes import temporary_home
 from .host import Host
@@ -319,8 +320,11 @@ class _Service:
     def _refuse(self, reason: str) -> None:
         """Something cannot be imported here: other machines do what this one has begun."""
         ask(self._directory, ASK_S, refused=reason)
-        then = ", and start this again" if self._advice else ""  # a launcher does that by itself
-        self._refused = RunError(f"{reason}: give it what is missing{then}")
+        text = f"{reason}: give it what is missing"
+        if self._advice:
+            self._refused = RunError(f"{text}, and start this again")
+        else:  # a launcher does that by itself
+            self._refused = RunError(text, 2 if self._host.agent.imported else UNFIT)
 
     def _hear(self, answers: bool) -> None:
         """Say that there is no broker, and that there is one again; raises RunError at last."""

@@ -63,9 +63,11 @@ def main(argv: list[str] | None = None) -> int:
         OwnFinder(sources).install()
         Versions(sources, installed_in_use()).start()
         signal.signal(signal.SIGINT, interrupts.on_sigint)
-        Handlers().install()
+        handlers = Handlers()
+        handlers.install()
         code = _run_script(info, sources)
         interrupts.off()
+        handlers.off()
         if current() is not runtime:
             return code  # a child that the script has forked
         if code == INTERRUPTED and interrupts.seen:

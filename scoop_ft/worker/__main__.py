@@ -19,12 +19,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import streams
+from ..slate import LACKS, NO_IMPORT, OF_ITSELF, Slate
 
 if TYPE_CHECKING:
     from ..client.link import Link
     from ..client.sources import Sources
     from ..rundir import RunDir
-    from ..slate import Slate
     from .runner import Crew
     from .session import WorkerSession
 
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
         streams.by_lines()
     from ..client.connection import Connection
-    from ..client.handlers import Handlers
+    from ..client.handlers import First, Handlers
     from ..client.imports import OwnFinder
     from ..client.link import Link
     from ..client.runtime import install
@@ -51,7 +51,6 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.sources import Sources
     from ..launch import resources
     from ..rundir import RunDir, read_keys
-    from ..slate import Slate
     from .runtime import WorkerRuntime
     from .session import WorkerSession
 
@@ -76,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
         crew.calls.on_unfit = functools.partial(exit_.on_unfit, run)
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
-    Handlers(crew.at_work).install()
+    Handlers(crew.at_work, {signal.SIGTERM: First(slate.is_unwanted, exit_.on_sigterm)}).install()
     link.after_pump = exit_.look
     link.start()
     link.wait(lambda: session.welcomed)
@@ -153,7 +152,7 @@ class _Exit:
         self._link = link
         self._crew = crew
         self._once = threading.Lock()
-        self._unfit = False
+        self._why = OF_ITSELF
 
     def on_sigterm(self, number: int, frame: Any) -> None:
         """The agent wants this worker to leave.
@@ -182,7 +181,7 @@ class _Exit:
             return
         details = f"{error}\n" if isinstance(error, ScriptImportError) else ""
         print(f"{details}scoop-ft: {reason}", file=sys.stderr, flush=True)
-        self._unfit = True
+        self._why = NO_IMPORT if isinstance(error, ScriptImportError) else LACKS
         self._slate.pause()
         self.leave()
 
@@ -211,7 +210,7 @@ class _Exit:
                 self._link.pump(0.05)
         profiling.save("worker")
         streams.flush()
-        self._slate.leave(unfit=self._unfit)
+        self._slate.leave(self._why)
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
 

@@ -240,6 +240,7 @@ class Calls:
                 self.on_unfit(error)
             raise
         self.imported = True
+        self._slate.imported()
 
 
 def lineage_of(span: Span, index: int) -> bytes:

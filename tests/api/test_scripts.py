@@ -73,11 +73,25 @@ def test_what_no_message_can_hold(run: Run) -> None:
     assert is_ok(run("too_large.py"))
 
 
-@pytest.mark.parametrize("whose", ["script", "tasks", "others", "nobody"])
+@pytest.mark.parametrize(
+    "whose", ["script", "submissions", "loop", "end", "tasks", "others", "nobody"]
+)
 def test_handlers_of_signals_that_raise(run: Run, whose: str) -> None:
     """They end what has set the timer, or nothing: no result is lost, no worker dies of one."""
     done = run("alarms.py", whose)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+def test_workers_end_in_their_own_way_where_the_script_minds_sigterm(
+    run: Run, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import signal, sys\nfrom scoop_ft import futures\n"
+        "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(3))\n"
+        "if __name__ == '__main__':\n    list(futures.map(abs, range(8)))\n    print('ok')\n"
+    )
+    assert is_ok(run(script))
 
 
 def test_forgotten_main_guard(run: Run) -> None:
@@ -94,3 +108,17 @@ def test_plain_python(serially: Run) -> None:
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
     assert done.stderr.count("Warning") == 1
     assert "scoop-ft run serial.py" in done.stderr
+
+
+def test_a_task_may_send_itself_sigterm_and_handle_it(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, time\nfrom scoop_ft import futures\n"
+        "def work(number):\n    heard = []\n"
+        "    former = signal.signal(signal.SIGTERM, lambda *_: heard.append(number))\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(0.1)\n"
+        "    signal.signal(signal.SIGTERM, former)\n    return len(heard)\n"
+        "if __name__ == '__main__':\n"
+        "    assert list(futures.map(work, range(3))) == [1, 1, 1]\n    print('ok')\n"
+    )
+    assert is_ok(run(script))

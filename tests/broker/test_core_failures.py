@@ -358,6 +358,25 @@ def test_a_full_disk_refuses_what_is_new_and_takes_what_ends() -> None:
     assert rig.ran == [b"leaf:a", b"leaf:b"]
 
 
+def test_nonsense_while_the_disk_is_full_acknowledges_nothing() -> None:
+    """What was said before it is said again when there is room, and so is this."""
+    rig = Rig()
+    root, worker = rig.root(), rig.worker(rig.agent())
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    rig.broker.full = "no room"
+    seen = rig.broker.peers[worker.session].seen
+    nonsense = wire.Submit(
+        50, worker.session + bytes(8), worker.queue[0].id, bytes(16), 0, 1, [bytes(16)], b"",
+        packed_ends([b"x"]), [], [(5, 9)],
+    )  # fmt: skip
+    rig.broker.refuse(worker.session, nonsense, "ranges do not grow")
+    assert rig.broker.peers[worker.session].seen == seen
+    rig.broker.on_room()
+    rig.settle()
+    assert not root.missing()
+
+
 def test_who_connects_while_the_disk_is_full_is_served_when_there_is_room() -> None:
     rig = Rig()
     rig.broker.full = "the disk is full"

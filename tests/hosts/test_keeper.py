@@ -55,6 +55,19 @@ def test_who_was_up_for_long_is_tried_soon() -> None:
     assert keeper.wait_s(200.0) == 1.0
 
 
+def test_who_was_up_in_vain_was_never_up() -> None:
+    keeper = Keeper()
+    keeper.started()
+    keeper.welcomed(0.0)
+    keeper.ended("no", 1.0, in_vain=True)
+    assert not keeper.ever_up
+    for in_vain in (False, True):
+        keeper.started()
+        keeper.welcomed(10.0)
+        keeper.ended("no", 11.0, in_vain=in_vain)
+        assert keeper.ever_up
+
+
 def test_the_first_welcome_is_no_return() -> None:
     keeper = Keeper()
     keeper.started()

@@ -307,6 +307,17 @@ def test_no_such_python_there(run: HostsRun) -> None:
     assert re.search(told, run.errors), run.errors
 
 
+def test_a_script_that_no_machine_can_import_ends_the_run(run: HostsRun) -> None:
+    name = run.script(
+        "from scoop_ft import futures\nif __name__ == '__main__':\n    size = 3\nprint(size)\n"
+        "if __name__ == '__main__':\n    print(list(futures.map(abs, range(size))))\n"
+    )
+    run.on("127.0.0.2 127.0.0.3", "-n", "2", name)
+    assert run.wait() == 2
+    assert "no host can be used, and there are no workers here" in run.errors
+    assert "cannot import script.py: NameError: name 'size' is not defined" in run.errors
+
+
 def test_a_python_without_scoop_ft_there(run: HostsRun) -> None:
     bare = run.folder / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)

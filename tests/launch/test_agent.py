@@ -25,6 +25,7 @@ from scoop_ft.launch.agent import (
     Send,
     Sight,
     Spawn,
+    Unfit,
 )
 from scoop_ft.wire.messages import (
     Ack,
@@ -145,6 +146,29 @@ def test_deaths_at_start_are_slowed_down_and_explained() -> None:
         "trying again in 1 s:\n  Trace\n  no numpy"
     )
     assert [bool(text) for text in words[:7]] == [True, False, True, False, False, True, False]
+
+
+def test_a_machine_that_cannot_import_the_script_leaves() -> None:
+    agent, (first, other) = up_and_running(2)
+    effects = die(agent, first, 5.0, by=0, sight=Sight(ready=True, left=True, unfit=True))
+    assert agent.leaving
+    assert Kill(other, signal.SIGTERM) in effects
+    assert Unfit("") in effects
+
+
+def test_one_that_could_import_it_stays_for_the_sake_of_what_runs_there() -> None:
+    agent, (first, other) = up_and_running(2)
+    at_work = Sight(ready=True, task=TASK, imported=True)
+    agent.tick(5.0, {other: at_work})
+    effects = die(agent, first, 5.0, by=0, sight=Sight(ready=True, left=True, unfit=True))
+    assert not agent.leaving
+    assert "trying again in 30 s" in said(effects)
+    second, at = next_spawn(agent, 5.0)
+    assert at == 35.0
+    assert second != first
+    die(agent, other, 50.0, sight=at_work)
+    die(agent, second, 51.0, by=0, sight=Sight(ready=True, left=True, unfit=True))
+    assert agent.leaving, "nobody is left here who has imported it"
 
 
 def test_after_one_good_start_a_slot_is_trusted_again() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -55,6 +57,23 @@ def start(folder: Path, program: str) -> subprocess.Popen[bytes]:
     with process.stdout:
         assert process.stdout.readline() == b"ready\n"
     return process
+
+
+def test_those_of_another_machine_are_let_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shared folder for temporary files may have locks that no other machine sees."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(socket, "gethostname", lambda: "node1")
+    with temporary_home() as home:
+        left = Path(shutil.copytree(home.path, f"{home.path}1"))
+    for other in ("node", "node1-2", "node2"):
+        monkeypatch.setattr(socket, "gethostname", lambda name=other: name)
+        with temporary_home():
+            assert left.exists()
+    monkeypatch.setattr(socket, "gethostname", lambda: "node1")
+    with temporary_home():
+        assert not left.exists()
 
 
 def test_what_one_that_was_killed_has_left_goes_with_the_next(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -212,3 +213,19 @@ def test_importing_it_is_light() -> None:
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert out.stdout.strip() == "[]", out.stderr
+
+
+def test_what_cannot_be_looked_at_is_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of files that was started again, a ticket that has expired."""
+    directory = RunDir(tmp_path / "run")
+    assert "is gone" in directory.gone()
+
+    def stale(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stale)
+        told = directory.gone()
+    assert told == ""

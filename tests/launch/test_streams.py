@@ -61,3 +61,13 @@ def test_a_task_may_put_a_stream_of_its_own_there(shell: Shell) -> None:
     )
     done = shell.type("run", "-q", "-n", "1", "--max-tasks-per-worker", "2", script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[4, 4, 4, 4]\n", "")
+
+
+def test_what_is_exported_to_nobody(shell: Shell) -> None:
+    assert shell.type("run", "-q", "-n", "1", shell.script(SCRIPT), "3").returncode == 3
+    words = shell.command("journal", "export")
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *words],
+        cwd=shell.folder, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

@@ -20,7 +20,7 @@ import msgspec
 from ...errors import RunError
 from ...machines import Machines
 from ...rundir import Keys, RunDir, RunInfo
-from ..agent import STDERR_LINES
+from ..agent import STDERR_LINES, UNFIT
 from ..output import Lines, Log, Screen
 from ..processes import Child, Children, Exited
 from . import line, orders, telling
@@ -183,7 +183,7 @@ class Fleet:
         if remote.hello and (change.code, change.signal) == (0, 0):
             remote.keeper.left(time.monotonic())
         elif not self._leaving:
-            self._lost(remote, self._why(remote, change))
+            self._lost(remote, self._why(remote, change), in_vain=change.code == UNFIT)
 
     def leave(self) -> None:
         """Tell the agents to end in good order; where there is none yet, ssh ends."""
@@ -264,9 +264,9 @@ class Fleet:
             return telling.before_hello(remote.name, line.python(self._machines), code, by, said)
         return telling.after_hello(remote.name, code, by, said, was_up=remote.keeper.up)
 
-    def _lost(self, remote: _Remote, why: str) -> None:
+    def _lost(self, remote: _Remote, why: str, *, in_vain: bool = False) -> None:
         """Note why a machine has no agent, and say it unless it was said."""
-        if remote.keeper.ended(why, time.monotonic()):
+        if remote.keeper.ended(why, time.monotonic(), in_vain=in_vain):
             again = f"tried again in {remote.keeper.delay_s():.3g} s"
             self._screen.say(f"{why}; {self._left()}; it is {again}")
 

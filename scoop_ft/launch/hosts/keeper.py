@@ -20,6 +20,7 @@ class Keeper:
         self.failures = 0  # in a row
         self.trouble = ""  # why it is not up, as far as is known
         self._told = ""
+        self._ever_before = False  # as it was started last
         self._not_before = 0.0
         self._up_since = 0.0
 
@@ -30,6 +31,7 @@ class Keeper:
     def started(self) -> None:
         """Note that ssh runs."""
         self.running = True
+        self._ever_before = self.ever_up
 
     def welcomed(self, now: float) -> bool:
         """Note that its workers belong to the run; tell whether it is back after trouble."""
@@ -44,8 +46,13 @@ class Keeper:
         self.running = self.up = False
         self._not_before = now + LEFT_DELAY_S
 
-    def ended(self, trouble: str, now: float) -> bool:
-        """Note why it has ended; tell whether that is worth a word."""
+    def ended(self, trouble: str, now: float, *, in_vain: bool = False) -> bool:
+        """Note why it has ended; tell whether that is worth a word.
+
+        ``in_vain``: it was up, and could do nothing there; that counts as never up.
+        """
+        if in_vain:
+            self.ever_up = self._ever_before
         if self.up and now - self._up_since > GOOD_LIFE_S:
             self.failures = 0
         self.running = self.up = False

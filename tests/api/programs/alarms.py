@@ -1,9 +1,11 @@
 """Handlers of signals that raise: while the script waits, while tasks wait, and after a task."""
 
+import asyncio
 import os
 import random
 import signal
 import sys
+import threading
 import time
 
 from scoop_ft import futures
@@ -51,6 +53,42 @@ def waits(rounds):
     return os.getpid()
 
 
+def submits(rounds):
+    """Submit, alone and many as they are read, under a time limit that is taken back at once."""
+    draw = random.Random(rounds)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL  # it would end this process
+    for number in range(rounds):
+        former = signal.signal(signal.SIGALRM, on_alarm)
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, 2e-4))
+                pending = [futures.submit(double, number)]
+                pending += futures.map(double, (k for k in range(CALLS)))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, former)
+        except Late:
+            continue
+    assert futures.submit(double, rounds).result() == 2 * rounds
+
+
+def hears(signals):
+    """Each signal that a loop of asyncio hears is heard once."""
+    heard = []
+
+    async def listen():
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGALRM, heard.append, 1)
+        for number in range(signals):
+            signal.setitimer(signal.ITIMER_REAL, 4e-4)
+            futures.submit(double, number).result()
+            time.sleep(0.001)
+            await asyncio.sleep(0.002)
+
+    asyncio.run(listen())
+    assert len(heard) <= signals, len(heard)
+
+
 def forgets(delay):
     signal.signal(signal.SIGALRM, on_alarm)
     try:
@@ -82,11 +120,19 @@ if __name__ == "__main__":
     if sys.argv[1] == "script":
         waits(ROUNDS)
         assert signal.signal(signal.SIGALRM, signal.SIG_IGN) is on_alarm
+    elif sys.argv[1] == "submissions":
+        submits(ROUNDS)
+    elif sys.argv[1] == "loop":
+        hears(ROUNDS)
     elif sys.argv[1] == "tasks":
         workers = set(futures.map(waits, [ROUNDS // 20] * 6))
         assert len(workers) <= 2, workers
     elif sys.argv[1] == "others":
         assert list(futures.map(is_late_while_others_compute, [5] * 4)) == [sum([0.02] * 5)] * 4
+    elif sys.argv[1] == "end":
+        signal.signal(signal.SIGALRM, on_alarm)
+        threading.Thread(target=time.sleep, args=(0.4,)).start()  # is waited for
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
     else:
         workers = set()
         for _ in range(20):
