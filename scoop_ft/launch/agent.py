@@ -29,7 +29,7 @@ from ..wire.messages import (
     WorkerReport,
 )
 from .recycling import NO_LIMITS, SHORT_LIFE_S, SHORT_LIVES_SAID, Limits
-from .wording import obituary
+from .wording import last_words, obituary
 
 HEARTBEAT_S: Final = 0.5
 SILENCE_S: Final = 3.0  # without an answer, the connection is made anew
@@ -147,6 +147,7 @@ class _Slot(msgspec.Struct, eq=False):
 
     worker: _Worker | None = None
     bad_starts: int = 0  # in a row
+    last_words: str = ""  # of the last that died as it started
     not_before: float = 0.0
     short_lives: int = 0  # in a row, each ended by the memory limit
     replacing: bool = False  # one has made room for another, which is not up yet
@@ -240,7 +241,8 @@ class Agent:
     def trouble(self) -> str:
         """Say why there is no worker, when each of them dies as it starts; else nothing."""
         if self._slots and all(s.bad_starts > 1 and not _is_up(s.worker) for s in self._slots):
-            return "the workers die as they start"
+            words = next((s.last_words for s in self._slots if s.last_words), "")
+            return f"the workers die as they start{words and ': '}{words}"
         if self._slots and all(slot.replacing for slot in self._slots):
             return "all workers are just being replaced by new processes"
         return ""
@@ -296,6 +298,7 @@ class Agent:
             return effects + self._retired(slot, worker, now)
         if not self.leaving:
             self._plan_restart(slot, worker, sight, now)
+            slot.last_words = last_words(gone.stderr) if slot.bad_starts else ""
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
                 text = obituary(worker.slot, gone, slot.bad_starts, delay)

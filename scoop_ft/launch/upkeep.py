@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from .wording import how_it_ended
+from .wording import how_it_ended, last_words
 
 BAD_STARTS: Final = 3
 SHORT_LIVES: Final = 5  # deaths of its own fault, soon after it began to serve
@@ -67,7 +67,7 @@ class BrokerUpkeep:
         elif self._short_lives >= SHORT_LIVES and not killed:
             times, when = self._short_lives, "soon after its start"
         if times:
-            last = f": {words[-1].strip()}" if words else ""
+            last = f": {last_words(words[-1])}" if words else ""
             text = f"the broker {how} {when}, {times} times in a row{last}"
             if not self._ever_up:
                 return GiveUp(text, 1, at_start=True)

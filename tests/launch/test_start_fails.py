@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scoop_ft.rundir import find_runs
 
-from .conftest import Shell
+from .conftest import LIMIT_S, Shell
 from .test_run import start_sleeper
 
 NO_BROKER = """\
@@ -96,3 +97,17 @@ def test_a_run_that_was_at_work_stays_when_its_broker_cannot_be_started_again(sh
     assert launcher.wait(30) == 2
     assert str(run.journal) in shell.read("err").splitlines()[-1]
     assert run.run_json.exists()
+
+
+def test_with_too_few_descriptors_for_a_worker_the_line_of_what_is_waited_for_says_so(
+    shell: Shell,
+) -> None:
+    words = ["timeout", "-s", "INT", "6", *shell.command("run", "-n", "2", shell.script(WAITING))]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -n 30; exec "$@"', "sh", *words],
+        cwd=shell.folder, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    line = next(line for line in done.stderr.splitlines() if "waiting: the workers" in line)
+    reason = "[Errno 24] Too many open files: allow more (ulimit -n), or start fewer workers (-n)"
+    assert line.endswith(f"waiting: the workers die as they start: {reason}")
+    assert "pid 0" not in done.stderr
