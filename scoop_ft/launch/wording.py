@@ -9,8 +9,9 @@ from typing import Final
 from ..wire.messages import Gone
 
 LONGEST: Final = 300  # characters of somebody's last words that fit into a line
+NO_DESCRIPTOR: Final = "Too many open files"
 _LACKS: Final = {  # what the system says, and who runs into it can do
-    "Too many open files": "allow more (ulimit -n), or start fewer workers (-n)",
+    NO_DESCRIPTOR: "allow more (ulimit -n), or start fewer workers (-n)",
     "Resource temporarily unavailable": "allow more processes (ulimit -u), or fewer workers (-n)",
     "can't start new thread": "allow more processes (ulimit -u), or fewer workers (-n)",
 }
