@@ -9,12 +9,14 @@ anything.
 from __future__ import annotations
 
 import builtins
+import copyreg
 import io
 import pickle
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from scoop_ft import columns, references, script
@@ -183,6 +185,8 @@ class Packer:
         possible: its type, arguments and attributes, or else a `RemoteError` stands for it.
         """
         for candidate in (error, _Revived(error, dict), _Revived(error, _that_can_go)):
+            if candidate is error and _loses_slots(error):
+                continue
             try:
                 payload, frames = dumps((candidate, trace))
                 arrived, _ = load(payload, frames)
@@ -502,7 +506,7 @@ class _Revived:
         error, args = self.error, self.error.args
         if _Group is not None and isinstance(error, _Group):
             args = args[0], [_Revived(each, self.state_of) for each in error.exceptions]
-        return revive, (type(error), args, self.state_of(error.__dict__))
+        return revive, (type(error), args, self.state_of(_state(error)))
 
 
 def _that_can_go(state: dict[str, Any]) -> dict[str, Any]:
@@ -514,8 +518,29 @@ def revive(kind: type[BaseException], args: tuple[Any, ...], state: Any) -> Base
     """Make an exception without its ``__init__``, which may ask for other arguments."""
     error: BaseException = kind.__new__(kind, *args)
     error.args = args
+    for name in _slots(kind):
+        if name in state:
+            setattr(error, name, state.pop(name))
     error.__dict__.update(state)
     return error
+
+
+def _loses_slots(error: BaseException) -> bool:
+    """Tell whether pickle leaves out what is in slots: it does, unless the class sees to it."""
+    kind = type(error)
+    if isinstance(kind.__reduce__, FunctionType) or isinstance(kind.__reduce_ex__, FunctionType):
+        return False
+    return any(hasattr(error, name) for name in _slots(kind))
+
+
+def _slots(kind: type[BaseException]) -> list[str]:
+    names: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]
+    return names
+
+
+def _state(error: BaseException) -> dict[str, Any]:
+    slots = {name: getattr(error, name) for name in _slots(type(error)) if hasattr(error, name)}
+    return {**error.__dict__, **slots}
 
 
 def _same_error(sent: BaseException, arrived: BaseException) -> bool:

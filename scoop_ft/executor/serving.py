@@ -178,10 +178,7 @@ class Server:
 
     def _put(self, future: Future, chunk: Chunk | Single, position: int) -> None:
         """Give a future its result; one that cannot be loaded here is an error of the call."""
-        try:
-            value, error = outcome(chunk, position)
-        except Exception as why:  # noqa: BLE001 - unpickling runs user code
-            value, error = None, why
+        value, error = outcome(chunk, position)
         if isinstance(error, CancelledError):
             future._server = None
             future._was_cancelled()
