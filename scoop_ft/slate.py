@@ -1,4 +1,4 @@
-"""The slate: 80 bytes of shared memory on which a worker says what it runs.
+"""The slate: 88 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -17,6 +17,7 @@ offset bytes  content
 64     8      when the task's time limit is over: monotonic clock, ns; 0: none
 72     8      1 once the worker ends of itself, 2 where its machine cannot import the script;
               0: it is its task that has ended it
+80     8      the index, and 1, of the task of this batch that was cancelled while it ran; 0: none
 ====== ====== ==========================================
 """
 
@@ -28,7 +29,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 80
+SIZE: Final = 88
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -37,6 +38,7 @@ RETIRE_AT: Final = 6
 RETIRED: Final = 7
 DEADLINE: Final = 8
 LEFT: Final = 9
+CANCELLED: Final = 10
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -47,7 +49,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as ten unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as eleven unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -83,6 +85,7 @@ class Slate:
         words = self.words
         words[RUNNING] = 0  # nobody is to blame while the name changes
         words[DEADLINE] = 0
+        words[CANCELLED] = 0
         self._bytes[:BATCH_ID_BYTES] = batch
         words[INDEX] = index
         words[RUNNING] = 1
@@ -138,6 +141,11 @@ class Slate:
     def is_unfit(self) -> bool:
         """Tell whether the worker has ended since its machine cannot import the script."""
         return self.words[LEFT] == 2
+
+    def is_cancelled(self) -> bool:
+        """Tell whether nobody wants the task that runs."""
+        words = self.words
+        return bool(words[RUNNING]) and words[CANCELLED] == words[INDEX] + 1
 
     def close(self) -> None:
         """Unmap it; the file stays."""

@@ -39,6 +39,7 @@ LONGEST_DELAY_S: Final = 30.0
 BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
 ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that asks for them
+CANCELLED_S: Final = 5.0  # so long a task may go on that was cancelled while it ran
 TASKS_KNOWN: Final = 1_000  # of which such ends are counted
 
 
@@ -56,6 +57,7 @@ class Sight(msgspec.Struct, frozen=True):
     deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
     left: bool = False  # it has ended of itself
     unfit: bool = False  # since this machine cannot import the script
+    cancelled: bool = False  # the task that runs
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -121,6 +123,7 @@ class _Worker(msgspec.Struct, eq=False):
     task_since: float = 0.0
     too_large: bool = False
     overdue: bytes = b""  # the task that it is killed for
+    cancelled_at: float = 0.0  # when its task was seen to be cancelled; 0: it is not
 
     def report(self, now: float) -> WorkerReport:
         sight = self.sight
@@ -301,7 +304,9 @@ class Agent:
             slot.last_words = last_words(gone.stderr) if slot.bad_starts else ""
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
-                text = obituary(worker.slot, gone, slot.bad_starts, delay)
+                text = obituary(
+                    worker.slot, gone, slot.bad_starts, delay, cancelled=bool(worker.cancelled_at)
+                )
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
 
@@ -368,6 +373,7 @@ class Agent:
         """Return when `tick` has something to do at the latest."""
         times = [self._next_heartbeat if self._connected else self._last_tick + HEARTBEAT_S]
         times += [worker.sight.deadline for worker in self._limited()]
+        times += [worker.cancelled_at + CANCELLED_S for worker in self._cancelled()]
         if not self.leaving:
             slots = self._slots if self.welcome else self._slots[: self._at_once]
             times += [slot.not_before for slot in slots if slot.worker is None]
@@ -384,6 +390,10 @@ class Agent:
                 self._changed = True
                 self._by_session[session].bad_starts = 0
                 self._by_session[session].replacing = False
+            if not sight.cancelled or sight.task != worker.sight.task:
+                worker.cancelled_at = 0.0
+            if sight.cancelled and not worker.cancelled_at:
+                worker.cancelled_at = now
             worker.sight = sight
             self._by_session[session].replacing |= sight.retired
 
@@ -399,9 +409,18 @@ class Agent:
         workers = (slot.worker for slot in self._slots)
         return [w for w in workers if w and w.sight.deadline and not w.overdue and not w.stopped]
 
+    def _cancelled(self) -> list[_Worker]:
+        """Return the workers whose task was cancelled, and that were not killed for it."""
+        workers = (slot.worker for slot in self._slots)
+        return [w for w in workers if w and w.cancelled_at and not w.overdue and not w.stopped]
+
     def _end_overdue(self, now: float) -> list[Effect]:
-        """Kill the workers whose task's time limit is over: nothing else ends every task."""
+        """Kill the workers whose task shall end, now or before: nothing else ends every task."""
         effects: list[Effect] = []
+        for worker in self._cancelled():
+            if now >= worker.cancelled_at + CANCELLED_S:
+                worker.overdue = worker.sight.task
+                effects.append(Kill(worker.session, signal.SIGKILL))
         for worker in self._limited():
             if now >= worker.sight.deadline:
                 worker.overdue = worker.sight.task

@@ -229,7 +229,8 @@ class Host:
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
         retired = slate.has_retired()
         deadline, left, unfit = deadline_ns * 1e-9, slate.has_left(), slate.is_unfit()
-        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left, unfit)
+        cancelled = slate.is_cancelled()
+        return Sight(slate.is_ready(), task, done, rss, retired, deadline, left, unfit, cancelled)
 
     # ---- doing ----------------------------------------------------------------------------------
 

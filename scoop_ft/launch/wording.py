@@ -38,7 +38,9 @@ def last_words(stderr: str) -> str:
     return f"{words}: {helps}" if helps else words
 
 
-def obituary(slot: int, gone: Gone, bad_starts: int, delay: float) -> str:
+def obituary(
+    slot: int, gone: Gone, bad_starts: int, delay: float, *, cancelled: bool = False
+) -> str:
     """Say that a worker died, with its last words when it never comes up.
 
     Parameters
@@ -51,13 +53,17 @@ def obituary(slot: int, gone: Gone, bad_starts: int, delay: float) -> str:
         How often in a row a worker has died in this place as it started.
     delay : float
         Seconds until the next is started.
+    cancelled : bool
+        Nobody wanted its task any more.
     """
     if not gone.pid:
         return _stillborn(slot, gone, bad_starts, delay)
     name = f"worker {slot} (pid {gone.pid}) {how_it_ended(gone.code, gone.signal)}"
     if bad_starts < 2:
         what = " while it ran a task" if gone.task else " as it started" * bad_starts
-        what = ": the time limit of its task was over" if gone.overdue else what
+        if gone.overdue:
+            why = "its task was cancelled" if cancelled else "the time limit of its task was over"
+            what = f": {why}"
         return f"{name}{what}; started again"
     then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
     words = ":\n" + textwrap.indent(gone.stderr.strip(), "  ") if gone.stderr.strip() else ""
