@@ -8,7 +8,9 @@ its attributes, without its ``__init__``; then without the attributes that canno
 from __future__ import annotations
 
 import builtins
+import copyreg
 from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 from scoop_ft.culprits import refusal
@@ -20,6 +22,8 @@ from scoop_ft.wire.frames import Buffer
 def forms(error: BaseException, trace: str) -> Iterator[tuple[bytes, list[Buffer]]]:
     """Yield pickles of an exception and the text of its traceback, the best first."""
     for candidate in (error, _Revived(error, dict), _Revived(error, _that_can_go)):
+        if candidate is error and _loses_slots(error):
+            continue
         try:
             payload, frames = dumps((candidate, trace))
             arrived, _ = load(payload, frames)
@@ -65,7 +69,7 @@ class _Revived:
         error, args = self.error, self.error.args
         if _Group is not None and isinstance(error, _Group):
             args = args[0], [_Revived(each, self.state_of) for each in error.exceptions]
-        return revive, (type(error), args, self.state_of(error.__dict__))
+        return revive, (type(error), args, self.state_of(_state(error)))
 
 
 def _that_can_go(state: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +81,29 @@ def revive(kind: type[BaseException], args: tuple[Any, ...], state: Any) -> Base
     """Make an exception without its ``__init__``, which may ask for other arguments."""
     error: BaseException = kind.__new__(kind, *args)
     error.args = args
+    for name in _slots(kind):
+        if name in state:
+            setattr(error, name, state.pop(name))
     error.__dict__.update(state)
     return error
+
+
+def _loses_slots(error: BaseException) -> bool:
+    """Tell whether pickle leaves out what is in slots: it does, unless the class sees to it."""
+    kind = type(error)
+    if isinstance(kind.__reduce__, FunctionType) or isinstance(kind.__reduce_ex__, FunctionType):
+        return False
+    return any(hasattr(error, name) for name in _slots(kind))
+
+
+def _slots(kind: type[BaseException]) -> list[str]:
+    names: list[str] = copyreg._slotnames(kind)  # type: ignore[attr-defined]
+    return names
+
+
+def _state(error: BaseException) -> dict[str, Any]:
+    slots = {name: getattr(error, name) for name in _slots(type(error)) if hasattr(error, name)}
+    return {**error.__dict__, **slots}
 
 
 def _same_error(sent: BaseException, arrived: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""The slate: 96 bytes of shared memory on which a worker says what it runs.
+"""The slate: 104 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -19,6 +19,7 @@ offset bytes  content
               its machine lacks something; 0: it is its task that has ended it
 80     8      1 once the worker has imported the script
 88     8      1 once the agent wants it gone, and sends SIGTERM (the agent writes it)
+96     8      the index, and 1, of the task of this batch that was cancelled while it ran; 0: none
 ====== ====== ==========================================
 """
 
@@ -30,7 +31,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 96
+SIZE: Final = 104
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -41,6 +42,7 @@ DEADLINE: Final = 8
 LEFT: Final = 9
 IMPORTED: Final = 10
 UNWANTED: Final = 11
+CANCELLED: Final = 12
 
 OF_ITSELF, NO_IMPORT, LACKS = 1, 2, 3  # why a worker has left
 
@@ -53,7 +55,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as twelve unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as thirteen unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -89,6 +91,7 @@ class Slate:
         words = self.words
         words[RUNNING] = 0  # nobody is to blame while the name changes
         words[DEADLINE] = 0
+        words[CANCELLED] = 0
         self._bytes[:BATCH_ID_BYTES] = batch
         words[INDEX] = index
         words[RUNNING] = 1
@@ -164,6 +167,11 @@ class Slate:
     def lacks(self) -> bool:
         """Tell whether this machine lacks something that others have."""
         return self.words[LEFT] == LACKS
+
+    def is_cancelled(self) -> bool:
+        """Tell whether nobody wants the task that runs."""
+        words = self.words
+        return bool(words[RUNNING]) and words[CANCELLED] == words[INDEX] + 1
 
     def close(self) -> None:
         """Unmap it; the file stays."""

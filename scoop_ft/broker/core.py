@@ -311,12 +311,17 @@ class Broker:
             self._drops.pop(session, None)
         self.outbox.append(Send(session, message, frames))
 
-    def drop(self, peer: Peer, spans: list[wire.SpanRef]) -> None:
-        """Tell somebody that he need not run these tasks.
+    def drop(self, peer: Peer, spans: list[wire.SpanRef], *, cancelled: bool = False) -> None:
+        """Tell somebody that he need not run these tasks; ``cancelled``: nor need anybody.
 
         With others, if nothing was said to him since: in a tree each task that ends leaves some.
         """
         self.copies.forget(peer, spans)
+        if cancelled:
+            self.send(peer.session, wire.Drop(0, spans, cancelled=True))
+            if peer.role == "worker" and peer.connected:
+                peer.dropping.append(spans)
+            return
         said = self._drops.get(peer.session)
         if said is not None:
             said += spans  # in the message, and in what it has not answered

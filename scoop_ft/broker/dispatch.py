@@ -65,7 +65,9 @@ class Dispatcher:
         elif self._waiting.pop(peer.session, None) is not None:
             self._idle[peer.session] = peer
 
-    def take_away(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
+    def take_away(
+        self, peer: Peer, batch: Batch, start: int, stop: int, *, cancelled: bool = False
+    ) -> None:
         """Somebody else has finished these tasks: the worker need not begin them."""
         spans: list[SpanRef] = [
             (batch.id, max(a, start), min(b, stop))
@@ -75,7 +77,7 @@ class Dispatcher:
         for _, a, b in spans:
             self.release(peer, batch, a, b)
         if spans and peer.connected:
-            self._broker.drop(peer, spans)
+            self._broker.drop(peer, spans, cancelled=cancelled)
 
     def take_back(self, peer: Peer, batch: Batch, index: int) -> None:
         """A task cannot go on where it runs: it is queued again, at the front."""
@@ -104,7 +106,7 @@ class Dispatcher:
     def abandon(self, batch: Batch, start: int, stop: int) -> None:
         """Nobody wants these tasks, nor their descendants, from the workers that have them."""
         for session in batch.holders.of(start, stop):
-            self.take_away(self._broker.peers[session], batch, start, stop)
+            self.take_away(self._broker.peers[session], batch, start, stop, cancelled=True)
         for index in [i for i in batch.families if start <= i < stop]:
             self.take_family(task_id(batch.id, index))
 

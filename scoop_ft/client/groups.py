@@ -188,7 +188,28 @@ class Group:
 
 
 def outcome(chunk: Chunk | Single, position: int) -> tuple[Any, BaseException | None]:
-    """Return a result's value, or its exception."""
+    """Return a result's value, or its exception; what cannot be loaded has why as its exception."""
+    try:
+        return _outcome(chunk, position)
+    except (Exception, SystemExit) as why:  # noqa: BLE001 - unpickling runs user code
+        return None, not_loaded(why)
+
+
+def not_loaded(why: BaseException) -> Exception:
+    """Return what a result has for its exception that raised this when it was unpickled.
+
+    That a result wants this process to end does not end it: the call is at fault, not who asks.
+    """
+    if isinstance(why, Exception):
+        return why
+    error = errors.RemoteError(
+        f"the result of a task cannot be loaded here: unpickling it raised {why!r}"
+    )
+    error.__cause__ = why
+    return error
+
+
+def _outcome(chunk: Chunk | Single, position: int) -> tuple[Any, BaseException | None]:
     if isinstance(chunk, Chunk) and not (chunk.status or chunk.buffers):
         ends, base = chunk.ends, chunk.base
         begin = ends[position - 1] - base if position else 0

@@ -14,7 +14,7 @@ from .. import columns
 from ..errors import TimeoutError
 from ..payload import load
 from .completions import Completions
-from .groups import Chunk, Group, Single, outcome
+from .groups import Chunk, Group, Single, not_loaded, outcome
 from .runtime import Runtime
 from .scopes import Part
 
@@ -65,13 +65,19 @@ def _stretch(group: Group, index: int, stop: int, collect: bool) -> tuple[Iterab
     begin = chunk.ends[position - 1] if position else chunk.base
     payload = chunk.payload[begin - chunk.base : ends[-1] - chunk.base]
     values = columns.load(payload, ends, begin) if count >= columns.LEAST else None
-    return _loaded(payload, ends, begin) if values is None else values, count
+    return _loaded(payload, ends, begin, collect) if values is None else values, count
 
 
-def _loaded(payload: memoryview, ends: memoryview, base: int) -> Iterator[Any]:
+def _loaded(payload: memoryview, ends: memoryview, base: int, collect: bool) -> Iterator[Any]:
     begin = 0
     for end in ends:
-        yield load(payload[begin : end - base])
+        try:
+            value = load(payload[begin : end - base])
+        except (Exception, SystemExit) as why:  # noqa: BLE001 - unpickling runs user code
+            value = not_loaded(why)
+            if not collect:
+                raise value  # noqa: B904 - it has its cause
+        yield value
         begin = end - base
 
 

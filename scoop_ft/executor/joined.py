@@ -14,10 +14,12 @@ from ..launch.lock import RunLock
 from ..rundir import RunDir
 from .left_behind import ROOT, mark, new_folder
 from .run import Root
+from .serving import ranges
 
 WELCOME_S: Final = 10.0  # for the broker
 OTHER_ROOT_S: Final = 1.0  # for one that has left to be found out
 ASK_AGAIN_S: Final = 0.1
+LEAVE_S: Final = 3.0  # for the broker's answer, when we leave at once
 SILENT_S: Final = 3.0  # without a broker for so long: a word about it
 
 
@@ -98,6 +100,12 @@ class JoinedRun(Root):
         elif self._joined and not self._told and now - self._answered_at > SILENT_S:
             self._told = True
             _say(f"no broker answers at {self._where}: all waits until it is served again")
+
+    def end(self, *, at_once: bool) -> None:
+        """End when nothing is waited for; ``at_once``: what is not done holds no other program."""
+        if at_once and self.session.welcomed:
+            self.server.cancel(ranges(self.server.unfinished()), subtree=True, timeout_s=LEAVE_S)
+        super().end(at_once=at_once)
 
     def leave(self, *, at_once: bool) -> None:
         """Wait until all that was said is synced; the run goes on without us."""

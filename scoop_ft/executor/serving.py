@@ -105,7 +105,11 @@ class Server:
         return self.runtime.running(self.runtime.scope(), ordinal)
 
     def cancel(
-        self, ranges: list[tuple[int, int]], *, subtree: bool = False
+        self,
+        ranges: list[tuple[int, int]],
+        *,
+        subtree: bool = False,
+        timeout_s: float | None = None,
     ) -> list[tuple[int, int]]:
         """Give calls up, with ``subtree`` also those that run; return which were given up."""
         if self.broken is not None or not ranges:
@@ -115,8 +119,8 @@ class Server:
         runtime.tell(scope)
         with runtime.link.state:
             request = runtime.session.ask(lambda r: wire.Cancel(r, scope.task, ranges, subtree))
-        answer: list[tuple[int, int]] = runtime._answer(request, None)
-        return answer
+        answer: list[tuple[int, int]] | None = runtime._answer(request, timeout_s)
+        return answer or []
 
     def end(self, *, at_once: bool = False) -> None:
         """Let it end when nothing is waited for, or at once."""
@@ -178,10 +182,7 @@ class Server:
 
     def _put(self, future: Future, chunk: Chunk | Single, position: int) -> None:
         """Give a future its result; one that cannot be loaded here is an error of the call."""
-        try:
-            value, error = outcome(chunk, position)
-        except Exception as why:  # noqa: BLE001 - unpickling runs user code
-            value, error = None, why
+        value, error = outcome(chunk, position)
         if isinstance(error, CancelledError):
             future._server = None
             future._was_cancelled()

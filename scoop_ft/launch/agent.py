@@ -29,7 +29,7 @@ from ..wire.messages import (
     WorkerReport,
 )
 from .recycling import NO_LIMITS, SHORT_LIFE_S, SHORT_LIVES_SAID, Limits
-from .wording import obituary
+from .wording import last_words, obituary
 
 HEARTBEAT_S: Final = 0.5
 SILENCE_S: Final = 3.0  # without an answer, the connection is made anew
@@ -40,6 +40,7 @@ BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
 ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that asks for them
 UNFIT: Final = 78  # EX_CONFIG: how a launcher's agent ends whose machine was of no use
+CANCELLED_S: Final = 5.0  # so long a task may go on that was cancelled while it ran
 TASKS_KNOWN: Final = 1_000  # of which such ends are counted
 
 
@@ -59,6 +60,7 @@ class Sight(msgspec.Struct, frozen=True):
     unfit: bool = False  # since it could not import the script, or its machine lacks something
     lacks: bool = False  # its machine lacks something
     imported: bool = False  # it has imported the script
+    cancelled: bool = False  # the task that runs
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -124,6 +126,7 @@ class _Worker(msgspec.Struct, eq=False):
     task_since: float = 0.0
     too_large: bool = False
     overdue: bytes = b""  # the task that it is killed for
+    cancelled_at: float = 0.0  # when its task was seen to be cancelled; 0: it is not
 
     def report(self, now: float) -> WorkerReport:
         sight = self.sight
@@ -150,6 +153,7 @@ class _Slot(msgspec.Struct, eq=False):
 
     worker: _Worker | None = None
     bad_starts: int = 0  # in a row
+    last_words: str = ""  # of the last that died as it started
     not_before: float = 0.0
     short_lives: int = 0  # in a row, each ended by the memory limit
     replacing: bool = False  # one has made room for another, which is not up yet
@@ -244,7 +248,8 @@ class Agent:
     def trouble(self) -> str:
         """Say why there is no worker, when each of them dies as it starts; else nothing."""
         if self._slots and all(s.bad_starts > 1 and not _is_up(s.worker) for s in self._slots):
-            return "the workers die as they start"
+            words = next((s.last_words for s in self._slots if s.last_words), "")
+            return f"the workers die as they start{words and ': '}{words}"
         if self._slots and all(slot.replacing for slot in self._slots):
             return "all workers are just being replaced by new processes"
         return ""
@@ -301,9 +306,12 @@ class Agent:
             return effects + self._retired(slot, worker, now)
         if not self.leaving:
             self._plan_restart(slot, worker, sight, now)
+            slot.last_words = last_words(gone.stderr) if slot.bad_starts else ""
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
-                text = obituary(worker.slot, gone, slot.bad_starts, delay)
+                text = obituary(
+                    worker.slot, gone, slot.bad_starts, delay, cancelled=bool(worker.cancelled_at)
+                )
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
 
@@ -387,6 +395,7 @@ class Agent:
         """Return when `tick` has something to do at the latest."""
         times = [self._next_heartbeat if self._connected else self._last_tick + HEARTBEAT_S]
         times += [worker.sight.deadline for worker in self._limited()]
+        times += [worker.cancelled_at + CANCELLED_S for worker in self._cancelled()]
         if not self.leaving:
             slots = self._slots if self.welcome else self._slots[: self._at_once]
             times += [slot.not_before for slot in slots if slot.worker is None]
@@ -403,6 +412,10 @@ class Agent:
                 self._changed = True
                 self._by_session[session].bad_starts = 0
                 self._by_session[session].replacing = False
+            if not sight.cancelled or sight.task != worker.sight.task:
+                worker.cancelled_at = 0.0
+            if sight.cancelled and not worker.cancelled_at:
+                worker.cancelled_at = now
             worker.sight = sight
             self.imported |= sight.imported
             self._by_session[session].replacing |= sight.retired
@@ -419,9 +432,18 @@ class Agent:
         workers = (slot.worker for slot in self._slots)
         return [w for w in workers if w and w.sight.deadline and not w.overdue and not w.stopped]
 
+    def _cancelled(self) -> list[_Worker]:
+        """Return the workers whose task was cancelled, and that were not killed for it."""
+        workers = (slot.worker for slot in self._slots)
+        return [w for w in workers if w and w.cancelled_at and not w.overdue and not w.stopped]
+
     def _end_overdue(self, now: float) -> list[Effect]:
-        """Kill the workers whose task's time limit is over: nothing else ends every task."""
+        """Kill the workers whose task shall end, now or before: nothing else ends every task."""
         effects: list[Effect] = []
+        for worker in self._cancelled():
+            if now >= worker.cancelled_at + CANCELLED_S:
+                worker.overdue = worker.sight.task
+                effects.append(Kill(worker.session, signal.SIGKILL))
         for worker in self._limited():
             if now >= worker.sight.deadline:
                 worker.overdue = worker.sight.task

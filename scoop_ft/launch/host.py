@@ -200,8 +200,8 @@ class Host:
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
         retired = slate.has_retired()
         return Sight(
-            slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9,
-            slate.has_left(), slate.is_unfit(), slate.lacks(), slate.has_imported(),
+            slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9, slate.has_left(),
+            slate.is_unfit(), slate.lacks(), slate.has_imported(), slate.is_cancelled(),
         )  # fmt: skip
 
     # ---- doing ----------------------------------------------------------------------------------

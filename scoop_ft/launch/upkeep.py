@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from .wording import how_it_ended
+from .wording import NO_DESCRIPTOR, how_it_ended, last_words
 
 BAD_STARTS: Final = 3
 SHORT_LIVES: Final = 5  # deaths of its own fault, soon after it began to serve
@@ -56,24 +56,28 @@ class BrokerUpkeep:
             text = words[-1].removeprefix(PREFIX).removeprefix("error: ")
             return GiveUp(text, OPERATOR_ERROR, at_start=not self._ever_up)
         how = how_it_ended(code, by)
-        self._bad_starts = 0 if was_up else self._bad_starts + 1
+        # ØMQ aborts when it has no descriptor for one that connects to a socket on ipc.  That
+        # others have so many, on tcp, passes: one who shows no key is cut off after half a minute.
+        crowded = self._ever_up and bool(words) and NO_DESCRIPTOR in words[-1]
+        self._bad_starts = 0 if was_up or crowded else self._bad_starts + 1
         # It ends with 0 only when somebody has told it to.
         killed = by in (signal.SIGKILL, signal.SIGTERM) or (code, by) == (0, 0)
-        if not killed:
+        if not killed and not crowded:
             self._short_lives = self._short_lives + 1 if lived_s < SHORT_LIFE_S else 0
         times = 0
         if self._bad_starts >= (UNLUCKY_STARTS if killed else BAD_STARTS):
             times, when = self._bad_starts, "as it started"
-        elif self._short_lives >= SHORT_LIVES and not killed:
+        elif self._short_lives >= SHORT_LIVES and not killed and not crowded:
             times, when = self._short_lives, "soon after its start"
         if times:
-            last = f": {words[-1].strip()}" if words else ""
+            last = f": {last_words(words[-1])}" if words else ""
             text = f"the broker {how} {when}, {times} times in a row{last}"
             if not self._ever_up:
                 return GiveUp(text, 1, at_start=True)
             return GiveUp(f"{text}; its log is logs/broker.log in the run directory", 1)
         self.restarts += 1
-        return Again(f"the broker {how}; started again")
+        reason = f" ({last_words(words[-1])})" if crowded else ""
+        return Again(f"the broker {how}{reason}; started again")
 
 
 class RootUpkeep:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
@@ -427,6 +427,7 @@ class Drop(Message, frozen=True, tag=40):
 
     recall: int
     spans: list[SpanRef]
+    cancelled: bool = False  # nobody wants them from anybody else, either
 
 
 class Const(Message, frozen=True, tag=41):

@@ -24,7 +24,7 @@ from ..client.handlers import whole
 from ..client.link import Link
 from ..client.scopes import Scope
 from ..ids import task_id
-from ..slate import DONE, RETIRE_AT, RETIRED, Slate
+from ..slate import CANCELLED, DONE, RETIRE_AT, RETIRED, Slate
 from ..wire.messages import SpanRef
 from .calls import Abandoned, Calls, lineage_of
 from .limits import Limits
@@ -305,14 +305,25 @@ class Crew:
         if runner.until:
             self.limits.check(runner)
 
-    def _abandon(self, spans: list[SpanRef]) -> None:
+    def _abandon(self, spans: list[SpanRef], cancelled: bool) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
+        if cancelled:
+            self._tell_agent(spans)
         batches = {batch for batch, _, _ in spans}
         # Thousands may wait, one below the other, and as they end each is said by itself.
         runners = [r for r in self.runners if r.span is not None and r.span.batch in batches]
         for runner in runners:
             assert runner.span is not None
             self._abandon_some(runner, runner.span, spans)
+
+    def _tell_agent(self, spans: list[SpanRef]) -> None:
+        """The task that has the thread may hang: the agent ends it, if nothing else is lost."""
+        runner = self.active
+        if runner is None or runner.span is None or self._parked:
+            return
+        name, index = runner.span.batch, runner.index
+        if any(batch == name and start <= index < stop for batch, start, stop in spans):
+            self._words[CANCELLED] = index + 1
 
     def _abandon_some(self, runner: Runner, span: Span, spans: list[SpanRef]) -> None:
         ranges = [(start, stop) for batch, start, stop in spans if batch == span.batch]

@@ -49,7 +49,8 @@ class WorkerSession(Session):
     on_flush : callable or None
         Called before what has ended is reported.
     on_abandon : callable
-        Told the ids of running tasks that nobody wants from this worker any more.
+        Told the ids of running tasks that nobody wants from this worker any more, and whether
+        from any.
     """
 
     def __init__(self, session: bytes, host: str, agent: bytes) -> None:
@@ -59,7 +60,7 @@ class WorkerSession(Session):
         self.idle = False
         self.resources: dict[str, int] = {}
         self.on_flush: Callable[[], None] | None = None
-        self.on_abandon: Callable[[list[wire.SpanRef]], None] = lambda spans: None
+        self.on_abandon: Callable[[list[wire.SpanRef], bool], None] = lambda spans, cancelled: None
         self._idle_said = False
         self._runs = 0
         self._blobs: dict[bytes, tuple[str, bytes]] = {}
@@ -450,7 +451,7 @@ class WorkerSession(Session):
             taken += self.queue.drop(batch, start, stop, claimed=not m.recall)
         self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
-            self.on_abandon(m.spans)
+            self.on_abandon(m.spans, m.cancelled)
 
 
 def _times(span: Span, count: int) -> tuple[int, int]:

@@ -22,6 +22,10 @@ def test_maps_over_numbers(run: Run, workers: int) -> None:
     assert is_ok(run("map_numbers.py", workers=workers))
 
 
+def test_results_that_cannot_be_loaded(run: Run) -> None:
+    assert is_ok(run("unloadable.py"))
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_call_sees_what_another_one_left(run: Run, workers: int) -> None:
     assert is_ok(run("state.py", workers=workers))

@@ -109,7 +109,7 @@ class JoinedWorker(Joined):
         real.on_abandon = self._abandon
         super().__init__(rig, real)
 
-    def _abandon(self, spans: list[wire.SpanRef]) -> None:
+    def _abandon(self, spans: list[wire.SpanRef], cancelled: bool) -> None:
         for batch, start, stop in spans:
             self.abandoned += [task_id(batch, index) for index in range(start, stop)]
 

@@ -151,6 +151,13 @@ def test_a_call_that_runs_is_given_up_with_its_subtree(own: Executor) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_calls_that_hang_and_were_given_up_do_not_keep_their_workers(own: Executor) -> None:
+    busy = [own.submit(calls.pause, 1000.0) for _ in range(2)]
+    eventually(lambda: all(future.running() for future in busy))
+    assert all(future.cancel(subtree=True) for future in busy)
+    assert list(own.map(calls.square, range(9), timeout=LIMIT_S)) == [n * n for n in range(9)]
+
+
 def test_cancelled_futures_wake_those_who_wait(own: Executor, tmp_path: Path) -> None:
     go = str(tmp_path / "go")
     busy = [own.submit(calls.wait_for, go) for _ in range(2)]

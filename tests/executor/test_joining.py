@@ -70,6 +70,34 @@ def test_programs_come_and_go(program: Program, served: Path) -> None:
     assert [calls.noted(program.folder, x) for x in range(10)] == [1] * 10
 
 
+LEAVES = """
+import time
+from pathlib import Path
+from scoop_ft import Pool
+
+def hang(x):
+    Path(f"hangs-{x}").touch()
+    time.sleep(1000)
+
+with Pool(address="run") as pool:
+    pool.map_async(hang, range(4))
+    while len(list(Path(".").glob("hangs-*"))) < 2:
+        time.sleep(0.05)
+"""
+
+
+def test_what_a_pool_has_left_does_not_hold_the_next_program(
+    program: Program, served: Path
+) -> None:
+    program.write(LEAVES)
+    out, err, code = program.run()
+    assert code == 0, err
+    program.write("def double(x):\n    return 2 * x\n", "helper.py")
+    program.write(JOINS)
+    out, err, code = program.run()
+    assert (out, code) == (f"{[2 * x for x in range(10)]}\n", 0), err
+
+
 LATE = """
 import sys
 from pathlib import Path

@@ -139,7 +139,7 @@ def test_deaths_at_start_are_slowed_down_and_explained() -> None:
         words.append(said(agent.exited(session, 1, 0, Sight(), ["Trace", "no numpy"], now)))
     assert delays[:6] == pytest.approx([0, 0, 0.5, 1, 2, 4])
     assert max(delays) == LONGEST_DELAY_S
-    assert agent.trouble()
+    assert agent.trouble() == "the workers die as they start: no numpy"
     assert words[0] == "worker 0 (pid 1) exited (1) as it started; started again"
     assert words[2] == (
         "worker 0 (pid 1) exited (1) as it started, 3 times in a row; "
@@ -189,7 +189,8 @@ def test_after_one_good_start_a_slot_is_trusted_again() -> None:
 def test_a_worker_that_could_not_be_started_is_a_death_at_start() -> None:
     agent = agent_of(1)
     (session,) = spawned(agent.tick(0.0, {}))
-    assert "as it started" in said(agent.exited(session, 1, 0, Sight(), ["no memory"], 0.0))
+    text = said(agent.exited(session, 1, 0, Sight(), ["no memory"], 0.0))
+    assert text == "worker 0 could not be started; trying again: no memory"
     assert spawned(agent.tick(0.0, {}))
 
 

@@ -12,7 +12,7 @@ import pytest
 from scoop_ft.rundir import find_runs
 
 from ..waiting import eventually
-from .conftest import Shell
+from .conftest import LIMIT_S, Shell
 from .test_run import start_sleeper
 
 NO_BROKER = """\
@@ -153,3 +153,17 @@ def start_another(shell: Shell) -> subprocess.Popen[bytes]:
     eventually(lambda: "up" in shell.read("out") or launcher.poll() is not None)
     assert launcher.poll() is None, shell.read("err")
     return launcher
+
+
+def test_with_too_few_descriptors_for_a_worker_the_line_of_what_is_waited_for_says_so(
+    shell: Shell,
+) -> None:
+    words = ["timeout", "-s", "INT", "6", *shell.command("run", "-n", "2", shell.script(WAITING))]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -n 30; exec "$@"', "sh", *words],
+        cwd=shell.folder, capture_output=True, text=True, timeout=LIMIT_S,
+    )  # fmt: skip
+    line = next(line for line in done.stderr.splitlines() if "waiting: the workers" in line)
+    reason = "[Errno 24] Too many open files: allow more (ulimit -n), or start fewer workers (-n)"
+    assert line.endswith(f"waiting: the workers die as they start: {reason}")
+    assert "pid 0" not in done.stderr

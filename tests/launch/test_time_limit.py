@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from scoop_ft.launch.agent import HEARTBEAT_S, Kill, Sight
-from scoop_ft.slate import DEADLINE, INDEX, Slate
+from scoop_ft.launch.agent import CANCELLED_S, HEARTBEAT_S, Effect, Kill, Sight
+from scoop_ft.slate import CANCELLED, DEADLINE, INDEX, Slate
 
 from .test_agent import die, said, sent, spawned, up_and_running
 
@@ -29,6 +29,41 @@ def test_the_slate_tells_the_deadline_of_the_task_that_runs(tmp_path: Path) -> N
     assert slate.look()[2] == 0, "the next task has no limit of the last one's"
     assert slate.words[INDEX] == 4
     slate.close()
+
+
+def test_the_slate_tells_of_the_cancelled_task_while_it_runs(tmp_path: Path) -> None:
+    slate = Slate.create(tmp_path / "slate")
+    slate.start(ONE[:16], 3)
+    assert not slate.is_cancelled()
+    slate.words[CANCELLED] = 3 + 1
+    assert slate.is_cancelled()
+    slate.words[INDEX] = 4  # the next one of the same batch
+    assert not slate.is_cancelled()
+    slate.words[INDEX] = 3
+    slate.finish()
+    assert not slate.is_cancelled()
+    slate.start(ONE[:16], 3)
+    assert not slate.is_cancelled()
+
+
+def killed(effects: list[Effect]) -> list[bytes]:
+    return [effect.session for effect in effects if isinstance(effect, Kill)]
+
+
+def test_a_task_that_was_cancelled_may_go_on_for_a_while() -> None:
+    agent, (worker, other) = up_and_running(2)
+    hangs = Sight(ready=True, task=ONE, cancelled=True)
+    also, free = Sight(ready=True, task=OTHER, cancelled=True), Sight(ready=True)
+    assert not killed(agent.tick(2.0, {worker: hangs, other: also}))
+    assert not killed(agent.tick(4.0, {worker: hangs, other: free})), "it ended in time"
+    assert not killed(agent.tick(5.0, {worker: hangs, other: also}))
+    late = 2.0 + CANCELLED_S
+    assert killed(agent.tick(late, {worker: hangs, other: also})) == [worker]
+    assert not killed(agent.tick(late + 0.1, {worker: hangs, other: also})), "only once"
+    ended = die(agent, worker, late + 0.2, sight=hangs)
+    (gone,) = sent(ended)
+    assert (gone.overdue, gone.task) == (True, ONE)
+    assert "its task was cancelled; started again" in said(ended)
 
 
 def test_what_is_overdue_is_killed_once_and_told_as_such() -> None:

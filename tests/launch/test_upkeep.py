@@ -55,6 +55,22 @@ def test_a_broker_that_keeps_failing_soon_after_its_start_is_given_up() -> None:
         assert isinstance(upkeep.ended(1, 0, was_up=True, lived_s=60.0, stderr=[]), Again)
 
 
+def test_a_broker_that_has_no_descriptor_left_is_not_given_up_once_it_has_served() -> None:
+    words = ["Too many open files (src/ipc_listener.cpp:297)"]
+    upkeep = BrokerUpkeep()
+    for number in range(20):
+        again = upkeep.ended(0, 6, was_up=number % 5 == 0, lived_s=0.5, stderr=words)
+        assert isinstance(again, Again)
+        assert "killed by SIGABRT (Too many open files" in again.text
+        assert "ulimit -n" in again.text
+    upkeep = BrokerUpkeep()
+    for _ in range(2):
+        assert isinstance(upkeep.ended(0, 6, was_up=False, lived_s=0.5, stderr=words), Again)
+    end = upkeep.ended(0, 6, was_up=False, lived_s=0.5, stderr=words)
+    assert isinstance(end, GiveUp)
+    assert "ulimit -n" in end.text
+
+
 @pytest.mark.parametrize("line", ["scoop-ft: error: it is damaged", "scoop-ft: it is damaged"])
 def test_an_operators_error_is_passed_on_and_not_tried_again(line: str) -> None:
     end = BrokerUpkeep().ended(2, 0, was_up=False, lived_s=0.1, stderr=["noise", line])

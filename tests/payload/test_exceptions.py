@@ -39,6 +39,14 @@ class LockInArguments(Exception):
         super().__init__("text", threading.Lock())
 
 
+class Slotted(Exception):
+    __slots__ = ("code", "unset")
+
+    def __init__(self, code: int) -> None:
+        super().__init__("text")
+        self.code = code
+
+
 class NoText(Exception):
     def __str__(self) -> str:
         raise ValueError("never")
@@ -104,6 +112,15 @@ def test_attributes_arrive_without_those_that_cannot() -> None:
     error = WithLock("text")
     error.code = 7  # type: ignore[attr-defined]
     assert vars(travel(error)) == {"code": 7}
+
+
+def test_slots_arrive_beside_attributes() -> None:
+    error = Slotted(5)
+    error.where = "here"  # type: ignore[attr-defined]
+    found = travel(error)
+    assert isinstance(found, Slotted)
+    assert (found.code, vars(found)) == (5, {"where": "here"})
+    assert not hasattr(found, "unset")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups")

@@ -160,7 +160,11 @@ FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
         "0592920001920102c400c40803000000050000000090920409",
     ),
     (wire.Recall(8), [], "922708"),
-    (wire.Drop(0, [(BATCH, 0, 1)]), [], "9328009193c410000102030405060708090a0b0c0d0e0f0001"),
+    (
+        wire.Drop(0, [(BATCH, 0, 1)], True),
+        [],
+        "9428009193c410000102030405060708090a0b0c0d0e0f0001c3",
+    ),
     (wire.Const("k", []), [b"p"], "9329a16b90"),
     (wire.Cancelled(1, [(0, 1)]), [], "932a0191920001"),
     (wire.Answer(1, True), [], "932b01c3"),
