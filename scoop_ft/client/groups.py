@@ -187,6 +187,7 @@ class Group:
         return ranges
 
 
+@whole  # what a handler raises in its midst would pass for the result
 def outcome(chunk: Chunk | Single, position: int) -> tuple[Any, BaseException | None]:
     """Return a result's value, or its exception; what cannot be loaded has why as its exception."""
     try:

@@ -15,6 +15,7 @@ from ..errors import TimeoutError
 from ..payload import load
 from .completions import Completions
 from .groups import Chunk, Group, Single, not_loaded, outcome
+from .handlers import whole
 from .runtime import Runtime
 from .scopes import Part
 
@@ -68,6 +69,7 @@ def _stretch(group: Group, index: int, stop: int, collect: bool) -> tuple[Iterab
     return _loaded(payload, ends, begin, collect) if values is None else values, count
 
 
+@whole  # what a handler raises in its midst would pass for a result
 def _loaded(payload: memoryview, ends: memoryview, base: int, collect: bool) -> Iterator[Any]:
     begin = 0
     for end in ends:
