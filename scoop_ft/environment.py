@@ -46,12 +46,15 @@ def _lies_in_packages(file: object, places: Iterable[str] | None) -> bool:
     return any(place in file for place in _INSTALLED)
 
 
-def installed(names: Iterable[str]) -> list[str]:
-    """Return those of these top-level modules that could be imported from installed packages."""
+def installed(names: Iterable[str], but: Collection[str] = ()) -> list[str]:
+    """Return those of these top-level modules that could be imported from installed packages.
+
+    Those of packages named in ``but``, in small letters, are left out.
+    """
     from importlib.util import find_spec
 
     found = []
-    for name in sorted(names):
+    for name in sorted(name for name in names if _plain(name) not in but):
         with contextlib.suppress(ImportError, ValueError):  # it is damaged, or was made by hand
             spec = find_spec(name)
             if spec is not None and _lies_in_packages(spec.origin, spec.submodule_search_locations):

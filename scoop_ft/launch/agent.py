@@ -20,13 +20,24 @@ from ..wire.messages import (
     Gone,
     Heartbeat,
     Hello,
-    Message,
     Refused,
     Stats,
     Stop,
     Unknown,
     Welcome,
     WorkerReport,
+)
+from .effects import (
+    Effect,
+    Finished,
+    Kill,
+    Reconnect,
+    Retire,
+    Say,
+    Send,
+    Sight,
+    Spawn,
+    Unfit,
 )
 from .recycling import NO_LIMITS, SHORT_LIFE_S, SHORT_LIVES_SAID, Limits
 from .wording import last_words, obituary
@@ -42,78 +53,6 @@ ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that
 UNFIT: Final = 78  # EX_CONFIG: how a launcher's agent ends whose machine was of no use
 CANCELLED_S: Final = 5.0  # so long a task may go on that was cancelled while it ran
 TASKS_KNOWN: Final = 1_000  # of which such ends are counted
-
-
-# ---- what comes in and what goes out ------------------------------------------------------------
-
-
-class Sight(msgspec.Struct, frozen=True):
-    """What the driver sees of a worker: its slate, its memory."""
-
-    ready: bool = False
-    task: bytes = b""
-    tasks_done: int = 0
-    rss_bytes: int = 0
-    retired: bool = False
-    deadline: float = 0.0  # when the task's time limit is over, on our clock; 0: it has none
-    left: bool = False  # it has ended of itself
-    unfit: bool = False  # since it could not import the script, or its machine lacks something
-    lacks: bool = False  # its machine lacks something
-    imported: bool = False  # it has imported the script
-    cancelled: bool = False  # the task that runs
-
-
-class Send(msgspec.Struct, frozen=True):
-    """Send a message to the broker."""
-
-    message: Message
-
-
-class Reconnect(msgspec.Struct, frozen=True):
-    """Make a new connection to the broker."""
-
-
-class Spawn(msgspec.Struct, frozen=True):
-    """Start a worker; answer with `Agent.started`."""
-
-    slot: int
-    session: bytes
-
-
-class Kill(msgspec.Struct, frozen=True):
-    """Send a signal to a worker."""
-
-    session: bytes
-    signal: int
-
-
-class Retire(msgspec.Struct, frozen=True):
-    """Let a worker make room for another as soon as it runs no task."""
-
-    session: bytes
-
-
-class Say(msgspec.Struct, frozen=True):
-    """Tell the user; ``grave`` when it needs somebody's attention."""
-
-    text: str
-    grave: bool = False
-
-
-class Finished(msgspec.Struct, frozen=True):
-    """The broker wants no workers any more; ``refused`` when it never did."""
-
-    reason: str
-    refused: bool
-
-
-class Unfit(msgspec.Struct, frozen=True):
-    """This machine lacks what the run needs, and leaves it for that."""
-
-    reason: str
-
-
-Effect = Send | Reconnect | Spawn | Kill | Retire | Say | Finished | Unfit
 
 
 class _Worker(msgspec.Struct, eq=False):
@@ -157,9 +96,6 @@ class _Slot(msgspec.Struct, eq=False):
     not_before: float = 0.0
     short_lives: int = 0  # in a row, each ended by the memory limit
     replacing: bool = False  # one has made room for another, which is not up yet
-
-
-# ---- the agent ----------------------------------------------------------------------------------
 
 
 class Agent:

@@ -15,19 +15,8 @@ from ..errors import RunError
 from ..rundir import RunDir
 from ..slate import Slate
 from . import commands, threads
-from .agent import (
-    Agent,
-    Effect,
-    Finished,
-    Kill,
-    Reconnect,
-    Retire,
-    Say,
-    Send,
-    Sight,
-    Spawn,
-    Unfit,
-)
+from .agent import Agent
+from .effects import Effect, Finished, Kill, Reconnect, Retire, Say, Send, Sight, Spawn, Unfit
 from .output import Log, Screen
 from .prints import WorkerOutput
 from .processes import Child, Children, Exited, Meter, usable_cores

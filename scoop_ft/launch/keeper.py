@@ -14,7 +14,7 @@ import time
 
 from ..rundir import RunDir, RunInfo, new_run_id
 from . import listening
-from .agent import Finished
+from .effects import Finished
 from .launcher import DEFAULT_MAX_ATTEMPTS
 from .lock import RunLock
 from .processes import usable_cores

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from .growth import format_size
 
 if TYPE_CHECKING:
-    from .agent import Sight
+    from .effects import Sight
 
 SHORT_LIFE_S: Final = 10.0
 SHORT_LIVES_SAID: Final = 3  # of those in a row, by one worker after another in one place

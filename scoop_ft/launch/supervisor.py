@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from ..rundir import Live, LiveProcess, RunDir, RunInfo
 from . import commands, suspending
-from .agent import STDERR_LINES, Finished
+from .agent import STDERR_LINES
+from .effects import Finished
 from .ending import Ending
 from .growth import Watch
 from .host import Host

@@ -57,7 +57,7 @@ class Versions:
             self._told = used, named
             self._own = self._own or environment.own_packages()
             found = environment.of_modules(used, self._own)
-            found.named = environment.installed(named)
+            found.named = environment.installed(named, self._own)
             self._say(found)
 
     def _say(self, found: Environment) -> None:

@@ -132,16 +132,17 @@ def test_what_is_no_plain_file_is_written_to_and_stays_what_it_is(
     pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
     os.mkfifo(pipe)
     link.symlink_to(target)
-    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+    read = tmp_path / "read"
+    with open(read, "wb") as file, subprocess.Popen(["cat", pipe], stdout=file) as reader:
         done = type_in(made, "journal", "export", "r", "-o", pipe)
         assert done.returncode == 0, done.stderr
         if not pipe.is_fifo():
             reader.kill()
-        read, _ = reader.communicate(timeout=20)
+        reader.wait(20)
     assert pipe.is_fifo()
     assert type_in(made, "journal", "export", "r", "-o", link).returncode == 0
     assert link.is_symlink()
-    assert read == target.read_bytes() != b""
+    assert read.read_bytes() == target.read_bytes() != b""
 
 
 def test_a_disk_that_is_full_is_named(made: Path, tmp_path: Path) -> None:

@@ -12,11 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from scoop_ft.launch.agent import (
-    HEARTBEAT_S,
-    LONGEST_DELAY_S,
-    SILENCE_S,
-    Agent,
+from scoop_ft.launch.agent import HEARTBEAT_S, LONGEST_DELAY_S, SILENCE_S, Agent
+from scoop_ft.launch.effects import (
     Effect,
     Finished,
     Kill,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scoop_ft.launch.agent import Retire, Send, Sight, Spawn
+from scoop_ft.launch.effects import Retire, Send, Sight, Spawn
 from scoop_ft.launch.recycling import SHORT_LIFE_S, SHORT_LIVES_SAID, Limits
 from scoop_ft.wire.messages import Gone
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from scoop_ft.launch.agent import CANCELLED_S, HEARTBEAT_S, Effect, Kill, Sight
+from scoop_ft.launch.agent import CANCELLED_S, HEARTBEAT_S
+from scoop_ft.launch.effects import Effect, Kill, Sight
 from scoop_ft.slate import CANCELLED, DEADLINE, INDEX, Slate
 
 from .test_agent import die, said, sent, spawned, up_and_running

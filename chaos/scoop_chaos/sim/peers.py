@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from scoop_ft.client.runtime import RootRuntime
 from scoop_ft.client.session import Session
 from scoop_ft.errors import BrokenRun
-from scoop_ft.launch.agent import Agent, Finished, Kill, Reconnect, Send, Sight, Spawn
+from scoop_ft.launch.agent import Agent
+from scoop_ft.launch.effects import Finished, Kill, Reconnect, Send, Sight, Spawn
 from scoop_ft.slate import SIZE, Slate
 from scoop_ft.wire.codec import decode_from_broker, encode
 from scoop_ft.wire.messages import End
