@@ -56,8 +56,10 @@ def test_no_power_cut_loses_what_was_acknowledged(
     tally = cuts_of(recording, 500, tmp_path, where)
     assert tally.found == []
     assert tally.fates == {Fate.WHOLE: 500}
-    # Some cuts took what had not been acknowledged, and some left it: they were cuts.
-    assert tally.survivors.keys() >= {0, 10}
+    # Some cuts took most of what had not been acknowledged, and some left most: they were cuts.
+    tenths = sorted(number for number in tally.survivors if number >= 0)
+    assert tenths[0] <= 3
+    assert tenths[-1] >= 7
 
 
 @needs_shim

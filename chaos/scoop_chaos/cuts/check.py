@@ -96,7 +96,10 @@ class Checker:
             fate = Fate.DAMAGED if damaged else Fate.FOREIGN
             return Outcome(fate, [Violation(VERIFIED, str(error))])
         with journal:
-            return self._open(journal, at, resume)
+            try:
+                return self._open(journal, at, resume)
+            except JournalDamaged as error:  # in a payload, which is read only now
+                return Outcome(Fate.DAMAGED, [Violation(VERIFIED, str(error))])
 
     def _open(self, journal: Journal, at: int, resume: bool) -> Outcome:
         digest = Digest(journal.blob(INCARNATION), journal.last_seq + 1)
@@ -124,7 +127,8 @@ class Checker:
             for promise in self._promises.broken(made, book)
         ]
         survivors, chances = self._survivors(made, book, at)
-        beyond = max(same) - must if same else 0
+        # Two transactions in a row may leave the same behind: what counts is the nearest one.
+        beyond = min((number - must for number in same), key=abs, default=0)
         there = [number for number in same if must <= number <= may]
         if unsound:
             fate = Fate.UNSOUND
