@@ -29,7 +29,7 @@ CASES = [
     Example("monte_carlo_pi.py", "--tasks 300 --darts 100000", 60),
     # Without a run nobody seeds `random`.
     Example("onemax_deap.py", "--generations 12 --effort 3000", 500, serial=False),
-    Example("tree.py", "--queens 11 --depth 4", 100),
+    Example("tree.py", "--queens 12 --depth 4", 100),
     Example("ising.py", "--size 64 --sweeps 3000 --every 0.2", 2, serial=False),
     Example("epidemic.py", "--members 1000 --people 100000", 200),
 ]
