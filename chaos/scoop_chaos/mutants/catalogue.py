@@ -8,11 +8,11 @@ from .broker import BROKER
 from .keeping import KEEPING, UNCAUGHT
 from .missed import MISSED as OTHERS
 from .mutant import Mutant
-from .numbers import NUMBERS
+from .numbers import NUMBERS, RARE
 from .peers import PEERS
 from .recovery import RECOVERY
 
 __all__ = ["MISSED", "MUTANTS"]
 
-MISSED: Final[tuple[Mutant, ...]] = (*OTHERS, *UNCAUGHT)
+MISSED: Final[tuple[Mutant, ...]] = (*OTHERS, *UNCAUGHT, *RARE)
 MUTANTS: Final[tuple[Mutant, ...]] = (*BROKER, *RECOVERY, *PEERS, *KEEPING, *NUMBERS)

@@ -103,10 +103,10 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         plan.program = collecting(plan.program, rng)
     if rng.random() < 0.2:
         plan.program = widen(plan.program, rng)
-    if rng.random() < 0.4:
-        plan.program = numbering(plan.program, rng)
     if rng.random() < CLOSE:
         plan.strikes = _closer(rng, plan.strikes)
+    if rng.random() < 0.3:
+        plan.program = numbering(plan.program, rng)
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
     plan.program = without(plan.program, left_out)
