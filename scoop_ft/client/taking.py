@@ -120,10 +120,15 @@ def taken(group: Group, index: int, collect: bool) -> Any:
 
 def await_one(runtime: Runtime, completions: Completions[Any], deadline: float | None) -> None:
     """Wait until something has ended."""
-    if not completions.look() and not runtime.wait(
-        completions.look, completions.groups(), _left(deadline)
-    ):
+    if not _has_come(runtime, completions, deadline):
         raise TimeoutError("the next result was not there in time")
+
+
+def _has_come(runtime: Runtime, completions: Completions[Any], deadline: float | None) -> bool:
+    """Wait for the next; False when the time is over."""
+    if completions.look():
+        return True
+    return runtime.wait(completions.look, completions.groups(), _left(deadline))
 
 
 def completed(
@@ -134,9 +139,7 @@ def completed(
     left = len(items)
     try:
         while left:
-            if not completions.look() and not runtime.wait(
-                completions.look, completions.groups(), _left(deadline)
-            ):
+            if not _has_come(runtime, completions, deadline):
                 raise TimeoutError(f"{left} of {len(items)} results were not there in time")
             while completions.ready:
                 left -= 1

@@ -187,11 +187,19 @@ class Host:
     def _sight(self, child: Child, slate: Slate) -> Sight:
         task, done, deadline_ns = slate.look()
         rss = 0 if child.reaped else self._meter.rss_bytes(child.pid)
-        retired = slate.has_retired()
         return Sight(
-            slate.is_ready(), task, done, rss, retired, deadline_ns * 1e-9, slate.has_left(),
-            slate.is_unfit(), slate.lacks(), slate.has_imported(), slate.is_cancelled(),
-        )  # fmt: skip
+            ready=slate.is_ready(),
+            task=task,
+            tasks_done=done,
+            rss_bytes=rss,
+            retired=slate.has_retired(),
+            deadline=deadline_ns * 1e-9,
+            left=slate.has_left(),
+            unfit=slate.is_unfit(),
+            lacks=slate.lacks(),
+            imported=slate.has_imported(),
+            cancelled=slate.is_cancelled(),
+        )
 
     # ---- doing ----------------------------------------------------------------------------------
 
