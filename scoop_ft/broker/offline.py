@@ -54,7 +54,8 @@ def survey(
     """Return a run's state and counts, and its functions of which it is known what they meant.
 
     The keys are those of a live broker's, with ``saved``, whether the script has a state to go on
-    from, and ``blank``, whether there is nothing yet that a resume could use.
+    from, ``kept``, whether it has that or has done something that may be done once only, and
+    ``blank``, whether there is nothing yet that a resume could use.
     """
     book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
     with reader:
@@ -63,10 +64,13 @@ def survey(
         strayed = departures.report(book)
     kept = book.kept.get(ROOT_ID)
     saved = kept is not None and kept.checkpoint is not None
-    blank = not book.submitted and kept is None
     return {
-        **_summary(book, size, live, path), **strayed, "saved": saved, "blank": blank
-    }, functions  # fmt: skip
+        **_summary(book, size, live, path),
+        **strayed,
+        "saved": saved,
+        "kept": kept is not None,
+        "blank": not book.submitted and kept is None,
+    }, functions
 
 
 def _functions(book: Book, reader: Reader) -> list[Function]:

@@ -115,7 +115,7 @@ def _in_vain(directory: RunDir, info: RunInfo, supervisor: Supervisor) -> bool:
         found = journal_summary(directory, unsafe_filesystem=info.unsafe_filesystem)
     except RunError:
         return False
-    return not (found["tasks"].get("done") or found["tasks"].get("failed") or found.get("saved"))
+    return not (found["tasks"].get("done") or found["tasks"].get("failed") or found.get("kept"))
 
 
 def _remove(directory: RunDir, *, itself: bool) -> None:

@@ -79,6 +79,35 @@ def test_hosts_of_which_none_can_be_used(shell: Shell) -> None:
     assert [run.path for run in find_runs(shell.folder)] == [earlier]
 
 
+ONCE = """\
+import sys
+from pathlib import Path
+from scoop_ft import futures
+def told():
+    with open("letters", "a") as file:
+        file.write("sent\\n")
+if __name__ == "__main__":
+    futures.once(told)
+    Path("done").touch()
+    print(futures.submit(abs, -7).result())
+"""
+
+
+def test_what_may_be_done_once_only_stays_done(shell: Shell) -> None:
+    unreachable = shell.folder / "unreachable"
+    unreachable.write_text(
+        "#!/bin/sh\nuntil [ -e done ]; do sleep 0.02; done\nsleep 0.1\nexit 255\n"
+    )
+    unreachable.chmod(0o755)
+    hosts = ["--hosts", "nobody-knows.invalid", "--ssh-executable", str(unreachable)]
+    done = shell.type("run", "-q", *hosts, shell.script(ONCE))
+    assert done.returncode == 2, done.stderr
+    assert "no host can be used" in done.stderr
+    again = shell.type("resume", "--hosts", "localhost", "-n", "1")
+    assert again.stdout == "7\n", again.stderr
+    assert (shell.folder / "letters").read_text() == "sent\n"
+
+
 def test_an_empty_folder_that_was_there_stays(shell: Shell) -> None:
     (shell.folder / "mine").mkdir()
     done = shell.type("run", "-q", "--run-dir", "mine", *NO_HOSTS, shell.script(WAITING))

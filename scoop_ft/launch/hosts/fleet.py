@@ -142,7 +142,10 @@ class Fleet:
             return ""
         troubles = tuple(dict.fromkeys(keeper.trouble for keeper in keepers))
         more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
-        return f"no host can be used, and there are no workers here: {troubles[0]}{more}"
+        return (
+            "no host can be used, and there are no workers here (with '--hosts localhost' there "
+            f"are): {troubles[0]}{more}"
+        )
 
     # ---- as each place of workers ---------------------------------------------------------------
 
