@@ -62,6 +62,13 @@ def test_it_is_caught(name: str) -> None:
     assert found.violation is not None
 
 
+def test_an_error_in_a_second_thread_of_a_process_is_a_defect() -> None:
+    found = hunt(NAMES["numbers-are-not-counted"], 0, WITHIN)
+    assert found.violation is not None
+    assert found.violation.invariant == 27
+    assert "IndexError" in found.violation.text
+
+
 def test_the_command_says_who_was_caught_and_who_survives() -> None:
     """A mutant that changes nothing that can be seen from outside is what surviving looks like."""
     caught = CliRunner().invoke(

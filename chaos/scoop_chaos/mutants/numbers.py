@@ -14,6 +14,13 @@ NUMBERS = (
         "self.numbers[begin:stop]",
         "self.numbers[: stop - begin]",
     ),
+    Mutant(
+        "numbers-are-not-counted",
+        "What lies in a tray behind numbers is taken as if there were none.",
+        f"{_TRAY}.take",
+        "self.packer.since(max(begin - numbers, 0), max(stop - numbers, 0))",
+        "self.packer.since(begin, stop)",
+    ),
 )
 
 # Maps this long rarely begin in the midst of a span, or of a message.

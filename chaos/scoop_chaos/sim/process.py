@@ -63,8 +63,8 @@ class Process:
             except greenlet.GreenletExit:
                 return
             except BaseException as error:  # noqa: BLE001 - reported as what it is: a defect
-                if self.alive:
-                    self.failure = error
+                self._fail(error)
+                return
             if self.alive:
                 self.on_end()
 
@@ -72,6 +72,11 @@ class Process:
         self._blocked = first
         token = self._token
         self.clock.after(delay, lambda: self._wake(token))
+
+    def _fail(self, error: BaseException) -> None:
+        if self.alive:
+            self.failure = error
+            self.on_end()
 
     def block(self, until: float | None, *, polling: bool = False) -> None:
         """Called by its code: give way until a time, or until `wake`."""
@@ -125,7 +130,10 @@ class Process:
         if self.frozen or self.deaf:
             self._owed.append(lambda: self.run_aside(call))
             return
-        call()
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - reported as what it is: a defect
+            self._fail(error)
 
     def enter(self) -> None:
         """What runs from here on runs in this process."""
