@@ -111,8 +111,9 @@ def _run_script(info: RunInfo, sources: Sources) -> int:
         with profiling.profiled("root"):
             script.run_root(info.script, info.args, sources.script)
     except SystemExit as stop:
-        code = _exit_code(stop)
-    except KeyboardInterrupt:
+        code = _exit_code(stop, shown=_shown_as_a_tasks(stop))
+    except KeyboardInterrupt as interrupt:
+        _shown_as_a_tasks(interrupt)
         code = INTERRUPTED
     except BrokenRun:
         raise  # there is nobody to tell the exit code
@@ -122,13 +123,29 @@ def _run_script(info: RunInfo, sources: Sources) -> int:
     return code
 
 
-def _exit_code(stop: SystemExit) -> int:
+def _exit_code(stop: SystemExit, *, shown: bool) -> int:
     if stop.code is None:
         return 0
     if isinstance(stop.code, int):
         return stop.code & 0xFF
-    print(stop.code, file=sys.stderr)
+    if not shown:
+        print(stop.code, file=sys.stderr)
     return 1
+
+
+def _shown_as_a_tasks(error: BaseException) -> bool:
+    """Show what ends a script without a word, if it was a task that has raised it.
+
+    The script has not asked for its end then, and nobody would know why it came.
+    """
+    from ..errors import RemoteTraceback
+
+    if not isinstance(error.__cause__, RemoteTraceback):
+        return False
+    _show(error)
+    name = type(error).__name__
+    print(f"scoop-ft: the script ends here: one of its tasks has raised {name}", file=sys.stderr)
+    return True
 
 
 def _show(error: BaseException) -> None:

@@ -50,6 +50,16 @@ def test_end_in_words(run: Run) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "in words\n")
 
 
+@pytest.mark.parametrize(("with_", "code"), [("0", 0), ("3", 3), ("in words", 1)])
+def test_a_task_that_ends_the_script_is_named(run: Run, with_: str, code: int) -> None:
+    """Whoever calls `sys.exit` in a task may not know that it ends more than the task."""
+    done = run("ends.py", "task-exits", with_)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "in leaves\n    sys.exit(code)" in done.stderr
+    assert "futures.submit(leaves, " in done.stderr
+    assert done.stderr.endswith("the script ends here: one of its tasks has raised SystemExit\n")
+
+
 @pytest.mark.parametrize(
     ("how", "line", "error"),
     [

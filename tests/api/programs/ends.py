@@ -15,6 +15,10 @@ def fails() -> None:
     raise ValueError("in the task")
 
 
+def leaves(code: object) -> None:
+    sys.exit(code)  # type: ignore[arg-type]
+
+
 class Writes:
     """What is put in the place of standard output often has no more than this."""
 
@@ -36,6 +40,8 @@ if __name__ == "__main__":
         raise LookupError("of the script")
     if how == "task":
         futures.submit(fails).result()
+    if how == "task-exits":
+        futures.submit(leaves, {"0": 0, "3": 3}.get(sys.argv[2], sys.argv[2])).result()
     if how == "unpicklable":
         futures.submit(work, (k for k in "abc"))
     if how == "streams":
