@@ -1,4 +1,4 @@
-"""The slate: 104 bytes of shared memory on which a worker says what it runs.
+"""The slate: 112 bytes of shared memory on which a worker says what it runs.
 
 The worker writes it without a system call as it starts and ends tasks; its agent reads it, also
 after the worker's death: that is how a crash is blamed on the task that ran.  Both are on one
@@ -20,6 +20,7 @@ offset bytes  content
 80     8      1 once the worker has imported the script
 88     8      1 once the agent wants it gone, and sends SIGTERM (the agent writes it)
 96     8      the index, and 1, of the task of this batch that was cancelled while it ran; 0: none
+104    8      1 when others waited in this process as it was cancelled
 ====== ====== ==========================================
 """
 
@@ -31,7 +32,7 @@ from typing import Final
 
 from .ids import BATCH_ID_BYTES, task_id
 
-SIZE: Final = 104
+SIZE: Final = 112
 INDEX: Final = 2  # places in `Slate.words`
 DONE: Final = 3
 RUNNING: Final = 4
@@ -43,6 +44,7 @@ LEFT: Final = 9
 IMPORTED: Final = 10
 UNWANTED: Final = 11
 CANCELLED: Final = 12
+BESIDE: Final = 13
 
 OF_ITSELF, NO_IMPORT, LACKS = 1, 2, 3  # why a worker has left
 
@@ -55,7 +57,7 @@ class Slate:
     Attributes
     ----------
     words : memoryview
-        The slate as thirteen unsigned 64-bit numbers, for a worker in a hurry.
+        The slate as fourteen unsigned 64-bit numbers, for a worker in a hurry.
     """
 
     def __init__(self, path: str | os.PathLike[str], flags: int) -> None:
@@ -172,6 +174,10 @@ class Slate:
         """Tell whether nobody wants the task that runs."""
         words = self.words
         return bool(words[RUNNING]) and words[CANCELLED] == words[INDEX] + 1
+
+    def has_others(self) -> bool:
+        """Tell whether others waited beside the task that was cancelled."""
+        return bool(self.words[BESIDE])
 
     def close(self) -> None:
         """Unmap it; the file stays."""

@@ -11,7 +11,7 @@ from ..wire.frames import Buffer
 from . import figures, once, records
 from .peers import Peer
 from .records import Crash, Kind
-from .tasks import LEASED, Batch
+from .tasks import CANCELLED, LEASED, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -46,8 +46,21 @@ def on_heartbeat(
             worker.suspended = False
             if worker.idle:
                 b.dispatcher.now_idle(worker)
+        if worker.connected and not stopped and report.task:
+            _drop_cancelled(b, worker, report.task)
     b.agents_heard = True
     b.send(peer.session, wire.Stats(figures.overview(b)))
+
+
+def _drop_cancelled(b: Broker, worker: Peer, task: bytes) -> None:
+    """What it computes was given up, and it has not heard that, or not yet acted on it.
+
+    It may have been told of that on a connection that broke, or when another was given the task.
+    """
+    found = b.book.task(task) if b.book.tally.of(CANCELLED) else None
+    if found is not None and found[0].state[found[1]] == CANCELLED:
+        batch, index = found
+        b.drop(worker, [(batch.id, index, index + 1)], cancelled=True)
 
 
 def _await_busy_worker(b: Broker, agent: Peer, report: wire.WorkerReport) -> None:

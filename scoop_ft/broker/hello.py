@@ -6,16 +6,19 @@ root takes the place of the one before.  Decisions only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..ids import ROOT_ID, task_id
 from ..wire import messages as wire
 from . import departures, from_code
 from .constants import send_const
+from .families import Segment
 from .from_parent import host_family
 from .peers import Peer
-from .tasks import HELD, LEASED, QUEUED, Batch
+from .tasks import CANCELLED, HELD, LEASED, QUEUED, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -198,7 +201,34 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
     for skip, go_on in [*hosting.skipped, (hosting.next, hosting.next)]:
         for segment in family.overlapping(at, skip):
             family.claim(segment.batch, segment.index, segment.index + segment.count)
+            _give_up(b, segment, hosting.ranges)
         at = go_on
     for start, stop in hosting.ranges:
         for segment in family.overlapping(start, stop):
             b.serve(segment.batch, segment.index, segment.index + segment.count)
+
+
+def _give_up(b: Broker, segment: Segment, awaited: Sequence[wire.Range]) -> None:
+    """A parent does not wait for some of its children: it has their results, or gave them up.
+
+    What it gave up is recorded nowhere: another broker was told of that.
+    """
+    for start, stop in _outside(awaited, segment.first, segment.first + segment.count):
+        shift = segment.index - segment.first
+        for a, z, state in list(segment.batch.runs(start + shift, stop + shift)):
+            if state in (HELD, QUEUED, LEASED):
+                if state == LEASED:
+                    b.dispatcher.abandon(segment.batch, a, z)
+                segment.batch.move(a, z, CANCELLED)
+
+
+def _outside(ranges: Sequence[wire.Range], start: int, stop: int) -> Iterator[wire.Range]:
+    """Yield what of a stretch is in none of the ranges, which grow."""
+    for low, high in islice(ranges, bisect_right(ranges, start, key=lambda each: each[1]), None):
+        if low >= stop:
+            break
+        if start < min(low, stop):
+            yield start, min(low, stop)
+        start = max(start, high)
+    if start < stop:
+        yield start, stop

@@ -51,7 +51,8 @@ BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
 ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that asks for them
 UNFIT: Final = 78  # EX_CONFIG: how a launcher's agent ends whose machine was of no use
-CANCELLED_S: Final = 5.0  # so long a task may go on that was cancelled while it ran
+CANCELLED_S: Final = 5.0  # so long a task may go on that was cancelled while it ran,
+BESIDE_S: Final = 30.0  # and so long if others wait in its process: they will have to run again
 TASKS_KNOWN: Final = 1_000  # of which such ends are counted
 
 
@@ -64,7 +65,8 @@ class _Worker(msgspec.Struct, eq=False):
     sight: Sight = Sight()
     task_since: float = 0.0
     too_large: bool = False
-    overdue: bytes = b""  # the task that it is killed for
+    overdue: bytes = b""  # the task that it is killed for, since its time limit was over
+    unwanted: bool = False  # it is killed since its task was cancelled
     cancelled_at: float = 0.0  # when its task was seen to be cancelled; 0: it is not
 
     def report(self, now: float) -> WorkerReport:
@@ -78,6 +80,12 @@ class _Worker(msgspec.Struct, eq=False):
             rss_bytes=sight.rss_bytes,
             tasks_done=sight.tasks_done,
         )
+
+    def may_be_ended(self) -> bool:
+        return not (self.overdue or self.unwanted or self.stopped)
+
+    def ends_at(self) -> float:
+        return self.cancelled_at + (BESIDE_S if self.sight.beside else CANCELLED_S)
 
     def state(self) -> str:
         if self.stopped:
@@ -230,7 +238,7 @@ class Agent:
             overdue=bool(worker.overdue) and worker.overdue == sight.task,
             abrupt=self._is_abrupt(sight, code, by),
         )
-        if worker.overdue and not gone.overdue:
+        if worker.unwanted or (worker.overdue and not gone.overdue):
             gone = msgspec.structs.replace(gone, task=b"")
         self._unacknowledged.append(gone)
         self._changed = True
@@ -246,7 +254,7 @@ class Agent:
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
                 text = obituary(
-                    worker.slot, gone, slot.bad_starts, delay, cancelled=bool(worker.cancelled_at)
+                    worker.slot, gone, slot.bad_starts, delay, cancelled=worker.unwanted
                 )
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
@@ -331,7 +339,7 @@ class Agent:
         """Return when `tick` has something to do at the latest."""
         times = [self._next_heartbeat if self._connected else self._last_tick + HEARTBEAT_S]
         times += [worker.sight.deadline for worker in self._limited()]
-        times += [worker.cancelled_at + CANCELLED_S for worker in self._cancelled()]
+        times += [worker.ends_at() for worker in self._cancelled()]
         if not self.leaving:
             slots = self._slots if self.welcome else self._slots[: self._at_once]
             times += [slot.not_before for slot in slots if slot.worker is None]
@@ -366,19 +374,19 @@ class Agent:
     def _limited(self) -> list[_Worker]:
         """Return the workers whose task has a time limit, and that were not killed for it."""
         workers = (slot.worker for slot in self._slots)
-        return [w for w in workers if w and w.sight.deadline and not w.overdue and not w.stopped]
+        return [w for w in workers if w and w.sight.deadline and w.may_be_ended()]
 
     def _cancelled(self) -> list[_Worker]:
         """Return the workers whose task was cancelled, and that were not killed for it."""
         workers = (slot.worker for slot in self._slots)
-        return [w for w in workers if w and w.cancelled_at and not w.overdue and not w.stopped]
+        return [w for w in workers if w and w.cancelled_at and w.may_be_ended()]
 
     def _end_overdue(self, now: float) -> list[Effect]:
         """Kill the workers whose task shall end, now or before: nothing else ends every task."""
         effects: list[Effect] = []
         for worker in self._cancelled():
-            if now >= worker.cancelled_at + CANCELLED_S:
-                worker.overdue = worker.sight.task
+            if now >= worker.ends_at():
+                worker.unwanted = True
                 effects.append(Kill(worker.session, signal.SIGKILL))
         for worker in self._limited():
             if now >= worker.sight.deadline:

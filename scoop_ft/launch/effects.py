@@ -21,6 +21,7 @@ class Sight(msgspec.Struct, frozen=True):
     lacks: bool = False  # its machine lacks something
     imported: bool = False  # it has imported the script
     cancelled: bool = False  # the task that runs
+    beside: bool = False  # others waited in this process as it was cancelled
 
 
 class Send(msgspec.Struct, frozen=True):

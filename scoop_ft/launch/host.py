@@ -199,6 +199,7 @@ class Host:
             lacks=slate.lacks(),
             imported=slate.has_imported(),
             cancelled=slate.is_cancelled(),
+            beside=slate.has_others(),
         )
 
     # ---- doing ----------------------------------------------------------------------------------

@@ -61,9 +61,10 @@ def obituary(
     name = f"worker {slot} (pid {gone.pid}) {how_it_ended(gone.code, gone.signal)}"
     if bad_starts < 2:
         what = " while it ran a task" if gone.task else " as it started" * bad_starts
-        if gone.overdue:
-            why = "its task was cancelled" if cancelled else "the time limit of its task was over"
-            what = f": {why}"
+        if cancelled:
+            what = ": its task was cancelled"
+        elif gone.overdue:
+            what = ": the time limit of its task was over"
         return f"{name}{what}; started again"
     then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
     words = ":\n" + textwrap.indent(gone.stderr.strip(), "  ") if gone.stderr.strip() else ""

@@ -24,7 +24,7 @@ from ..client.handlers import whole
 from ..client.link import Link
 from ..client.scopes import Scope
 from ..ids import task_id
-from ..slate import CANCELLED, DONE, RETIRE_AT, RETIRED, Slate
+from ..slate import BESIDE, CANCELLED, DONE, RETIRE_AT, RETIRED, Slate
 from ..wire.messages import SpanRef
 from .calls import Abandoned, Calls, lineage_of
 from .limits import Limits
@@ -317,12 +317,13 @@ class Crew:
             self._abandon_some(runner, runner.span, spans)
 
     def _tell_agent(self, spans: list[SpanRef]) -> None:
-        """The task that has the thread may hang: the agent ends it, if nothing else is lost."""
+        """The task that has the thread may hang: the agent ends it, and what waits here with it."""
         runner = self.active
-        if runner is None or runner.span is None or self._parked:
+        if runner is None or runner.span is None:
             return
         name, index = runner.span.batch, runner.index
         if any(batch == name and start <= index < stop for batch, start, stop in spans):
+            self._words[BESIDE] = bool(self._parked)
             self._words[CANCELLED] = index + 1
 
     def _abandon_some(self, runner: Runner, span: Span, spans: list[SpanRef]) -> None:

@@ -259,7 +259,7 @@ class FakeRoot(FakePeer):
 
     def hosting(self) -> list[wire.Hosting]:
         until = min(len(self.arguments), self.unacknowledged_from(ROOT_ID))
-        waits = [(o, o + 1) for o in range(until) if o not in self.results]
+        waits = [(o, o + 1) for o in range(until) if o not in self.results | self.gone()]
         return [wire.Hosting(ROOT_ID, until, waits)]
 
     def on_deliver(self, m: wire.Deliver, frames: list[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scoop_ft.broker import timing
+from scoop_ft.broker.tasks import CANCELLED
 from scoop_ft.wire import messages as wire
 
 from .rig import Rig
@@ -317,3 +318,43 @@ def test_a_broker_that_stood_still_at_the_end_of_the_reunion_loses_no_result() -
     rig.settle()
     assert not root.missing()
     assert rig.ran == [b"leaf:a"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("root_first", [False, True])
+def test_what_was_given_up_is_not_wanted_after_a_lost_connection(
+    root_first: bool, restarted: bool
+) -> None:
+    """It may hang: its worker must hear that nobody wants it, and nobody else is given it."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    worker = rig.worker(agent)
+    root.submit("leaf:hangs")
+    rig.dispatch()
+    worker.handle()
+    (task,) = [item.id for item in worker.queue]
+    rig.commit()
+    root.cancel(0, subtree=True)
+    rig.flush()
+    root.handle()
+    assert root.given_up == {0}
+    if restarted:
+        rig.restart()  # what the worker was sent is lost
+    else:
+        rig.cut(worker)
+    for peer in (root, worker, agent) if root_first else (worker, root, agent):
+        if restarted or peer is worker:
+            peer.connect()
+        rig.flush()
+    agent.handle()
+    agent.heartbeat({worker: ("busy", task)})
+    rig.flush()
+    worker.handle()
+    assert any(drop.cancelled for drop in worker.all_of(wire.Drop))
+    agent.gone(worker)
+    second = rig.worker(agent)
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not second.queue
+    assert rig.ran == []
+    assert [state for b in rig.broker.book.batches.values() for state in b.state] == [CANCELLED]

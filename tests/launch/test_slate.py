@@ -61,7 +61,7 @@ def test_the_format(tmp_path: Path) -> None:
     data = (tmp_path / "slate").read_bytes()
     numbers = memoryview(data).cast("Q")
     assert data[:16] == bytes(range(16))
-    assert list(numbers[2:]) == [7, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert list(numbers[2:]) == [7, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     assert numbers[RUNNING] == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from scoop_ft.launch.agent import CANCELLED_S, HEARTBEAT_S
+from scoop_ft.launch.agent import BESIDE_S, CANCELLED_S, HEARTBEAT_S
 from scoop_ft.launch.effects import Effect, Kill, Sight
 from scoop_ft.slate import CANCELLED, DEADLINE, INDEX, Slate
 
@@ -63,8 +63,16 @@ def test_a_task_that_was_cancelled_may_go_on_for_a_while() -> None:
     assert not killed(agent.tick(late + 0.1, {worker: hangs, other: also})), "only once"
     ended = die(agent, worker, late + 0.2, sight=hangs)
     (gone,) = sent(ended)
-    assert (gone.overdue, gone.task) == (True, ONE)
+    assert (gone.overdue, gone.task) == (False, b""), "nobody is to blame, and nothing fails"
     assert "its task was cancelled; started again" in said(ended)
+
+
+def test_one_beside_which_others_wait_may_go_on_for_longer() -> None:
+    agent, (worker,) = up_and_running(1)
+    hangs = Sight(ready=True, task=ONE, cancelled=True, beside=True)
+    agent.tick(2.0, {worker: hangs})
+    assert not killed(agent.tick(2.0 + CANCELLED_S, {worker: hangs}))
+    assert killed(agent.tick(2.0 + BESIDE_S, {worker: hangs})) == [worker]
 
 
 def test_what_is_overdue_is_killed_once_and_told_as_such() -> None:

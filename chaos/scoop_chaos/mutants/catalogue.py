@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .broker import BROKER
+from .endless import ENDLESS
 from .keeping import KEEPING, UNCAUGHT
 from .missed import MISSED as OTHERS
 from .mutant import Mutant
@@ -15,4 +16,6 @@ from .recovery import RECOVERY
 __all__ = ["MISSED", "MUTANTS"]
 
 MISSED: Final[tuple[Mutant, ...]] = (*OTHERS, *UNCAUGHT, *RARE)
-MUTANTS: Final[tuple[Mutant, ...]] = (*BROKER, *RECOVERY, *PEERS, *KEEPING, *NUMBERS)
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *BROKER, *RECOVERY, *PEERS, *KEEPING, *NUMBERS, *ENDLESS
+)  # fmt: skip

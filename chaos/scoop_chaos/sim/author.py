@@ -106,6 +106,24 @@ def numbering(program: Program, rng: Random) -> Program:
     return tuple(found)
 
 
+def hanging(program: Program, rng: Random, *, giving_up: bool) -> Program:
+    """Give a phase calls that never end: they have time limits, or are given up."""
+    phases = list(program)
+    places = [at for at, phase in enumerate(phases) if phase[2] in SUBMITTING]
+    if not places:
+        return program
+    at = rng.choice(places)
+    key, millis, _, children = phases[at]
+    count = rng.choice((1, 2, 5) if giving_up else (1, 2))  # there are no more workers than 5
+    endless: list[Call] = [(f"{key}h{number}", millis, "hangs", ()) for number in range(count)]
+    if not giving_up and rng.random() < 0.5:
+        endless[0] = (f"{key}o", millis, "overruns", (endless[0],))
+    more = (*children, *endless)
+    how = "given-up" if giving_up else "limited"
+    phases[at] = (key, millis, how, tuple(rng.sample(more, len(more))))
+    return tuple(phases)
+
+
 def widen(program: Program, rng: Random) -> Program:
     """Give one phase many short calls: several go together, there and back."""
     phases = list(program)
@@ -155,7 +173,8 @@ def keys(program: Program) -> list[str]:
 def work_of_deaths_s(program: Program, attempts: int) -> float:
     """Return how long one worker works for nothing, at most, because of what kills it."""
     calls = list(_calls(program))
-    deaths = sum({"poison": attempts, "poison-once": 1}.get(how, 0) for _, _, how, _ in calls)
+    deaths_of = {"poison": attempts, "poison-once": 1, "hangs": 1, "overruns": 1}
+    deaths = sum(deaths_of.get(how, 0) for _, _, how, _ in calls)
     return deaths * sum(millis for _, millis, _, _ in calls) / 1000
 
 

@@ -305,6 +305,10 @@ class Checks:
             text = f"task {task.hex()} has killed {self.deaths[task]} workers, {limit} are allowed"
             self._world.violated(19, text)
 
+    def ended(self) -> None:
+        """A worker was ended for what its task did: nobody is blamed, and the others run again."""
+        self.deaths[b""] += 1
+
 
 def _children_of_root(program: Program) -> set[str]:
     """Return the root's children that nobody is asked to hand over while they run.

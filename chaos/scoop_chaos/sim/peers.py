@@ -231,8 +231,17 @@ class SimAgent:
         self._soon(max(0.001, self.agent.next_tick(now) - now))
 
     def _sight(self, worker: SimWorker) -> Sight:
-        task, done = worker.slate.read()
-        return Sight(worker.slate.is_ready(), task, done, 0, left=True)
+        task, done, deadline_ns = worker.slate.look()
+        left_s = deadline_ns * 1e-9 - self.world.clock.now
+        return Sight(
+            worker.slate.is_ready(),
+            task,
+            done,
+            deadline=self.time() + left_s if deadline_ns else 0.0,
+            left=True,
+            cancelled=worker.slate.is_cancelled(),
+            beside=worker.slate.has_others(),
+        )
 
     def _do(self, effects: list[Any]) -> None:
         now = self.time()
@@ -244,23 +253,28 @@ class SimAgent:
                 self.workers[effect.session] = SimWorker(self.world, effect.session, self)
                 self._do(self.agent.started(effect.session, self._pids, now))
             elif isinstance(effect, Kill):
-                worker = self.workers[effect.session]
-                worker.process.run_aside(worker.terminate)
+                self._signal(self.workers[effect.session], effect.signal)
             elif isinstance(effect, Finished):
                 self.world.finished(self, effect.reason)
             elif isinstance(effect, Reconnect):
                 self.connection.open()
                 self._do(self.agent.connecting(now))
 
+    def _signal(self, worker: SimWorker, number: int) -> None:
+        if number == signal.SIGKILL:
+            self.world.clock.after(0.0, lambda: self.lose(worker, code=0, by=number, meant=True))
+        else:
+            worker.process.run_aside(worker.terminate)
+
     # ---- what happens to its workers -------------------------------------------------------
 
-    def lose(self, worker: SimWorker, *, code: int, by: int) -> None:
-        """A worker's process has ended."""
+    def lose(self, worker: SimWorker, *, code: int, by: int, meant: bool = False) -> None:
+        """A worker's process has ended; ``meant`` by this agent, so that its task ends."""
         session = worker.session.session
         if self.workers.get(session) is not worker:
             return
         sight = self._sight(worker)
-        self.world.worker_ended(worker, sight.task, crashed=bool(code or by))
+        self.world.worker_ended(worker, sight.task, crashed=bool(code or by), meant=meant)
         worker.kill()
         del self.workers[session]
         if not self.alive:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .author import Author, collecting, keeping, numbering, widen, without
+from .author import Author, collecting, hanging, keeping, numbering, widen, without
 from .workload import Program
 
 #: How likely each kind is, when it is one of those that a seed allows.
@@ -107,6 +107,10 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         plan.strikes = _closer(rng, plan.strikes)
     if rng.random() < 0.3:
         plan.program = numbering(plan.program, rng)
+    if rng.random() < 0.15:
+        # An edited script asks no more for some of what runs: nobody gives that up.
+        calm = _EDITS.isdisjoint(each.fault for each in plan.strikes)
+        plan.program = hanging(plan.program, rng, giving_up=calm and rng.random() < 0.5)
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
     plan.program = without(plan.program, left_out)

@@ -13,7 +13,7 @@ world: Any = None
 
 
 class Died(Exception):
-    """In a serial run: this task would have killed its process."""
+    """This task has not come to its end; in a serial run: it would have killed its process."""
 
 
 def begin(key: str) -> int:
@@ -47,6 +47,15 @@ def die(key: str, *, for_ever: bool) -> None:
     if for_ever or world.first_death(key):
         world.dies(runtime.link.process)
         _wait_for_the_end(runtime.link.process)
+
+
+def hang(key: str) -> NoReturn:
+    """Compute without end; in a serial run nobody would wait for that."""
+    runtime: Any = current()
+    if runtime is None:
+        raise Died(key)
+    while True:
+        work(0.5)
 
 
 def _wait_for_the_end(process: Any) -> NoReturn:

@@ -18,6 +18,7 @@ from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
 from ..faults import Fault
+from .workload import SHORT
 
 if TYPE_CHECKING:
     from scoop_ft.broker.core import Broker
@@ -245,6 +246,8 @@ class Witness:
                 at, begin = at + 1, ends[at]
 
     def _had_its_attempts(self, batch: Batch, index: int) -> None:
+        if batch.options_of(index).time_limit_s in SHORT:
+            return  # it never ends of itself
         # The broker that gave it up may have died before it had recorded the last attempt.
         died = self._world.checks.deaths[task_id(batch.id, index)]
         had, limit = max(batch.attempts.get(index, 0), died), self._core().max_attempts

@@ -101,6 +101,19 @@ def deaf(key: str, children: tuple[Call, ...]) -> Any:
     return zlib.crc32(key.encode())
 
 
+def hangs(key: str, children: tuple[Call, ...]) -> Any:
+    """It never ends: whoever calls it has set it a limit, or gives it up."""
+    stage.hang(key)
+
+
+def overruns(key: str, children: tuple[Call, ...]) -> Any:
+    """It waits for one that never ends, with a limit that is its own, too: one of both overruns."""
+    try:
+        futures.submit(node, *arguments_of(children[0])).result()
+    except (TaskLost, stage.Died):
+        raise stage.Died(key) from None
+
+
 def constant(key: str, children: tuple[Call, ...]) -> Any:
     """It needs what the script has shared."""
     if shared.get_const(ROOT) < 0:
@@ -170,6 +183,40 @@ def optioned(key: str, children: tuple[Call, ...]) -> Any:
         call = options(function_of(key, child[0]), priority=zlib.crc32(child[0].encode()) % 3 - 1)
         each.append(futures.submit(call, *arguments_of(child)))
     return combined(gather(child, future) for child, future in zip(children, each, strict=True))
+
+
+def limited(key: str, children: tuple[Call, ...]) -> Any:
+    """Calls with time limits, which some of them overrun."""
+    each = []
+    for child in children:
+        limit_s = limit_of(child)
+        call = options(function_of(key, child[0]), time_limit=limit_s)
+        each.append(futures.submit(call, *arguments_of(child)))
+    return combined(gather(child, future) for child, future in zip(children, each, strict=True))
+
+
+def limit_of(child: Call) -> float:
+    """Return how many seconds a call may take: those that never end are given few."""
+    if child[2] not in ENDLESS:
+        return 10_000.0
+    return SHORT[zlib.crc32(child[0].encode()) % 3]
+
+
+def given_up(key: str, children: tuple[Call, ...]) -> Any:
+    """Those that never end are given up: as one of them runs, before, or once it was taken away."""
+    each = [futures.submit(function_of(key, c[0]), *arguments_of(c)) for c in children]
+    dice = zlib.crc32(key.encode()) % 6
+    stage.work(dice % 3 * 0.1)
+    endless = [f for c, f in zip(children, each, strict=True) if c[2] in ENDLESS]
+    for _ in range(dice % 2 * 60):
+        if any(future.running() or future.done() for future in endless):
+            break
+        stage.work(0.05)
+    for future in endless:
+        if not future.cancel(subtree=True) and not isinstance(future.exception(), stage.Died):
+            stage.wrong("what never ends is said to have ended")
+    ends = [(c, f) for c, f in zip(children, each, strict=True) if f not in endless]
+    return combined(gather(child, future) for child, future in ends)
 
 
 def submitted(key: str, children: tuple[Call, ...]) -> Any:
@@ -288,13 +335,16 @@ def steps(key: str, children: tuple[Call, ...]) -> Any:
     return combined(found)
 
 
+ENDLESS = ("hangs", "overruns")
+SHORT = (0.05, 0.3, 2.0)  # time limits of those, in seconds
+
 HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
     "poison": poison, "poison-once": poison_once, "constant": constant,
     "mapped": mapped, "numbered": numbered, "collected": collected, "optioned": optioned,
     "submitted": submitted, "completed": completed, "first": first, "impatient": impatient,
     "cancelled": cancelled, "generations": generations, "collapses": collapses, "saves": saves,
-    "steps": steps,
+    "steps": steps, "hangs": hangs, "overruns": overruns, "limited": limited, "given-up": given_up,
 }  # fmt: skip
 
 

@@ -253,11 +253,15 @@ class World:
         self.root = None
         self.later(0.1, self._root_again)
 
-    def worker_ended(self, worker: SimWorker, task: bytes, *, crashed: bool) -> None:
-        """A worker's process has ended."""
+    def worker_ended(
+        self, worker: SimWorker, task: bytes, *, crashed: bool, meant: bool = False
+    ) -> None:
+        """A worker's process has ended; ``meant`` by its agent."""
         if worker.process.failure is not None:
             self.defect(worker.name, worker.process.failure)
-        if crashed and task:
+        if meant:
+            self.checks.ended()
+        elif crashed and task:
             self.checks.died(task, worker.session.session)
         self.trace(worker.name, "dies" if crashed else "leaves", task.hex()[-12:])
 
