@@ -81,9 +81,9 @@ class OwnRun(Root):
     def leave(self, *, at_once: bool) -> None:
         """End the run, or break it off: then it can be opened again."""
         try:
-            if at_once:
-                self._signal(signal.SIGINT)
-            elif self.server.broken is None:
+            if at_once or self.server.broken is not None:
+                self._signal(signal.SIGINT)  # the keeper may live on when the broker broke it off
+            else:
                 with self.link.state:
                     self.session.keep(End(self.session.number(), 0))
                 self.link.wait(self._is_ended)
