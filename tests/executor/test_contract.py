@@ -485,3 +485,23 @@ def test_cached_functions_travel_as_others_do(program: Program) -> None:
     assert (out, err, code) == ("[1.0, 2.0, 3.0, 4.0] [0, 1]\n", "", 0)
     made = [path.read_text() for path in program.folder.glob("made-*")]
     assert made == ["xx"], "once for all calls of a function"
+
+
+SERIAL = "from scoop_ft import Executor, futures; print(*futures.map(abs, [-1]))"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["program.py"], "start it with 'scoop-ft run program.py'"),
+        (["-m", "program"], "open a scoop_ft.Executor() before"),
+        (["-c", SERIAL], "open a scoop_ft.Executor() before"),  # as in a notebook
+    ],
+)
+def test_who_computes_serially_is_told_what_would_not(
+    program: Program, command: list[str], told: str
+) -> None:
+    program.write(SERIAL)
+    out, err, code = program.run(*command)
+    assert (out, code) == ("1\n", 0)
+    assert f"running serially and without a journal: {told}" in err
