@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,8 +124,14 @@ def test_what_was_cancelled_is_computed_when_it_is_asked_for_again(
 
 
 def test_one_at_a_time(own: Executor, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is running already"):
+    with pytest.raises(RunError, match=r"is open in this program already: .* shut it down first"):
         Executor(run_dir=tmp_path / "run")
+    code = f"from scoop_ft import Executor; Executor(run_dir={str(tmp_path / 'run')!r})"
+    other = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert "is running already (launcher " in other.stderr
+    assert other.stderr.endswith("): wait for its end, or stop it first\n")
+    own.shutdown()
+    Executor(run_dir=tmp_path / "run").shutdown()
 
 
 CAMPAIGN = """
