@@ -246,8 +246,9 @@ class Agent:
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
                 text = obituary(
-                    worker.slot, gone, slot.bad_starts, delay, cancelled=bool(worker.cancelled_at)
-                )
+                    worker.slot, gone, slot.bad_starts, delay,
+                    cancelled=bool(worker.cancelled_at), stale=sight.stale,
+                )  # fmt: skip
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
 
