@@ -19,6 +19,7 @@ from scoop_chaos.runs import COMMAND
 
 from scoop_ft import Executor
 from scoop_ft.errors import RunError, TaskLost
+from scoop_ft.executor.own import KEEPER_DEATHS
 
 from ..waiting import eventually
 from . import calls
@@ -79,6 +80,13 @@ def test_killed_from_outside(own: Executor, tmp_path: Path, who: str) -> None:
     assert list(results) == [n * n for n in range(500)]
     assert [future.result(LIMIT_S) for future in futures] == [0.02] * 100
     assert own.submit(calls.square, 9).result(LIMIT_S) == 81
+
+
+def test_the_keeper_may_be_killed_as_often_as_one_likes(own: Executor, tmp_path: Path) -> None:
+    """In the weeks of a campaign; it counts only when nothing comes up in between."""
+    for n in range(KEEPER_DEATHS + 2):
+        kill(live(tmp_path / "run").launcher.pid)
+        assert own.submit(calls.square, n).result(LIMIT_S) == n * n
 
 
 def test_opened_again_it_reuses_what_is_done(tmp_path: Path, nothing_left: None) -> None:
