@@ -8,6 +8,7 @@ It must not decide what goes by value: `references` does.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import sys
@@ -69,6 +70,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return script.load_for_worker, ()
         if kind is typing.TypeVar:
             _name_type_variable(obj)
+        if kind is functools.cached_property:  # before Python 3.12 it has a lock
+            return _cached_property, (obj.func, obj.attrname)
         if not references.is_definition(obj):
             return NotImplemented
         reduced = references.reference(obj)
@@ -77,6 +80,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         _forget_dynamic_module(obj)
         if isinstance(obj, type):
             reduced = self._reduce_class(obj)
+        elif kind is references.CACHED:
+            return _cached, (obj.__wrapped__, *obj.cache_parameters().values())
         else:
             reduced = _reduce_function(super().reducer_override(obj))
         return reduced if self._places else _without_places(reduced)
@@ -121,6 +126,17 @@ def dump_meaning(value: Any) -> bytes:
     file = io.BytesIO()
     ByValuePickler(file, places=False).dump(value)
     return file.getvalue()
+
+
+def _cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    """Make a function with a cache again: an empty one, each process fills its own."""
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def _cached_property(func: Callable[[Any], Any], name: str | None) -> Any:
+    made = functools.cached_property(func)
+    made.attrname = name
+    return made
 
 
 def _without_places(reduced: Any) -> Any:

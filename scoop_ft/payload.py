@@ -160,11 +160,11 @@ class Packer:
         for _ in records:
             calls.popleft()
 
-    def add(self, value: Any, name: str) -> None:
-        """Pack the result of the function called ``name``; raises like `add_call`."""
+    def add(self, value: Any, what: str) -> None:
+        """Pack a value, called ``what`` when it cannot be; raises like `add_call`."""
         cause = self.pack(value)
         if cause is not None:
-            raise unpicklable(f"the result of {name}", "it", value, bare(cause)) from cause
+            raise unpicklable(what, "it", value, bare(cause)) from cause
 
     def add_exception(self, error: BaseException, trace: str) -> None:
         """Pack an exception and the text of its traceback, as much of it as can travel."""

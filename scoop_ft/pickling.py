@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import types
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Final
 
@@ -16,7 +15,7 @@ from scoop_ft import references, script
 from scoop_ft.wire.frames import LARGEST, Buffer
 
 OUT_OF_BAND_BYTES: Final = 64 * 1024
-_BY_NAME: Final = (types.FunctionType, type)
+_BY_NAME: Final = references.DEFINITIONS
 _reference = references.reference
 
 

@@ -9,6 +9,7 @@ bytes.  Nothing here pickles.
 from __future__ import annotations
 
 import copyreg
+import functools
 import sys
 import types
 from importlib import import_module
@@ -21,6 +22,9 @@ from scoop_ft.optioned import plain
 Reduced = Any
 _PLAIN: Final = NotImplemented  # pickle's own way: module and qualified name
 
+CACHED: Final = type(functools.lru_cache(plain))  # a function with its results; pickle knows none
+DEFINITIONS: Final = (types.FunctionType, type, CACHED)
+
 # Their names are not where they say: pickle knows these three by heart.
 _SINGLETON_TYPES: Final = (type(None), type(Ellipsis), type(NotImplemented))
 
@@ -31,7 +35,7 @@ _known: dict[int, tuple[Any, Reduced, dict[str, Any], str]] = {}
 
 def is_definition(value: object) -> bool:
     """Tell whether this is a function or a class, which may be known by a name."""
-    return isinstance(value, (types.FunctionType, type))
+    return isinstance(value, DEFINITIONS)
 
 
 def goes_by_name(value: object) -> bool:

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from .client import serial
-from .client.runtime import current
+from .client.runtime import Runtime, current
 from .errors import TimeoutError  # the built-in one only since Python 3.11
 
 __all__ = ["getConst", "get_const", "setConst", "set_const"]
 
-_here: dict[str, Any] = {}
+_here: dict[str, Any] = {}  # set where there is no run (yet)
 
 
 def set_const(**constants: Any) -> None:
     """Share values (functions included) under names with the whole run.
+
+    A program may set them before it opens an `Executor`: they go to each that it opens then.
 
     Raises
     ------
@@ -32,8 +33,6 @@ def set_const(**constants: Any) -> None:
         A value cannot be sent.
     """
     runtime = current()
-    if runtime is None:
-        serial.warn()
     for key, value in constants.items():
         if runtime is not None:
             runtime.set_const(key, value)
@@ -41,6 +40,12 @@ def set_const(**constants: Any) -> None:
             raise TypeError(f"the constant {key!r} is set already: constants do not change")
         else:
             _here[key] = value
+
+
+def bring(runtime: Runtime) -> None:
+    """Set in a run that this program has opened what it had set before."""
+    for key, value in _here.items():
+        runtime.set_const(key, value)
 
 
 def get_const(name: str, timeout: float | None = None) -> Any:

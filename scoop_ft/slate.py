@@ -46,7 +46,7 @@ UNWANTED: Final = 11
 CANCELLED: Final = 12
 BESIDE: Final = 13
 
-OF_ITSELF, NO_IMPORT, LACKS = 1, 2, 3  # why a worker has left
+OF_ITSELF, NO_IMPORT, LACKS, STALE = 1, 2, 3, 4  # why a worker has left
 
 _PATIENCE: Final = 10  # looks at a slate that changes all the time
 
@@ -169,6 +169,10 @@ class Slate:
     def lacks(self) -> bool:
         """Tell whether this machine lacks something that others have."""
         return self.words[LEFT] == LACKS
+
+    def is_stale(self) -> bool:
+        """Tell whether the worker has ended since it had imported code that was edited."""
+        return self.words[LEFT] == STALE
 
     def is_cancelled(self) -> bool:
         """Tell whether nobody wants the task that runs."""

@@ -223,7 +223,7 @@ def _pickled(value: Any, what: str) -> Frames:
     try:
         packer.add(value, what)
     except UnpicklableError as error:
-        text = str(error).replace("the result of ", "", 1).replace("it[1]", "state", 1)
+        text = str(error).replace("it[1]", "state", 1)
         text = text.replace("cannot be sent to another process", "cannot be kept", 1)
         raise UnpicklableError(text) from error.__cause__
     packed = packer.take()

@@ -7,6 +7,7 @@ it.  The root's is here; the worker's is in `scoop_ft.worker.runtime`.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -28,6 +29,7 @@ from .scopes import BATCH_TASKS, Definition, Part, Scope
 from .session import Frames, Session
 
 ANSWER_S: Final = 5.0  # nobody hears so long whether a child runs: it does not
+SILENT_S: Final = 3.0  # waiting for a constant for so long: a word about it
 WINDOW_BYTES: Final = 64 << 20  # no more payload than this waits for the broker's sync
 
 _current: Runtime | None = None
@@ -60,6 +62,7 @@ class Runtime(ABC):
         self.session = session
         self.link = link
         self._const_setters: dict[str, Scope] = {}
+        self._said_unset: set[str] = set()
         self._met: set[tuple[bytes, bytes]] = set()  # functions that were submitted: digest, code
         self._last_met: Definition | None = None
 
@@ -250,7 +253,7 @@ class Runtime(ABC):
         A parent that is run again sets again what is recorded: that is none of its faults.
         """
         packer = Packer()
-        packer.add(value, f"constant {key!r}")
+        packer.add(value, f"the constant {key!r}")
         packed = packer.take()
         frames = [packed.payload, *map(bytes, packed.frames)]
         session, scope = self.session, self.scope()
@@ -276,10 +279,23 @@ class Runtime(ABC):
     def get_const(self, key: str, timeout_s: float | None) -> Any:
         """Return a constant, waiting for it; raises TimeoutError."""
         consts = self.session.consts
-        if not self.wait(lambda: key in consts, (), timeout_s):
+
+        def is_set() -> bool:
+            return key in consts
+
+        if timeout_s is None and not self.wait(is_set, (), SILENT_S):
+            self._say_unset(key)
+        if not self.wait(is_set, (), timeout_s):
             raise errors.TimeoutError(f"nobody has set the constant {key!r} within {timeout_s} s")
         payload, buffers = consts[key]
         return load(payload, [memoryview(buffer).toreadonly() for buffer in buffers])  # a copy
+
+    def _say_unset(self, key: str) -> None:
+        """Nobody may ever set it: who waits for it says so, once in a process."""
+        if key not in self._said_unset:
+            self._said_unset.add(key)
+            text = f"scoop-ft: waiting for the constant {key!r}, which nobody has set yet"
+            print(text, file=sys.stderr, flush=True)
 
 
 class RootRuntime(Runtime):

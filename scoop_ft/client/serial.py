@@ -63,12 +63,19 @@ def warn() -> None:
     global _warned
     if not _warned:
         _warned = True
-        name = os.path.basename(sys.argv[0]) or "script.py"
         warnings.warn(
-            f"running serially and without a journal: start it with 'scoop-ft run {name}'",
+            f"running serially and without a journal: {_in_parallel()}",
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def _in_parallel() -> str:
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    if path is None or getattr(main, "__spec__", None) is not None:  # a notebook, python -m
+        return "open a scoop_ft.Executor() before, and its workers are used"
+    return f"start it with 'scoop-ft run {os.path.basename(path)}'"
 
 
 def call(

@@ -62,14 +62,15 @@ class OwnRun(Root):
 
     def look(self) -> None:
         """Start the keeper again when somebody has killed it."""
-        self._was_up = self._was_up or self.session.welcomed
+        if self.session.welcomed:
+            self._was_up, self._deaths = True, 0
         for change in self._children.changes():
             if isinstance(change, Exited):
                 self._keeper_ended(change)
 
     def _keeper_ended(self, change: Exited) -> None:
         how = how_it_ended(change.code, change.signal)
-        self._deaths = 0 if self.session.welcomed else self._deaths + 1
+        self._deaths += 1
         if not change.signal or self._deaths >= KEEPER_DEATHS:
             raise BrokenRun(
                 f"the keeper of the run in {self.opened.directory.path} {how}; what it has said "
@@ -81,9 +82,9 @@ class OwnRun(Root):
     def leave(self, *, at_once: bool) -> None:
         """End the run, or break it off: then it can be opened again."""
         try:
-            if at_once:
-                self._signal(signal.SIGINT)
-            elif self.server.broken is None:
+            if at_once or self.server.broken is not None:
+                self._signal(signal.SIGINT)  # the keeper may live on when the broker broke it off
+            else:
                 with self.link.state:
                     self.session.keep(End(self.session.number(), 0))
                 self.link.wait(self._is_ended)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .. import coroutines, script
+from .. import coroutines, script, shared
 from ..client import runtime as runtimes
 from ..client.runtime import Runtime
 from ..client.scopes import define
@@ -117,6 +117,7 @@ class Executor(concurrent.futures.Executor):
         self._max_workers = self._workers(max_workers)  # the standard's name: libraries look for it
         if self._run is not None:
             self._run.start()
+            shared.bring(self._run.runtime)
         if initializer is not None:
             self._set_initializer(initializer, initargs)
         _open.add(self)

@@ -254,8 +254,9 @@ class Agent:
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
                 text = obituary(
-                    worker.slot, gone, slot.bad_starts, delay, cancelled=worker.unwanted
-                )
+                    worker.slot, gone, slot.bad_starts, delay,
+                    cancelled=worker.unwanted, stale=sight.stale,
+                )  # fmt: skip
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
 

@@ -19,6 +19,7 @@ class Sight(msgspec.Struct, frozen=True):
     left: bool = False  # it has ended of itself
     unfit: bool = False  # since it could not import the script, or its machine lacks something
     lacks: bool = False  # its machine lacks something
+    stale: bool = False  # since it had imported code that was edited
     imported: bool = False  # it has imported the script
     cancelled: bool = False  # the task that runs
     beside: bool = False  # others waited in this process as it was cancelled

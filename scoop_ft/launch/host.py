@@ -197,6 +197,7 @@ class Host:
             left=slate.has_left(),
             unfit=slate.is_unfit(),
             lacks=slate.lacks(),
+            stale=slate.is_stale(),
             imported=slate.has_imported(),
             cancelled=slate.is_cancelled(),
             beside=slate.has_others(),

@@ -6,10 +6,13 @@ import os
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import IO
 
 from ..errors import RunError
 from ..rundir import RunDir
+
+_ours: set[Path] = set()  # run directories whose lock this process holds
 
 
 class RunLock:
@@ -40,9 +43,15 @@ class RunLock:
                 raise RunError(self._held())
             time.sleep(0.01)
         self._file = file
+        _ours.add(self._run.path)
 
     def _held(self) -> str:
         """Say who holds the lock, and what can be done."""
+        if self._run.path in _ours:
+            return (
+                f"the run in {self._run.path} is open in this program already: go on with that "
+                "Executor or Pool, or shut it down first"
+            )
         live = self._run.live()
         if live is not None and live.by_hand:
             pid, called = live.launcher.pid, shlex.quote(self._run.called)
@@ -52,7 +61,10 @@ class RunLock:
                 f"('kill {pid}')"
             )
         holder = f" (launcher {live.launcher.pid} on {live.host})" if live else ""
-        return f"the run in {self._run.path} is running already{holder}"
+        return (
+            f"the run in {self._run.path} is running already{holder}: wait for its end, or stop "
+            "it first"
+        )
 
     def keep_through_exec(self) -> None:
         """Hold the lock, too, as the program that takes this one's place in the process."""
@@ -64,6 +76,7 @@ class RunLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+            _ours.discard(self._run.path)
 
 
 def is_locked(run: RunDir) -> bool:

@@ -39,8 +39,9 @@ def last_words(stderr: str) -> str:
 
 
 def obituary(
-    slot: int, gone: Gone, bad_starts: int, delay: float, *, cancelled: bool = False
-) -> str:
+    slot: int, gone: Gone, bad_starts: int, delay: float, *, cancelled: bool = False,
+    stale: bool = False,
+) -> str:  # fmt: skip
     """Say that a worker died, with its last words when it never comes up.
 
     Parameters
@@ -55,6 +56,8 @@ def obituary(
         Seconds until the next is started.
     cancelled : bool
         Nobody wanted its task any more.
+    stale : bool
+        It had imported code that was edited.
     """
     if not gone.pid:
         return _stillborn(slot, gone, bad_starts, delay)
@@ -65,6 +68,8 @@ def obituary(
             what = ": its task was cancelled"
         elif gone.overdue:
             what = ": the time limit of its task was over"
+        if stale:
+            return f"worker {slot} (pid {gone.pid}) is started again: the code has changed"
         return f"{name}{what}; started again"
     then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
     words = ":\n" + textwrap.indent(gone.stderr.strip(), "  ") if gone.stderr.strip() else ""

@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import streams
-from ..slate import LACKS, NO_IMPORT, OF_ITSELF, Slate
+from ..slate import LACKS, NO_IMPORT, OF_ITSELF, STALE, Slate
 
 if TYPE_CHECKING:
     from ..client.link import Link
@@ -166,7 +166,7 @@ class _Exit:
     def on_stale(self) -> None:
         """The run has another version of what this process has imported."""
         if not self._crew.leaving:
-            print("scoop-ft: a worker is started anew: the code has changed", file=sys.stderr)
+            self._why = STALE  # the agent says it
         self._crew.retiring = False
         self._crew.leaving = True
         self._link.wake()

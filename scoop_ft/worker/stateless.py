@@ -12,6 +12,8 @@ import functools
 import types
 from typing import Any, Final
 
+from ..references import CACHED
+
 DEPTH: Final = 8  # no partial of a closure of a partial is deeper
 
 _CONSTANTS: Final = frozenset(
@@ -23,7 +25,6 @@ _BY_NAME: Final = (
     types.WrapperDescriptorType,
     types.MethodDescriptorType,
     types.ClassMethodDescriptorType,
-    type(functools.lru_cache(max)),  # its cache is its module's
 )
 
 
@@ -48,6 +49,8 @@ def _parts(value: Any) -> list[Any] | None:
         return list(value)
     if kind is types.FunctionType:
         return _cells(value)
+    if kind is CACHED:
+        return [value.__wrapped__]  # its results are its process's
     if kind is functools.partial:
         return [value.func, *value.args, *value.keywords.values()]
     if kind is types.MethodType:

@@ -21,6 +21,7 @@ from scoop_ft.errors import RemoteTraceback, UnpicklableError
 
 from ..waiting import eventually
 from . import calls
+from .conftest import Program
 
 LIMIT_S = 60.0
 
@@ -450,3 +451,57 @@ def test_an_async_function_is_refused_as_it_is_submitted(shared: Executor, tmp_p
         pytest.raises(UnpicklableError, match="asleep is async: "),
     ):
         executor.submit(calls.asleep, 1)
+
+
+CACHED = """
+import functools, os
+from scoop_ft import Executor
+
+@functools.lru_cache
+def table(size):
+    open(f"made-{os.getpid()}", "a").write("x")
+    return list(range(size))
+
+class Model:
+    @functools.cached_property
+    def half(self):
+        return 0.5
+    @functools.lru_cache
+    def scaled(self, x):
+        return self.half * x
+
+def look_up(x):
+    return table(9)[x] + Model().scaled(2)
+
+with Executor(max_workers=1) as executor:
+    print(list(executor.map(look_up, range(4))), executor.submit(table, 2).result())
+"""
+
+
+def test_cached_functions_travel_as_others_do(program: Program) -> None:
+    """As in a notebook: there is nothing that a worker could import."""
+    program.write(CACHED)
+    out, err, code = program.run()
+    assert (out, err, code) == ("[1.0, 2.0, 3.0, 4.0] [0, 1]\n", "", 0)
+    made = [path.read_text() for path in program.folder.glob("made-*")]
+    assert made == ["xx"], "once for all calls of a function"
+
+
+SERIAL = "from scoop_ft import Executor, futures; print(*futures.map(abs, [-1]))"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["program.py"], "start it with 'scoop-ft run program.py'"),
+        (["-m", "program"], "open a scoop_ft.Executor() before"),
+        (["-c", SERIAL], "open a scoop_ft.Executor() before"),  # as in a notebook
+    ],
+)
+def test_who_computes_serially_is_told_what_would_not(
+    program: Program, command: list[str], told: str
+) -> None:
+    program.write(SERIAL)
+    out, err, code = program.run(*command)
+    assert (out, code) == ("1\n", 0)
+    assert f"running serially and without a journal: {told}" in err

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from scoop_chaos.runs import COMMAND
 
 from scoop_ft import Executor
 from scoop_ft.errors import RunError, TaskLost
+from scoop_ft.executor.own import KEEPER_DEATHS
 
 from ..waiting import eventually
 from . import calls
@@ -80,6 +82,13 @@ def test_killed_from_outside(own: Executor, tmp_path: Path, who: str) -> None:
     assert own.submit(calls.square, 9).result(LIMIT_S) == 81
 
 
+def test_the_keeper_may_be_killed_as_often_as_one_likes(own: Executor, tmp_path: Path) -> None:
+    """In the weeks of a campaign; it counts only when nothing comes up in between."""
+    for n in range(KEEPER_DEATHS + 2):
+        kill(live(tmp_path / "run").launcher.pid)
+        assert own.submit(calls.square, n).result(LIMIT_S) == n * n
+
+
 def test_opened_again_it_reuses_what_is_done(tmp_path: Path, nothing_left: None) -> None:
     folder = str(tmp_path)
     for _ in range(2):
@@ -123,8 +132,14 @@ def test_what_was_cancelled_is_computed_when_it_is_asked_for_again(
 
 
 def test_one_at_a_time(own: Executor, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is running already"):
+    with pytest.raises(RunError, match=r"is open in this program already: .* shut it down first"):
         Executor(run_dir=tmp_path / "run")
+    code = f"from scoop_ft import Executor; Executor(run_dir={str(tmp_path / 'run')!r})"
+    other = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert "is running already (launcher " in other.stderr
+    assert other.stderr.endswith("): wait for its end, or stop it first\n")
+    own.shutdown()
+    Executor(run_dir=tmp_path / "run").shutdown()
 
 
 CAMPAIGN = """

@@ -88,7 +88,10 @@ def test_a_module_that_is_loaded_anew_is_told_to_the_workers(program: Program, a
     program.write(RELOADS.replace("OPENED", "2").replace("importlib.reload(helper)", anew))
     program.write("def times(x):\n    return 1 * x\n", "helper.py")
     program.write(USES, "user.py")
-    assert program.run()[:1] == ("10 14\n15 21\n",)
+    out, err, _ = program.run()
+    assert out == "10 14\n15 21\n", err
+    said = [line.partition(")")[2] for line in err.splitlines()]
+    assert set(said) <= {" is started again: the code has changed"}, err  # if still there to say it
 
 
 REJOINS = """

@@ -75,6 +75,8 @@ square = lambda x: x * x
 
 if __name__ == "__main__":
     def guarded(x): return closure(x), os.path.join("a", "b"), helpers.value, TABLE
+    @functools.lru_cache(maxsize=7)
+    def cached(n): return cached(n - 1) + closure(1)(n) if n else 0
     class Guarded:
         def method(self): return guarded, Guarded
 
@@ -90,6 +92,7 @@ if __name__ == "__main__":
         "partial by name": functools.partial(TopLevel.method, 2),
         "bound": TopLevel().method,
         "guarded": guarded,
+        "cached": cached,
         "guarded bound": Guarded().method,
         "guarded class": Guarded,
         "classes": local_classes(3),
@@ -122,7 +125,7 @@ def test_same_program_same_bytes(scripts: Scripts) -> None:
     scripts.write(DETERMINISM)
     # The first finds no compiled helpers, the others do; addresses differ each time.
     first, *others = (scripts.root().splitlines() for _ in range(4))
-    assert len(first) == 18
+    assert len(first) == 19
     for other in others:
         assert other == first
 
@@ -348,6 +351,32 @@ def test_recursive_closure() -> None:
         return n if n < 2 else fib(n - 1) + fib(n - 2)
 
     assert there_and_back(fib)(10) == 55
+
+
+def make_cached() -> Any:
+    @functools.lru_cache(maxsize=7, typed=True)
+    def fibonacci(n: int) -> int:
+        """Text."""
+        return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+    return fibonacci
+
+
+@functools.cache
+def cached_by_name(n: int) -> int:
+    return n
+
+
+def test_a_cached_function_travels_without_what_is_cached() -> None:
+    cached = make_cached()
+    assert cached(20) == 6765
+    again = load_function(dump_function(cached)[0])
+    assert again.cache_parameters() == {"maxsize": 7, "typed": True}
+    assert again.cache_info().currsize == 0
+    assert again(30) == 832040
+    assert again.cache_info().misses < 100, "it calls itself through its cache"
+    assert (again.__name__, again.__doc__) == ("fibonacci", "Text.")
+    assert load_function(dump_function(cached_by_name)[0]) is cached_by_name
 
 
 def test_local_class_keeps_its_identity() -> None:

@@ -38,6 +38,7 @@ def in_place(time: Any) -> Generator[None, None, None]:
         (pickling, "OUT_OF_BAND_BYTES", SMALL_BUFFER),
         (serial, "_warned", True),
         (runtime_of, "_current", None),
+        (runtime_of, "SILENT_S", 1e9),  # nobody reads what a process says
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in places]
     try:
