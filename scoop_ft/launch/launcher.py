@@ -382,6 +382,8 @@ def _give_back(directory: RunDir, info: RunInfo, supervisor: Supervisor, options
     """
     if supervisor.gave_up is None and supervisor.stopped is None:
         growth.give_back(directory, info, _note(options))
+        if supervisor.exit_code == 0:
+            growth.give_up_reserve(directory)
 
 
 def _note(options: Options) -> Callable[[str], None]:
