@@ -54,8 +54,9 @@ def survey(
     """Return a run's state and counts, and its functions of which it is known what they meant.
 
     The keys are those of a live broker's, with ``saved``, whether the script has a state to go on
-    from, ``kept``, whether it has that or has done something that may be done once only, and
-    ``blank``, whether there is nothing yet that a resume could use.
+    from, ``kept``, whether it has that or has done something that may be done once only, ``blank``,
+    whether there is nothing yet that a resume could use, and ``files``, the digest of each file of
+    the user's code as it was run last.
     """
     book, reader = read(path, unsafe_filesystem=unsafe_filesystem)
     with reader:
@@ -64,12 +65,14 @@ def survey(
         strayed = departures.report(book)
     kept = book.kept.get(ROOT_ID)
     saved = kept is not None and kept.checkpoint is not None
+    refs = [entry.ref for entry in book.code.recorded.values()]
     return {
         **_summary(book, size, live, path),
         **strayed,
         "saved": saved,
         "kept": kept is not None,
         "blank": not book.submitted and kept is None,
+        "files": {ref.path: ref.digest for ref in refs if ref.kind != "namespace"},
     }, functions
 
 

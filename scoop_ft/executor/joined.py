@@ -10,7 +10,7 @@ from typing import Final
 from .. import script
 from ..client.connection import Connection
 from ..errors import RunError
-from ..launch.lock import RunLock
+from ..launch.lock import RunLock, is_locked
 from ..rundir import RunDir
 from .left_behind import ROOT, mark, new_folder
 from .run import Root
@@ -37,6 +37,10 @@ class JoinedRun(Root):
             self._lock.acquire()
             mark(directory)
             try:
+                if keys is None and where.startswith("tcp://"):
+                    raise RunError(
+                        f"{where} needs keys=DIR: a private copy of the run directory's folder keys"
+                    )
                 _furnish(directory, where, keys)
             except BaseException:
                 self._leave_home()
@@ -44,7 +48,7 @@ class JoinedRun(Root):
         else:
             directory = locate(where)
         directory.endpoint()  # or say that it has none
-        self._where = where
+        self._where, self._directory = where, directory
         self._answered_at = time.monotonic()
         self._told = False  # that no broker answers
         self._joined = False
@@ -80,8 +84,16 @@ class JoinedRun(Root):
     def _other_root(self) -> str:
         """Return who else is the root; one that has just left may still seem to be there."""
         if not self.link.wait(lambda: self.session.welcomed, WELCOME_S):
-            raise RunError(f"no broker answers at {self._where}: is the run alive?")
+            raise RunError(self._nobody())
         return str(self.session.settings.get("root", ""))
+
+    def _nobody(self) -> str:
+        """Say that no broker answers, and what to do about it."""
+        if self._home is None and not is_locked(self._directory):
+            run = self._directory.called
+            again = "resume" if self._directory.info().script else "serve"
+            return f"nobody serves the run {run} now: start it with 'scoop-ft {again} {run}'"
+        return f"no broker answers at {self._where}: is the run alive?"
 
     def _ask_again(self) -> None:
         time.sleep(ASK_AGAIN_S)

@@ -27,7 +27,7 @@ PARENT_DEPARTED: Final = "parent departed from its order"
 
 MEANS: Final = {
     NEVER_RECORDED: "no result of it is recorded: it had not ended, or only its worker knew",
-    FUNCTION_CHANGED: "its function was edited since; a resume asks whether to keep its result",
+    FUNCTION_CHANGED: "its function was edited since; a resume keeps or redoes it, as it is told",
     ARGUMENT_DIFFERS: "its parent, run again, called the same function with other arguments",
     FAILED_BEFORE: "it had ended in an exception, and is tried again",
     CANCELLED_BEFORE: "it had been cancelled, and runs when it is asked for again",

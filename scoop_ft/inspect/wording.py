@@ -86,7 +86,7 @@ def departed(run: str, mismatches: int, divergences: Sequence[Mapping[str, Any]]
     shown = divergences[:NAMED]
     lines = [f"{number(mismatches or 1, 'call')} {what}:"]
     lines += [f"  task {one['task']}, {_of(one)}: {_function(one)}" for one in shown]
-    lines += and_more(mismatches - len(shown))
+    lines += [f"  {line}" for line in and_more(mismatches - len(shown))]
     lines.append(f"  what differs, says 'scoop-ft explain {run} {divergences[0]['task']}'")
     return lines
 

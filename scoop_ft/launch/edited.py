@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import RunError
+from ..ids import digest
 from ..rundir import RunDir, RunInfo, write_atomically
 from . import commands, moved
 from .surround import around
@@ -81,8 +82,10 @@ def survey(directory: RunDir, *, unsafe_filesystem: bool) -> tuple[dict[str, Any
 def settle(
     directory: RunDir, info: RunInfo, functions: Sequence[Function], choice: str | None,
     *, saved: bool,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Find out what was edited, and leave to the broker what shall be done about it.
+
+    Returns how many recorded results are computed again for it.
 
     Parameters
     ----------
@@ -107,7 +110,7 @@ def settle(
 
     if info.recorded_code:  # the code is that of before, whatever is on the disk
         _leave(directory, [])
-        return
+        return 0
     before = directory.info()
     as_before = (info.args, info.cwd, info.seed) == (before.args, before.cwd, before.seed)
     # What the journal holds is what was run: nothing of it was edited.
@@ -126,6 +129,23 @@ def settle(
         for one in edited
     ]
     _leave(directory, edits)
+    return sum(one.function.results for one in concerned) if choice == "redo" else 0
+
+
+def files(found: dict[str, Any]) -> list[str]:
+    """Return the files that are not as the run has run them last; those that are gone are none.
+
+    For a run that is finished: nothing is imported, so a comment is an edit, too.
+    """
+    return [path for path, recorded in found.get("files", {}).items() if _differs(path, recorded)]
+
+
+def _differs(path: str, recorded: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return digest(file.read()) != recorded
+    except OSError:
+        return False
 
 
 def mention(directory: RunDir) -> None:
@@ -136,7 +156,10 @@ def mention(directory: RunDir) -> None:
     found, functions = survey(directory, unsafe_filesystem=info.unsafe_filesystem)
     saved = bool(found.get("saved"))
     edited = find(directory, info, functions, as_before=True)
-    _tell(edited, saved=saved, more=": 'scoop-ft resume' asks whether to keep or redo")
+    more = ": 'scoop-ft resume' asks whether to keep or redo"
+    if found["state"] == "done" and not found["tasks"].get("failed"):
+        more = ": 'scoop-ft resume --redo-changed' computes them again"
+    _tell(edited, saved=saved, more=more)
 
 
 def _tell(edited: Sequence[Edited], *, saved: bool, more: str = "") -> list[Edited]:

@@ -99,6 +99,14 @@ def give_back(directory: RunDir, info: RunInfo, say: Callable[[str], None]) -> N
             say(compacted(done.before_bytes, done.after_bytes))
 
 
+def give_up_reserve(directory: RunDir) -> None:
+    """Give up what was kept back for a full disk: a run that is done has nothing left to end.
+
+    It is more than all else of a short run. A resume makes it again.
+    """
+    (directory.journal / "reserve").unlink(missing_ok=True)
+
+
 def compacted(before: int, after: int) -> str:
     """Say what a compaction did."""
     return f"the journal was compacted from {format_size(before)} to {format_size(after)}"

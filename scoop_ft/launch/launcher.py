@@ -27,6 +27,7 @@ from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings, surr
 DEFAULT_MAX_ATTEMPTS: Final = 3
 SCRIPT: Final = "__main__"  # what the journal calls the script
 LOG_LINES: Final = 12
+NAMED: Final = 3  # files that are named in one line
 LAST_OUTPUT_S: Final = 1.0  # for a terminal that stands still, when the user wants to leave
 
 
@@ -99,7 +100,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
             _give_back(directory, info, supervisor, options)
     finally:
         lock.release()
-    return _conclude(directory, supervisor, left=not in_vain)
+    return _conclude(directory, supervisor, quiet=options.quiet, left=not in_vain)
 
 
 def _in_vain(directory: RunDir, info: RunInfo, supervisor: Supervisor) -> bool:
@@ -168,26 +169,32 @@ def resume(directory: RunDir, args: list[str] | None, options: Options) -> int:
             print(f"scoop-ft: run {info.run} is finished: {counts(found)}", file=sys.stderr)
             if unused := _unused(options):
                 _say(f"nothing was left to do, so {' and '.join(unused)} changed nothing")
+            _mention_edits(directory, info, found)
             return 0
         changed = _followed(directory, info, _changed(info, args, options), options)
         _check_code(directory, changed, found.get("sources", []))
         if not os.path.isdir(changed.cwd):
             raise RunError(f"there is no folder {changed.cwd} to run in: name one with --cwd")
         listening.check(changed.listen, recorded=options.listen is None)
-        edited.settle(directory, changed, functions, options.edits, saved=bool(found.get("saved")))
+        again = edited.settle(
+            directory, changed, functions, options.edits, saved=bool(found.get("saved"))
+        )
         if changed != info:
             directory.save_info(changed)
         if not options.quiet:
             code = ", with the recorded code" if changed.recorded_code else ""
-            _say(f"resuming {info.run}{code}: {counts(found)}")
+            more = f", {again:,} to be computed again" if again else ""
+            script = os.path.basename(changed.script)
+            _say(f"resuming {info.run} ({script}){code}: {counts(found)}{more}")
         growth.give_back(directory, changed, _note(options))
         if changed.python == sys.executable:
             _warn_of_versions(found.get("environment"))
-        supervisor = _supervise(directory, changed, options, found["tasks"].get("done", 0))
+        done = found["tasks"].get("done", 0) - again
+        supervisor = _supervise(directory, changed, options, max(0, done))
         _give_back(directory, changed, supervisor, options)
     finally:
         lock.release()
-    return _conclude(directory, supervisor)
+    return _conclude(directory, supervisor, quiet=options.quiet)
 
 
 def _has_more(
@@ -199,6 +206,19 @@ def _has_more(
     """
     failed = bool(found["tasks"].get("failed")) and not options.keep_failed
     return failed or options.edits == "redo" or (args is not None and args != info.args)
+
+
+def _mention_edits(directory: RunDir, info: RunInfo, found: dict[str, Any]) -> None:
+    """Say that a finished run's files were edited since: who has done so may expect it to run."""
+    files = [] if info.recorded_code or not info.script else edited.files(found)
+    if files:
+        names = ", ".join(os.path.basename(path) for path in files[:NAMED])
+        names += f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        _say(
+            f"{names} {'were' if len(files) > 1 else 'was'} edited since; to run the script again, "
+            "and compute what is new or changed by that: "
+            f"{resume_command(directory)} --redo-changed"
+        )
 
 
 def _unused(options: Options) -> list[str]:
@@ -333,7 +353,7 @@ def _clear_slates(directory: RunDir) -> None:
         slate.unlink(missing_ok=True)
 
 
-def _conclude(directory: RunDir, supervisor: Supervisor, *, left: bool = True) -> int:
+def _conclude(directory: RunDir, supervisor: Supervisor, *, quiet: bool, left: bool = True) -> int:
     """Say how to go on where something is left to go on with; return the exit code."""
     gone = directory.gone()
     if supervisor.gave_up is not None:
@@ -345,6 +365,13 @@ def _conclude(directory: RunDir, supervisor: Supervisor, *, left: bool = True) -
     if supervisor.stopped is not None:
         next_step = gone or f"go on with: {resume_command(directory)}"
         _say(f"{supervisor.stopped.words}; {next_step}")
+    elif supervisor.progress.figures.done and not gone and not quiet:
+        stats = supervisor.host.agent.stats  # where the run had to end, it has said itself why
+        if code := stats.get("exit_code"):
+            _say(
+                f"the script has ended with exit code {code}; what is done is kept: mend it, and "
+                f"go on with: {resume_command(directory)}"
+            )
     return supervisor.exit_code
 
 
@@ -355,6 +382,8 @@ def _give_back(directory: RunDir, info: RunInfo, supervisor: Supervisor, options
     """
     if supervisor.gave_up is None and supervisor.stopped is None:
         growth.give_back(directory, info, _note(options))
+        if supervisor.exit_code == 0:
+            growth.give_up_reserve(directory)
 
 
 def _note(options: Options) -> Callable[[str], None]:

@@ -26,6 +26,7 @@ LIMIT_S: Final = 1.0
 TASK_KEYS: Final = (
     "submitted", "done", "running", "pending", "failed", "resubmitted", "reused",
 )  # fmt: skip
+MORE_TASK_KEYS: Final = ("cancelled", "dropped_late", "copies")  # not among the lines for people
 
 
 def status(directory: RunDir) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def status(directory: RunDir) -> dict[str, Any]:
         "root": {"pid": None, "restarts": 0},
         "broker": {"pid": None, "endpoint": None, "restarts": 0},
         "workers": [],
-        "tasks": dict.fromkeys(TASK_KEYS, 0),
+        "tasks": dict.fromkeys((*TASK_KEYS, *MORE_TASK_KEYS), 0),
         "journal": {"bytes": 0, "live_bytes": 0, "free_bytes": 0, "last_sync_s": None},
         "exit_code": None,
         "waiting": "",
@@ -51,6 +52,8 @@ def status(directory: RunDir) -> dict[str, Any]:
         "created": info.created,
         "seed": info.seed,
         "durability": info.durability,
+        "environment": None,
+        "turned_away": {},
     }
     running = is_locked(directory)
     stats = ask(directory, LIMIT_S)

@@ -57,6 +57,7 @@ EXPECTED = {
     "walks.py": ["True True"],
     "options.py": ["[1, 4, 16]", "2 3"],
     "order.py": ["4"],
+    "large.py": ["332833500"],
     "squares.py": ["332833500"],
     "first.py": ["sixes: "],
     "more.py": ["60", "[30, 80]", "[10, 20]", "True", "49500", "32"],

@@ -15,6 +15,7 @@ from scoop_chaos.runs import COMMAND
 
 from scoop_ft import Executor
 from scoop_ft.errors import RunError
+from scoop_ft.executor import joined
 
 from . import calls
 from .conftest import LIMIT_S, Program, live
@@ -194,8 +195,17 @@ def test_a_run_that_has_its_program(tmp_path: Path, nothing_left: None) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is no run"):
         Executor(address=str(tmp_path / "none"))
-    with pytest.raises(RunError, match="keys folder"):
+    with pytest.raises(RunError, match="needs keys=DIR"):
         Executor(address="tcp://127.0.0.1:9")
+
+
+def test_a_run_that_nobody_serves(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was served, and is no more: what starts it is said."""
+    with serving(program):
+        pass
+    monkeypatch.setattr(joined, "WELCOME_S", 1.0)
+    with pytest.raises(RunError, match=r"nobody serves the run .*: start it with 'scoop-ft serve "):
+        Executor(address=str(program.run_dir))
 
 
 def test_resume_says_how_such_a_run_is_opened(tmp_path: Path, nothing_left: None) -> None:

@@ -100,6 +100,19 @@ def test_a_finished_run_has_given_back_what_is_free(shell: Shell) -> None:
     assert "of it in use" in shell.type("status", "r").stdout
 
 
+def test_a_run_that_is_done_keeps_nothing_back_for_a_full_disk(shell: Shell) -> None:
+    """Hundreds of small runs of a folder would hold gigabytes for nothing."""
+    shell.script("import sys; sys.exit(len(sys.argv) - 1)")
+    reserve = shell.folder / "r" / "journal" / "reserve"
+    assert shell.type("run", "-q", "-n", "1", "--run-dir", "r", "script.py", "x").returncode == 1
+    assert reserve.exists(), "what has failed will be resumed"
+    assert shell.type("resume", "-q", "r", "--").returncode == 0
+    assert not reserve.exists()
+    assert shell.type("resume", "-q", "r", "--", "x").returncode == 1
+    assert reserve.exists()
+    assert shell.type("journal", "verify", "r").returncode == 0
+
+
 def test_a_resumed_run_gives_back_first_and_keeps_its_limit(shell: Shell) -> None:
     options = ("-q", "-n", "3", "--run-dir", "r", "--journal-limit", "50k")
     launcher = shell.start("run", *options, shell.script(LARGE), "wait")

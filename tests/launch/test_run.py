@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -93,6 +94,31 @@ def test_the_exit_code_is_the_scripts(shell: Shell, code: int) -> None:
     assert found["state"] == ("failed" if code else "done")
     assert found["exit_code"] == code
     assert found["launcher"]["pid"] is None
+
+
+FAILS_AT_ITS_END = """\
+from scoop_ft import futures
+
+if __name__ == "__main__":
+    print(sum(futures.map(abs, range(9))))
+    import a_module_to_plot_with
+"""
+
+
+def test_a_script_that_fails_with_results_says_how_to_go_on(shell: Shell) -> None:
+    """Weeks of results, and then the plot: nothing of it need be computed again."""
+    shell.script(FAILS_AT_ITS_END)
+    done = shell.type("run", "-n", "1", "script.py")
+    assert (done.stdout, done.returncode) == ("36\n", 1)
+    said, _, command = done.stderr.splitlines()[-1].rpartition(": ")
+    assert said == (
+        "scoop-ft: the script has ended with exit code 1; what is done is kept: "
+        "mend it, and go on with"
+    )
+    (shell.folder / "a_module_to_plot_with.py").touch()
+    again = shell.type(*shlex.split(command)[1:])
+    assert (again.stdout, again.returncode) == ("36\n", 0)
+    assert "9 reused" in again.stderr
 
 
 def test_output_that_is_no_terminal_is_byte_exact(shell: Shell) -> None:

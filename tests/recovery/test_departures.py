@@ -57,6 +57,7 @@ def test_an_argument_that_is_the_time_is_named_and_shown(run: Run) -> None:
     run.finish()
     # The launcher's last lines,
     assert "30 calls were not those that are recorded, and count as new:" in run.errors
+    assert "\nscoop-ft:   … and 27 more\n" in run.errors
     assert "task 6, ordinal 5 of the script: clock.measure" in run.errors
     name = run.directory.path.name
     assert f"scoop-ft explain {name} 6" in run.errors

@@ -293,3 +293,29 @@ def test_files_that_have_not_changed_are_not_even_imported(study: Study) -> None
     os.utime(study.model)
     subprocess.run(dry, cwd=study.run.folder, check=True, capture_output=True)
     assert study.imported.exists()
+
+
+def test_a_finished_run_says_that_it_was_edited(study: Study) -> None:
+    """Nothing is left to do, and who has edited may expect that his edit is used."""
+    study.again()
+    assert study.again() == set()
+    assert "edited" not in study.run.errors
+    the_body(study)
+    assert study.again() == set()
+    said = study.run.errors.splitlines()[-1]
+    assert said.startswith("scoop-ft: study.py was edited since; to run the script again, ")
+    command = said.rpartition(": ")[2]
+    assert command.startswith("scoop-ft resume ")
+    assert command.endswith(" --redo-changed")
+    dry = [*COMMAND, "resume", "--dry-run"]
+    told = subprocess.run(dry, cwd=study.run.folder, capture_output=True, text=True, check=True)
+    assert "'scoop-ft resume --redo-changed' computes them again" in told.stderr
+    study.run.resume("--redo-changed").finish()
+    assert study.run.ledger.times()["simulate.3"] == 2
+    (line,) = [line for line in study.run.errors.splitlines() if "resuming" in line]
+    again = TASKS + 2
+    assert "(study.py): " in line
+    assert line.endswith(f", {again} to be computed again")
+    assert "0/s" not in study.run.errors.splitlines()[-1].split(", ")
+    assert study.again() == set()
+    assert "edited" not in study.run.errors
