@@ -216,6 +216,7 @@ class Agent:
         if slot is None or slot.worker is None:
             return []
         worker, slot.worker = slot.worker, None
+        given_up = bool(worker.overdue and worker.cancelled_at)
         self._n += 1
         gone = Gone(
             n=self._n,
@@ -226,8 +227,9 @@ class Agent:
             task=sight.task,
             stderr="\n".join(stderr[-STDERR_LINES:]),
             stopped=worker.stopped,
-            # It may just have ended: then what runs now is not to blame, and begins again.
-            overdue=bool(worker.overdue) and worker.overdue == sight.task,
+            # It may just have ended: then what runs now is not to blame, and begins again.  So does
+            # what was cancelled: somebody may have asked for it once more.
+            overdue=bool(worker.overdue) and worker.overdue == sight.task and not given_up,
             abrupt=self._is_abrupt(sight, code, by),
         )
         if worker.overdue and not gone.overdue:
@@ -245,9 +247,7 @@ class Agent:
             slot.last_words = last_words(gone.stderr) if slot.bad_starts else ""
             if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
                 delay = slot.not_before - now
-                text = obituary(
-                    worker.slot, gone, slot.bad_starts, delay, cancelled=bool(worker.cancelled_at)
-                )
+                text = obituary(worker.slot, gone, slot.bad_starts, delay, given_up=given_up)
                 effects.append(Say(text, grave=slot.bad_starts > 1))
         return effects
 

@@ -39,7 +39,7 @@ def last_words(stderr: str) -> str:
 
 
 def obituary(
-    slot: int, gone: Gone, bad_starts: int, delay: float, *, cancelled: bool = False
+    slot: int, gone: Gone, bad_starts: int, delay: float, *, given_up: bool = False
 ) -> str:
     """Say that a worker died, with its last words when it never comes up.
 
@@ -53,8 +53,8 @@ def obituary(
         How often in a row a worker has died in this place as it started.
     delay : float
         Seconds until the next is started.
-    cancelled : bool
-        Nobody wanted its task any more.
+    given_up : bool
+        It was killed since nobody wanted its task any more.
     """
     if not gone.pid:
         return _stillborn(slot, gone, bad_starts, delay)
@@ -62,8 +62,9 @@ def obituary(
     if bad_starts < 2:
         what = " while it ran a task" if gone.task else " as it started" * bad_starts
         if gone.overdue:
-            why = "its task was cancelled" if cancelled else "the time limit of its task was over"
-            what = f": {why}"
+            what = ": the time limit of its task was over"
+        elif given_up:
+            what = ": its task was cancelled"
         return f"{name}{what}; started again"
     then = f"trying again in {delay:.3g} s" if delay > 0 else "trying again"
     words = ":\n" + textwrap.indent(gone.stderr.strip(), "  ") if gone.stderr.strip() else ""
