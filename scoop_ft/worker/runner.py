@@ -107,6 +107,7 @@ class Crew:
         self.leaving = False
         self.retiring = False  # it leaves since it has done its share: nothing presses
         self.active: Runner | None = None  # the one that has the thread
+        self._cancelled: tuple[Span, int] | None = None  # what it was at when that was cancelled
         self.forked = False  # this is a child that a task has forked: it runs no tasks
         self.seeding: Seeding | None = None  # in a run whose seed was given
         self.limits = Limits(slate, session)
@@ -307,22 +308,26 @@ class Crew:
 
     def _abandon(self, spans: list[SpanRef], cancelled: bool) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
-        if cancelled:
-            self._tell_agent(spans)
         batches = {batch for batch, _, _ in spans}
         # Thousands may wait, one below the other, and as they end each is said by itself.
         runners = [r for r in self.runners if r.span is not None and r.span.batch in batches]
         for runner in runners:
             assert runner.span is not None
             self._abandon_some(runner, runner.span, spans)
+        self._tell_agent(spans if cancelled else [])
 
-    def _tell_agent(self, spans: list[SpanRef]) -> None:
+    def _tell_agent(self, cancelled: list[SpanRef]) -> None:
         """The task that has the thread may hang: the agent ends it, if nothing else is lost."""
-        runner = self.active
-        if runner is None or runner.span is None or self._parked:
+        active = self.active
+        if active is None or active.span is None:
             return
-        name, index = runner.span.batch, runner.index
-        if any(batch == name and start <= index < stop for batch, start, stop in spans):
+        span, index = active.span, active.index
+        if any(name == span.batch and a <= index < z for name, a, z in cancelled):
+            self._cancelled = span, index
+        if self._cancelled is None or self._cancelled[0] is not span or self._cancelled[1] != index:
+            return
+        others = (r for r in self.runners if r is not active)
+        if not any(r.span is not None and not r.span.gives_up(r.index) for r in others):
             self._words[CANCELLED] = index + 1
 
     def _abandon_some(self, runner: Runner, span: Span, spans: list[SpanRef]) -> None:
