@@ -232,7 +232,7 @@ class Agent:
             overdue=bool(worker.overdue) and worker.overdue == sight.task and not given_up,
             abrupt=self._is_abrupt(sight, code, by),
         )
-        if worker.overdue and not gone.overdue:
+        if not gone.overdue and (worker.overdue or self._was_sent_away(sight, by)):
             gone = msgspec.structs.replace(gone, task=b"")
         self._unacknowledged.append(gone)
         self._changed = True
@@ -278,8 +278,21 @@ class Agent:
             return False
         if self.leaving or sight.retired or not sight.left:
             return not sight.left
-        ends = self._unasked.pop(sight.task, 0) + 1
-        self._unasked[sight.task] = ends  # the last one now: the first is forgotten
+        return self._asks_for_it(sight.task)
+
+    def _was_sent_away(self, sight: Sight, by: int) -> bool:
+        """Tell whether a worker was killed as it should leave: that is not its task's fault.
+
+        The task lets no thread answer SIGTERM, or has put the system's own handler in our place.
+        """
+        if self.leaving:
+            return by in (signal.SIGTERM, signal.SIGKILL)
+        return by == signal.SIGTERM and not self._asks_for_it(sight.task)
+
+    def _asks_for_it(self, task: bytes) -> bool:
+        """Tell whether so many workers were sent away with a task that it must be what does it."""
+        ends = self._unasked.pop(task, 0) + 1
+        self._unasked[task] = ends  # the last one now: the first is forgotten
         if len(self._unasked) > TASKS_KNOWN:
             del self._unasked[next(iter(self._unasked))]
         return ends >= ENDS_UNASKED
