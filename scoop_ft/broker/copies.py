@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..wire.messages import SpanRef
 from .peers import Peer
-from .tasks import LEASED, QUEUED, Batch
+from .tasks import CANCELLED, LEASED, QUEUED, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -76,7 +76,8 @@ class Copies:
                     continue
             del self._where[name, index]
             if known:
-                self._broker.drop(peer, [(name, index, index + 1)])
+                unwanted = batch is not None and batch.state[index] == CANCELLED
+                self._broker.drop(peer, [(name, index, index + 1)], cancelled=unwanted)
 
     def _stand_in(self, batch: Batch, index: int, peer: Peer) -> None:
         """The task's own worker has lost it: its copy is the task now."""

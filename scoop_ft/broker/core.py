@@ -125,7 +125,7 @@ class Broker:
         self.journal_info: dict[str, Any] = {}
         self.looks = figures.Looks()
         self.turned_away: dict[str, str] = {}  # machines that do not join, and why
-        self._drops: dict[bytes, list[wire.SpanRef]] = {}  # said last, and not yet sent
+        self._drops: dict[bytes, wire.Drop] = {}  # said last, and not yet sent
         self._ack_due: set[bytes] = set()
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
         self.on_disk = 0  # tasks that had finished at the last commit
@@ -317,18 +317,14 @@ class Broker:
         With others, if nothing was said to him since: in a tree each task that ends leaves some.
         """
         self.copies.forget(peer, spans)
-        if cancelled:
-            self.send(peer.session, wire.Drop(0, spans, cancelled=True))
-            if peer.role == "worker" and peer.connected:
-                peer.dropping.append(spans)
-            return
-        said = self._drops.get(peer.session)
-        if said is not None:
-            said += spans  # in the message, and in what it has not answered
+        last = self._drops.get(peer.session)
+        if last is not None and last.cancelled == cancelled:
+            last.spans.extend(spans)  # in the message, and in what it has not answered
             return
         said = list(spans)
-        self.send(peer.session, wire.Drop(0, said))
-        self._drops[peer.session] = said
+        drop = wire.Drop(0, said, cancelled)
+        self.send(peer.session, drop)
+        self._drops[peer.session] = drop
         if peer.role == "worker" and peer.connected:
             peer.dropping.append(said)
 

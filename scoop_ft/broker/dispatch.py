@@ -89,8 +89,8 @@ class Dispatcher:
         broker.orphan_family(task_id(batch.id, index))
         broker.drop(peer, [(batch.id, index, index + 1)])
 
-    def take_family(self, parent: bytes) -> None:
-        """A parent has failed: nobody need run its descendants, and nobody asks for them."""
+    def take_family(self, parent: bytes, *, cancelled: bool = False) -> None:
+        """A parent has ended without a result: nobody asks for its descendants, in this run."""
         broker = self._broker
         parents = [parent]
         while parents:
@@ -99,7 +99,8 @@ class Dispatcher:
             family = broker.book.families.get(name)
             for batch in family.batches.values() if family is not None else ():
                 for session in batch.holders.all():
-                    self.take_away(broker.peers[session], batch, 0, batch.count)
+                    peer = broker.peers[session]
+                    self.take_away(peer, batch, 0, batch.count, cancelled=cancelled)
                 batch.move_all(0, batch.count, LEASED, HELD)
                 parents += [task_id(batch.id, index) for index in batch.families]
 
@@ -108,7 +109,7 @@ class Dispatcher:
         for session in batch.holders.of(start, stop):
             self.take_away(self._broker.peers[session], batch, start, stop, cancelled=True)
         for index in [i for i in batch.families if start <= i < stop]:
-            self.take_family(task_id(batch.id, index))
+            self.take_family(task_id(batch.id, index), cancelled=True)
 
     def take_all(self, peer: Peer, *, but: bytes = b"") -> None:
         """The worker is gone or silent: all it held (but one task) is queued again, at the front.

@@ -135,6 +135,7 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
         if batch is not None:
             peer.release(batch, start, stop)
     unwanted: list[wire.SpanRef] = []
+    cancelled: list[wire.SpanRef] = []
     for name, start, stop in holding:
         batch = b.book.batches.get(name)
         if batch is None:
@@ -146,7 +147,7 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             continue
         for a, z, state in list(batch.runs(start, min(stop, batch.count))):
             if state not in (HELD, QUEUED, LEASED):
-                unwanted.append((name, a, z))
+                (cancelled if state == CANCELLED else unwanted).append((name, a, z))
                 continue
             at = a
             for low, high in [*_held_by_nobody(b, batch, a, z), (z, z)]:
@@ -165,6 +166,8 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             b.resubmitted += b.requeue(batch, a, z, first=True)
             for index in [i for i in batch.families if a <= i < z]:
                 b.orphan_family(task_id(name, index))
+    if cancelled:
+        b.drop(peer, cancelled, cancelled=True)
     if unwanted:
         b.drop(peer, unwanted)
 

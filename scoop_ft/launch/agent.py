@@ -234,11 +234,14 @@ class Agent:
             task=sight.task,
             stderr="\n".join(stderr[-STDERR_LINES:]),
             stopped=worker.stopped,
-            # It may just have ended: then what runs now is not to blame, and begins again.
+            # It may just have ended: then what runs now is not to blame, and begins again.  So does
+            # what was cancelled: somebody may have asked for it once more.
             overdue=bool(worker.overdue) and worker.overdue == sight.task,
             abrupt=self._is_abrupt(sight, code, by),
         )
-        if worker.unwanted or (worker.overdue and not gone.overdue):
+        if not gone.overdue and (
+            worker.overdue or worker.unwanted or self._was_sent_away(sight, by)
+        ):
             gone = msgspec.structs.replace(gone, task=b"")
         self._unacknowledged.append(gone)
         self._changed = True
@@ -287,8 +290,21 @@ class Agent:
             return False
         if self.leaving or sight.retired or not sight.left:
             return not sight.left
-        ends = self._unasked.pop(sight.task, 0) + 1
-        self._unasked[sight.task] = ends  # the last one now: the first is forgotten
+        return self._asks_for_it(sight.task)
+
+    def _was_sent_away(self, sight: Sight, by: int) -> bool:
+        """Tell whether a worker was killed as it should leave: that is not its task's fault.
+
+        The task lets no thread answer SIGTERM, or has put the system's own handler in our place.
+        """
+        if self.leaving:
+            return by in (signal.SIGTERM, signal.SIGKILL)
+        return by == signal.SIGTERM and not self._asks_for_it(sight.task)
+
+    def _asks_for_it(self, task: bytes) -> bool:
+        """Tell whether so many workers were sent away with a task that it must be what does it."""
+        ends = self._unasked.pop(task, 0) + 1
+        self._unasked[task] = ends  # the last one now: the first is forgotten
         if len(self._unasked) > TASKS_KNOWN:
             del self._unasked[next(iter(self._unasked))]
         return ends >= ENDS_UNASKED

@@ -246,7 +246,8 @@ def last_unfinished(say: Callable[[str], None], folder: str = ".") -> RunDir:
     Raises
     ------
     RunError
-        There is none, or one that was started later is running: nobody has two by surprise.
+        There is none; or one that was started later is running, for nobody has two by surprise, or
+        cannot be read, for it may be the one that is meant.
     """
     runs = find_runs(folder)
     if not runs:
@@ -255,38 +256,40 @@ def last_unfinished(say: Callable[[str], None], folder: str = ".") -> RunDir:
             "'scoop-ft run script.py'"
         )
     reasons: list[str] = []
-    running: list[RunDir] = []
+    in_the_way: list[str] = []
     blank: list[RunDir] = []
     for directory in reversed(runs):
         row, is_blank = _look(directory)
         if row["state"] in ("interrupted", "failed"):
             if row["script"] and not is_blank:
-                return _alone(directory, running, blank, say)
+                return _alone(directory, in_the_way, blank, say)
             if row["script"]:
                 blank.append(directory)
             else:
                 reasons.append(f"{directory.called} has no script: its program goes on with it")
         elif row["state"] != "done":
-            if row["state"] == "running" and row["script"]:
-                running.append(directory)
             why = row.get("why")
             what = f"cannot be read: {why}" if why else f"is {row['state']}"
             reasons.append(f"{directory.called} {what}")
+            if why:
+                in_the_way.append(f"{directory.called} cannot be read ({why})")
+            elif row["script"]:
+                in_the_way.append(reasons[-1])
     if blank:
-        return _alone(blank[0], running, [], say)
+        return _alone(blank[0], in_the_way, [], say)
     if reasons:
         raise RunError("no run to go on with: " + "; ".join(reasons[:3]))
     return runs[-1]
 
 
 def _alone(
-    found: RunDir, running: list[RunDir], blank: list[RunDir], say: Callable[[str], None]
+    found: RunDir, in_the_way: list[str], blank: list[RunDir], say: Callable[[str], None]
 ) -> RunDir:
-    """Return a run to go on with, unless a later one is running; say what was passed over."""
-    if running:
+    """Return a run to go on with, unless a later one may be meant; say what was passed over."""
+    if in_the_way:
         raise RunError(
-            f"{running[0].called} is running, and was started later than {found.called}, which is "
-            f"not finished: to go on with that, too: {resume_command(found)}"
+            f"{in_the_way[0]}, and was started later than {found.called}, which is not finished: "
+            f"to go on with that: {resume_command(found)}"
         )
     for directory in reversed(blank):
         say(f"nothing is recorded in {directory.called}: going on with {found.called}")

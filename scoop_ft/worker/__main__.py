@@ -153,6 +153,7 @@ class _Exit:
         self._crew = crew
         self._once = threading.Lock()
         self._why = OF_ITSELF
+        self._request = 0  # whose answer shows that our last words were heard
 
     def on_sigterm(self, number: int, frame: Any) -> None:
         """The agent wants this worker to leave.
@@ -181,7 +182,11 @@ class _Exit:
             return
         details = f"{error}\n" if isinstance(error, ScriptImportError) else ""
         print(f"{details}scoop-ft: {reason}", file=sys.stderr, flush=True)
-        self._why = NO_IMPORT if isinstance(error, ScriptImportError) else LACKS
+        self._why = LACKS
+        if isinstance(error, ScriptImportError):
+            self._why = NO_IMPORT
+            with self._link.state:
+                self._session.hand_back_all()
         self._slate.pause()
         self.leave()
 
@@ -205,14 +210,21 @@ class _Exit:
         began = time.monotonic()
         if not self._session.ended:
             with self._link.state:
-                self._session.leave()
-            while not self._session.all_acknowledged() and time.monotonic() - began < self._limit():
+                self._request = self._session.leave()
+            while not self._was_heard() and time.monotonic() - began < self._limit():
                 self._link.pump(0.05)
         profiling.save("worker")
         streams.flush()
         self._slate.leave(self._why)
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)
+
+    def _was_heard(self) -> bool:
+        """Has the broker all that we have said, the last words too?"""
+        with self._link.state:
+            if self._request and self._session.answer(self._request) is not None:
+                self._request = 0
+            return not self._request and self._session.all_acknowledged()
 
     def _limit(self) -> float:
         """For so long it is worth waiting: a saved state may be hours of work.

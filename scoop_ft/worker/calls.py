@@ -20,7 +20,7 @@ from ..ids import lineage, task_id
 from ..payload import dump_result, load
 from ..pickling import load_small
 from ..raised import dump_exception
-from ..slate import DONE, INDEX, Slate
+from ..slate import DEADLINE, DONE, INDEX, Slate
 from ..wire.messages import Status
 from .limits import Overdue
 from .spans import Done, Piece, Span
@@ -197,6 +197,7 @@ class Calls:
         if self._crew.forked:
             end_child(error)
         if self.on_unfit is not None and isinstance(error, ModuleNotFoundError):
+            self._words[DEADLINE] = 0  # it has ended: what is asked now takes its time
             self.on_unfit(error)
         payload, frames = dump_exception(error, _trace(error))
         return index, int(Status.RAISED), payload, frames

@@ -307,23 +307,25 @@ class Crew:
 
     def _abandon(self, spans: list[SpanRef], cancelled: bool) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""
-        if cancelled:
-            self._tell_agent(spans)
         batches = {batch for batch, _, _ in spans}
         # Thousands may wait, one below the other, and as they end each is said by itself.
         runners = [r for r in self.runners if r.span is not None and r.span.batch in batches]
         for runner in runners:
             assert runner.span is not None
             self._abandon_some(runner, runner.span, spans)
+        if cancelled:
+            self._tell_agent(spans)
 
-    def _tell_agent(self, spans: list[SpanRef]) -> None:
+    def _tell_agent(self, cancelled: list[SpanRef]) -> None:
         """The task that has the thread may hang: the agent ends it, and what waits here with it."""
-        runner = self.active
-        if runner is None or runner.span is None:
+        active = self.active
+        if active is None or active.span is None:
             return
-        name, index = runner.span.batch, runner.index
-        if any(batch == name and start <= index < stop for batch, start, stop in spans):
-            self._words[BESIDE] = bool(self._parked)
+        name, index = active.span.batch, active.index
+        if any(batch == name and start <= index < stop for batch, start, stop in cancelled):
+            others = (r for r in self.runners if r is not active)
+            beside = any(r.span is not None and not r.span.gives_up(r.index) for r in others)
+            self._words[BESIDE] = beside
             self._words[CANCELLED] = index + 1
 
     def _abandon_some(self, runner: Runner, span: Span, spans: list[SpanRef]) -> None:

@@ -397,14 +397,25 @@ class WorkerSession(Session):
         self.queue = Queue()
         self.say(wire.Returned(0, spans))
 
+    def hand_back_all(self) -> None:
+        """Give up all there is: what tasks are made of could not be imported, so none has begun."""
+        spans = self.holding()
+        self.queue = Queue()
+        self.running.clear()
+        self.say(wire.Returned(0, spans))
+
     def is_saving(self) -> bool:
         """Is there a state of a task that the broker has not synced?"""
         return any(type(each.message) is wire.Checkpoint for each in self._unacknowledged)
 
-    def leave(self) -> None:
-        """Hand back what has not started, and say good-bye."""
+    def leave(self) -> int:
+        """Hand back what has not started, and say good-bye.
+
+        Returns the number of a request: there is an answer once all of that was heard.
+        """
         self.hand_back()
         self.say(wire.Leaving())
+        return self.ask(lambda request: wire.AskSource(request, ""))
 
     def ask(self, make: Callable[[int], wire.Message]) -> int:
         """Send a request, after the batches it may be about."""

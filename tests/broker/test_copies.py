@@ -349,7 +349,8 @@ def test_a_copy_of_what_was_given_up_is_dropped() -> None:
     scene.root.cancel(6, subtree=True)
     scene.rig.dispatch()
     scene.fast.handle()
-    assert scene.fast.all_of(wire.Drop)
+    (drop,) = scene.fast.all_of(wire.Drop)
+    assert drop.cancelled, "nor does anybody want the copy"
     assert not scene.fast.queue
 
 

@@ -381,6 +381,42 @@ def test_a_subtree_is_cancelled_wherever_it_runs() -> None:
     assert {state for b in inner for state in b.state} <= {HELD, DONE}
 
 
+def test_who_runs_what_lies_below_what_was_cancelled_is_told_that_nobody_wants_it() -> None:
+    rig = Rig()
+    root, first, second = rig.root(), rig.worker(), rig.worker()
+    first.claims = second.claims = False
+    root.submit("deep:1:a", "leaf:other")
+    for _ in range(3):
+        rig.dispatch()
+        for worker in (first, second):
+            worker.handle()
+            if worker.queue and worker.queue[0].argument == b"deep:1:a":
+                worker.step()
+                worker.rest()
+    root.cancel(0, subtree=True)
+    rig.flush()
+    first.handle(), second.handle()
+    drops = first.all_of(wire.Drop) + second.all_of(wire.Drop)
+    parents = {rig.broker.book.batches[name].parent for drop in drops for name, _, _ in drop.spans}
+    assert len(parents) == 2, "the root, and the task that was cancelled"
+    assert all(drop.cancelled for drop in drops)
+
+
+def test_who_was_away_when_his_task_was_cancelled_is_told_when_he_is_back() -> None:
+    rig = Rig()
+    root, worker = rig.root(), rig.worker()
+    root.submit("leaf:a")
+    taken(rig, worker, 1)
+    rig.cut(worker)
+    root.cancel(0, subtree=True)
+    rig.flush()
+    worker.connect()
+    rig.flush()
+    worker.handle()
+    (drop,) = worker.all_of(wire.Drop)
+    assert drop.cancelled
+
+
 def test_what_has_ended_cannot_be_cancelled_with_its_subtree() -> None:
     rig = Rig()
     root = rig.root()

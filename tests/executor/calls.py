@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from scoop_ft import futures
+
 state: dict[str, Any] = {}
 
 
@@ -51,6 +53,16 @@ def note(folder: str, x: int) -> int:
     with open(Path(folder, f"ran-{x}"), "a") as file:
         file.write("x")
     return x * x
+
+
+def hang(folder: str, x: int) -> None:
+    note(folder, x)
+    time.sleep(1000)
+
+
+def hang_below(folder: str, calls: int) -> None:
+    """Wait for calls that never end."""
+    list(futures.map(hang, [folder] * calls, range(calls)))
 
 
 def noted(folder: Path, x: int) -> int:

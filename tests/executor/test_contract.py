@@ -159,6 +159,15 @@ def test_calls_that_hang_and_were_given_up_do_not_keep_their_workers(own: Execut
     assert list(own.map(calls.square, range(9), timeout=LIMIT_S)) == [n * n for n in range(9)]
 
 
+def test_calls_that_hang_below_one_that_was_given_up_do_not_keep_theirs(
+    own: Executor, tmp_path: Path
+) -> None:
+    tree = own.submit(calls.hang_below, str(tmp_path), 2)
+    eventually(lambda: all((tmp_path / f"ran-{x}").exists() for x in range(2)))
+    assert tree.cancel(subtree=True)
+    assert list(own.map(calls.square, range(9), timeout=LIMIT_S)) == [n * n for n in range(9)]
+
+
 def test_cancelled_futures_wake_those_who_wait(own: Executor, tmp_path: Path) -> None:
     go = str(tmp_path / "go")
     busy = [own.submit(calls.wait_for, go) for _ in range(2)]

@@ -17,6 +17,7 @@ from scoop_ft import Executor
 from scoop_ft.errors import RunError
 from scoop_ft.executor import joined
 
+from ..waiting import eventually
 from . import calls
 from .conftest import LIMIT_S, Program, live
 
@@ -97,6 +98,40 @@ def test_what_a_pool_has_left_does_not_hold_the_next_program(
     program.write(JOINS)
     out, err, code = program.run()
     assert (out, code) == (f"{[2 * x for x in range(10)]}\n", 0), err
+
+
+GIVES_UP = """
+import os, sys, time
+from scoop_ft import Executor
+
+def wait_for(name):
+    while not os.path.exists(name):
+        time.sleep(0.05)
+    return name
+
+with Executor(address="run") as executor:
+    calls = [executor.submit(wait_for, "go") for _ in range(2)]
+    if sys.argv[1:]:
+        while not all(call.running() for call in calls):
+            time.sleep(0.05)
+        assert all(call.cancel(subtree=True) for call in calls)
+    else:
+        print([call.result() for call in calls])
+"""
+
+
+def test_what_was_given_up_and_is_asked_for_again_does_not_fail(
+    program: Program, served: Path
+) -> None:
+    program.write(GIVES_UP)
+    out, err, code = program.run("program.py", "gives-up")
+    assert code == 0, err
+    again = program.start("program.py")
+    before = {worker.pid for worker in live(served).workers}
+    eventually(lambda: before.isdisjoint(worker.pid for worker in live(served).workers))
+    (program.folder / "go").touch()
+    out, err = again.communicate(timeout=LIMIT_S)
+    assert (out, again.returncode) == ("['go', 'go']\n", 0), err
 
 
 LATE = """

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from scoop_ft.launch.agent import HEARTBEAT_S, LONGEST_DELAY_S, SILENCE_S, Agent
+from scoop_ft.launch.agent import ENDS_UNASKED, HEARTBEAT_S, LONGEST_DELAY_S, SILENCE_S, Agent
 from scoop_ft.launch.effects import (
     Effect,
     Finished,
@@ -189,6 +189,29 @@ def test_a_worker_that_could_not_be_started_is_a_death_at_start() -> None:
     text = said(agent.exited(session, 1, 0, Sight(), ["no memory"], 0.0))
     assert text == "worker 0 could not be started; trying again: no memory"
     assert spawned(agent.tick(0.0, {}))
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_whoever_is_killed_as_the_machine_leaves_has_left(by: int) -> None:
+    """A task may let no thread answer SIGTERM, or have seen to it that nobody hears it."""
+    agent, (worker, other) = up_and_running(2)
+    agent.leave()
+    (gone,) = sent(die(agent, worker, 1.0, by=by, sight=Sight(ready=True, task=TASK)))
+    assert (gone.signal, gone.task) == (by, b"")
+    (gone,) = sent(die(agent, other, 1.0, by=signal.SIGSEGV, sight=Sight(ready=True, task=TASK)))
+    assert gone.task == TASK
+
+
+def test_sigterm_that_ends_a_worker_is_its_tasks_doing_in_the_end() -> None:
+    agent, (worker,) = up_and_running(1)
+    sight, now = Sight(ready=True, task=TASK), 1.0
+    for _ in range(ENDS_UNASKED - 1):
+        (gone,) = sent(die(agent, worker, now, by=signal.SIGTERM, sight=sight))
+        assert not gone.task
+        worker, now = next_spawn(agent, now)
+        agent.started(worker, 100, now)
+    (gone,) = sent(die(agent, worker, now, by=signal.SIGTERM, sight=sight))
+    assert gone.task == TASK
 
 
 def test_leaving_tells_the_workers_and_starts_none() -> None:

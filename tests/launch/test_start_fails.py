@@ -175,6 +175,17 @@ def test_no_second_run_is_started_by_surprise_beside_a_newer_one(shell: Shell) -
     assert named.stdout == "7\n", named.stderr
 
 
+def test_a_newer_one_that_cannot_be_read_may_be_the_one_that_is_meant(shell: Shell) -> None:
+    earlier = with_results(shell)
+    newest = with_results(shell)
+    (newest / "journal" / "data.mdb").write_bytes(bytes(12_288))
+    done = shell.type("resume")
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert f"{newest.name} cannot be read (" in said
+    assert said.endswith(f"scoop-ft resume .scoop-ft/{earlier.name}")
+
+
 def start_another(shell: Shell) -> subprocess.Popen[bytes]:
     """Start a run that is busy before its first task; return when it is."""
     script = shell.script(BEFORE_ITS_FIRST_TASK, "another.py")

@@ -168,6 +168,75 @@ def test_a_machine_without_what_only_tasks_import_leaves_and_fails_none(
     assert run_process.finish() == "1.0\n"
 
 
+AT_ONCE = """
+import os, sys, time
+from scoop_ft import futures, options
+
+@options(repeatable=False)
+def once(x):
+    return x
+
+def lacks(x):
+    time.sleep(0.02)
+    import ft_thing
+    return x
+
+def made_by_hand(x):
+    sys.modules["by_hand"] = type(sys)("by_hand")
+    try:
+        import by_hand.inside
+    except ModuleNotFoundError as error:
+        assert error.name == "by_hand.inside"
+        raise
+
+if __name__ == "__main__":
+    while not os.path.exists("go"):
+        time.sleep(0.02)
+    results = futures.map(globals()[sys.argv[1]], range(int(sys.argv[2])), on_error="collect")
+    print(*sorted({type(result).__name__ for result in results}))
+"""
+
+
+def both_there(run_process: RunProcess, elsewhere: Elsewhere, gate: Gate, *words: str) -> None:
+    """Start a run, and a worker elsewhere without its package; then its calls."""
+    run_process.environ = install(elsewhere.home, "1.0", gate.environ)
+    run_process.start("-q", "-n", "1", "--listen", elsewhere.address, *words)
+    run_process.wait_until(lambda found: len(found["workers"]) == 1)
+    elsewhere.worker("--any-versions", environ=gate.environ)
+    run_process.wait_until(lambda found: len(found["workers"]) == 2)
+    Path(run_process.folder, "go").touch()
+
+
+def test_a_lack_that_is_met_before_the_run_has_said_what_it_needs_fails_no_task(
+    run_process: RunProcess, elsewhere: Elsewhere, tmp_path: Path, gate: Gate
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(AT_ONCE)
+    both_there(run_process, elsewhere, gate, str(script), "lacks", "200")
+    assert run_process.finish() == "int\n"
+    assert elsewhere.finish() in (0, 2)  # the run may end before it is known
+
+
+def test_a_module_that_a_task_makes_by_hand_ends_no_worker(
+    run_process: RunProcess, elsewhere: Elsewhere, tmp_path: Path, gate: Gate
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(AT_ONCE)
+    both_there(run_process, elsewhere, gate, str(script), "made_by_hand", "20")
+    assert run_process.finish() == "ModuleNotFoundError\n"
+    assert "started again" not in elsewhere.errors
+
+
+def test_a_machine_that_cannot_import_the_script_has_begun_nothing(
+    run_process: RunProcess, elsewhere: Elsewhere, tmp_path: Path, gate: Gate
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import ft_thing\n" + AT_ONCE)
+    both_there(run_process, elsewhere, gate, str(script), "once", "8")
+    assert run_process.finish() == "int\n"
+    assert elsewhere.finish() == 2
+
+
 def test_a_resume_with_another_version_says_so_and_goes_on(
     started: RunProcess, elsewhere: Elsewhere, gate: Gate
 ) -> None:

@@ -54,10 +54,10 @@ def give(crew: Crew, *arguments: str, start: int = 0) -> None:
         crew.session.on_message(run, [b"".join(parts)])
 
 
-def drop(crew: Crew, index: int) -> None:
+def drop(crew: Crew, index: int, *, cancelled: bool = False) -> None:
     """The broker does not want a task from this worker any more."""
     with crew.link.state:
-        crew.session.on_message(wire.Drop(0, [(BATCH, index, index + 1)]), [])
+        crew.session.on_message(wire.Drop(0, [(BATCH, index, index + 1)], cancelled), [])
 
 
 class Submits:
@@ -78,6 +78,16 @@ def task(what: str) -> str:
     if what == "dropped while it runs":
         drop(crew, 0)
         crew.wait(lambda: False, (), None)
+    if what == "waits":
+        crew.wait(lambda: False, (), None)
+    if what == "may go on":
+        crew.wait(lambda: len(SEEN) > 1, (), None)
+    if what == "hangs, cancelled":
+        crew.wake_waiters()  # they could go on, had they the thread
+        for index, cancelled in ((1, True), (0, False), (1, True)):  # it is said again
+            drop(crew, index, cancelled=cancelled)
+            assert crew._slate.is_cancelled()
+            SEEN.append("with others" if crew._slate.has_others() else "alone")
     if what in ("computes", "computes, told"):
         futures.submit(task, "a child")
         if what == "computes, told":
@@ -117,6 +127,16 @@ def test_a_task_that_is_dropped_while_it_runs_ends_when_it_waits(crew: Crew) -> 
     assert SEEN == ["dropped while it runs", "the end"]
     assert not crew.session.running, "it has ended"
     assert [status for _, _, status in done(crew)] == [0], "without a result"
+
+
+@pytest.mark.parametrize("other", ["waits", "may go on"])
+def test_whether_others_would_have_to_begin_again_with_a_cancelled_task(
+    crew: Crew, other: str
+) -> None:
+    give(crew, other, "hangs, cancelled", "the end")
+    crew.run()
+    with_others = ["with others", "with others", "alone"]
+    assert SEEN[1:] == ["hangs, cancelled", *with_others, "the end"]
 
 
 def test_tasks_that_take_longer_than_others_before_do_not_wait_behind_one_another(
