@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..errors import RunError
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_environment, decode_header
 from ..wire.messages import (
@@ -457,8 +458,21 @@ class Book:
         self._dropped.extend(self._records.run_ended(seq))
 
     def apply(self, seq: int, kind: int, header: bytes, payload_bytes: int) -> None:
-        """Apply a record read back from the journal."""
-        _APPLY[Kind(kind)](self, seq, header, payload_bytes)
+        """Apply a record read back from the journal.
+
+        Raises
+        ------
+        RunError
+            It is none that this version of scoop-ft writes.
+        """
+        try:
+            known = Kind(kind)
+        except ValueError:
+            raise RunError(
+                f"the run has a record that this version of scoop-ft does not know (number {seq}, "
+                f"kind {kind}): go on with it in the newer version that wrote it"
+            ) from None
+        _APPLY[known](self, seq, header, payload_bytes)
 
 
 def _wants(wanted: list[tuple[int, int]], family: Family, batch: Batch) -> bool:

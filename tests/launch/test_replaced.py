@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
+from scoop_journal import Journal
 
 from ..waiting import eventually
 from .conftest import Shell
@@ -69,3 +71,26 @@ def test_a_worker_of_another_version_says_so_in_a_line(shell: Shell, replaced: P
     assert run.wait(30) == 0  # a later start finds the right version again
     assert "Traceback" not in shell.read("err")
     assert shell.read("out") == "6\n"
+
+
+def test_records_of_a_newer_version_are_refused_by_name(shell: Shell) -> None:
+    """They were a traceback, also for who lists the other runs of the folder."""
+    (shell.folder / "enough").touch()
+    for name in ("old", "new"):
+        assert not shell.type("run", "-n", "1", "--run-dir", name, shell.script(WAITING)).returncode
+    with contextlib.closing(Journal.open(shell.folder / "new" / "journal")) as journal:
+        journal.append(200, b"header")
+        journal.commit()
+    words = [
+        ("status", "new"), ("resume", "new"), ("resume", "--dry-run", "new"), ("explain", "new"),
+        ("journal", "ls", "new"), ("journal", "export", "new"), ("broker", "new"),
+    ]  # fmt: skip
+    for command in words:
+        done = shell.type(*command)
+        assert done.returncode in (1, 2), command
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("scoop-ft: error: "), command
+        assert "a record that this version of scoop-ft does not know" in line, command
+    runs = shell.type("runs").stdout
+    assert "unreadable" in runs
+    assert "done" in runs
