@@ -377,6 +377,6 @@ def show_runs(rows: list[dict[str, Any]]) -> None:
             Text(row["state"]),
             f"{tasks.get('done', 0):,}/{tasks.get('submitted', 0):,}",
             Text(os.path.basename(row.get("script", ""))),
-            format_age(now - row["created"]) if "created" in row else "",
+            format_age(max(now - row["created"], 0)) if "created" in row else "",
         )
     Console(highlight=False).print(table)
