@@ -63,7 +63,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
 
 
 class LiveProcess(msgspec.Struct, kw_only=True):
-    """A process of the run; ``created`` tells it from a later one with the same number."""
+    """A process of the run; ``created`` (see `processes.Meter`) tells it from a later one."""
 
     pid: int
     created: float

@@ -8,9 +8,11 @@ what it knew.  The book never sends, and it does not know who is connected.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..errors import RunError
 from ..ids import ROOT_ID, split_task_id, task_id
 from ..wire.codec import decode_environment, decode_header
 from ..wire.messages import (
@@ -64,6 +66,8 @@ class Book:
         self.kept: dict[bytes, Kept] = {}  # by parent
         self.functions: dict[bytes, tuple[int, str]] = {}
         self.codes: dict[bytes, FunctionCode] = {}
+        self._calls: Counter[bytes] = Counter()  # by function, how many batches call it
+        self._uncalled: dict[bytes, None] = {}  # functions that lately had some, and have none
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
         self.outdated: set[bytes] = set()  # workers that know functions as they were
@@ -136,6 +140,7 @@ class Book:
             options=without_keys(m.options),
         )
         self.batches[m.batch] = batch
+        self._calls.update(batch.functions)
         self.submitted += m.count
         departures.begin(family, m)
         family.batches[m.batch] = batch
@@ -256,6 +261,11 @@ class Book:
         if batch.holders:
             self.dropped_batches.append(batch)
         del self.batches[batch.id]
+        self._calls.subtract(batch.functions)
+        for function in batch.functions:
+            if not self._calls[function]:
+                del self._calls[function]
+                self._uncalled[function] = None
         self._dropped.append((batch.seq, batch.records))
         self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
         results = (seq for _, _, seq, _ in batch.results)
@@ -418,10 +428,19 @@ class Book:
 
         Not earlier: a session that has sent it relies on its being known.
         """
-        called = {function for batch in self.batches.values() for function in batch.functions}
-        for digest in [name for name in self.functions if name not in called]:
-            self._dropped.append((self.functions.pop(digest)[0], 1))
-            self.codes.pop(digest, None)
+        self._uncalled = dict.fromkeys(self.functions)
+        self.forget_uncalled(())
+
+    def forget_uncalled(self, relied: Collection[bytes]) -> list[bytes]:
+        """Forget the functions that no task calls any more, but for some; return them."""
+        uncalled, self._uncalled = self._uncalled, {}
+        gone = []
+        for digest in uncalled:
+            if digest in self.functions and not (digest in self._calls or digest in relied):
+                gone.append(digest)
+                self._dropped.append((self.functions.pop(digest)[0], 1))
+                self.codes.pop(digest, None)
+        return gone
 
     def apply_source(self, seq: int, m: Source) -> None:
         """A file of the user's code is recorded; or a launch begins."""
@@ -439,8 +458,21 @@ class Book:
         self._dropped.extend(self._records.run_ended(seq))
 
     def apply(self, seq: int, kind: int, header: bytes, payload_bytes: int) -> None:
-        """Apply a record read back from the journal."""
-        _APPLY[Kind(kind)](self, seq, header, payload_bytes)
+        """Apply a record read back from the journal.
+
+        Raises
+        ------
+        RunError
+            It is none that this version of scoop-ft writes.
+        """
+        try:
+            known = Kind(kind)
+        except ValueError:
+            raise RunError(
+                f"the run has a record that this version of scoop-ft does not know (number {seq}, "
+                f"kind {kind}): go on with it in the newer version that wrote it"
+            ) from None
+        _APPLY[known](self, seq, header, payload_bytes)
 
 
 def _wants(wanted: list[tuple[int, int]], family: Family, batch: Batch) -> bool:

@@ -113,6 +113,7 @@ class Broker:
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
         self.grace_until = 0.0
         self.expected: set[bytes] = set()  # workers of before a restart that are not back yet
+        self.relied: set[bytes] = set()  # functions that workers have sent, or older brokers knew
         self.gone = Departed()  # sessions that ended or were replaced: none comes back
         self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
@@ -165,6 +166,8 @@ class Broker:
             from_code.begin_launch(self, recorded_code=recorded_code)
             for member in list(self.book.members.values()):
                 self.record_member(member.session, member.agent, member.host, alive=False)
+        elif self.incarnation > 1:  # what is said again may call them
+            self.relied.update(self.book.functions)
         for edit in edits:
             known = self.book.codes.get(edit.function)
             if known is not None and known.digest != edit.code:

@@ -26,6 +26,8 @@ def on_define(
     b: Broker, peer: Peer, m: wire.Define, header: bytes, frames: Sequence[Buffer]
 ) -> None:
     """A function: the first one of its digest is recorded, whoever sends it."""
+    if peer.role == "worker":
+        b.relied.add(m.digest)
     if m.digest not in b.book.functions:
         b.book.apply_function(b.append(Kind.FUNCTION, header, frames[0]), m)
     elif peer.role == "root" and b.settings.get("script") == "" and _was_edited(b, m):
@@ -33,6 +35,22 @@ def on_define(
         edit = Edit(m.digest, m.code, m.python, True, m.sources)
         b.append(Kind.EDIT, encode(edit))
         b.book.apply_edit(edit)
+
+
+def forget(b: Broker) -> None:
+    """The root has saved its state: a function that no task calls it sends again before its next.
+
+    Workers do not: what they have sent stays until the run is resumed.
+    """
+    gone = b.book.forget_uncalled(b.relied)
+    if not gone:
+        return
+    b.costs.forget(gone)
+    for peer in b.peers.values():
+        known = [digest for digest in gone if digest in peer.functions]
+        if known:
+            peer.functions.difference_update(known)
+            b.send(peer.session, wire.Forget(known))
 
 
 def _was_edited(b: Broker, m: wire.Define) -> bool:
@@ -54,7 +72,9 @@ def on_submit(
     if m.batch in b.book.batches:
         _serve_again(b, peer, m, header, frames)
         return
-    known = all(function in b.book.functions for function in m.functions)
+    kept = b.book.kept.get(m.parent)
+    needless = kept is not None and kept.makes_needless(m)
+    known = needless or all(function in b.book.functions for function in m.functions)
     if not known and (peer.role != "worker" or m.parent == ROOT_ID):
         raise ProtocolError("a batch names a function that was not sent before it")
     if not _may_submit(b, peer, m, header, frames):
@@ -64,8 +84,7 @@ def on_submit(
         assert found is not None  # it runs here
         b.dispatcher.take_back(peer, *found)
         return
-    kept = b.book.kept.get(m.parent)
-    if kept is not None and kept.makes_needless(m):
+    if needless:
         _serve_again(b, peer, m, header, frames)  # said again after the state: it waits for some
         return
     family = host_family(b, peer, m.parent)

@@ -37,8 +37,7 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
         b.send(m.session, wire.Refused(f"this session is a {known.role}, not a {m.role}"))
         return
     if m.version != wire.PROTOCOL_VERSION:
-        text = f"this broker speaks protocol {wire.PROTOCOL_VERSION}, not {m.version}"
-        b.send(m.session, wire.Refused(f"{text}: install the same scoop-ft on both machines"))
+        b.send(m.session, wire.Refused(_of_another_version(m.version)))
         return
     peer = _admit(b, m)
     settings = {**b.settings, "root": _other_root(b, m)} if m.role == "root" else b.settings
@@ -57,6 +56,15 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
         b.send(m.session, wire.Stop(b.diverged))
     if m.role == "agent" and b.stopping:
         b.say_over(m.session)  # it was not connected when the others were told
+
+
+def _of_another_version(theirs: int) -> str:
+    """Say what to do: it may be another machine's scoop-ft, or one that was put in our place."""
+    return (
+        f"the run is served by another version of scoop-ft (protocol {wire.PROTOCOL_VERSION}, not "
+        f"{theirs}): install the same; if it was replaced while the run was at work, stop the run "
+        "and resume it"
+    )
 
 
 def _admit(b: Broker, m: wire.Hello) -> Peer:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..ids import ROOT_ID
 from ..wire import messages as wire
 from ..wire.frames import Buffer
+from . import from_parent
 from .from_parent import runs_here
 from .kept import Kept, Saved
 from .peers import Peer
@@ -35,6 +36,8 @@ def on_checkpoint(
     _carry_lost(b, m, 0 if kept is None or kept.checkpoint is None else kept.checkpoint.next)
     b.book.apply_checkpoint(b.append(Kind.CHECKPOINT, header, frames[0], frames[1:]), m)
     b.take_back_dropped()
+    if m.parent == ROOT_ID:
+        from_parent.forget(b)
     b.hurry = b.hurry or m.waits
 
 

@@ -6,6 +6,7 @@ Pure arithmetic: no state but the costs seen, no I/O, no clock.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from .tasks import Batch
@@ -45,6 +46,12 @@ class Costs:
         self._bytes[function] = before + GAIN * (size - before)
         self._last.setdefault(function, deque(maxlen=SAMPLES)).append(each)
         return each / usual if usual else 1.0
+
+    def forget(self, functions: Iterable[bytes]) -> None:
+        """These are called no more."""
+        for function in functions:
+            for known in (self._seconds, self._last, self._bytes):
+                known.pop(function, None)
 
     def usual(self, function: bytes) -> float:
         """Return what a call usually takes, whatever a slow worker says; 0.0: nobody knows yet."""

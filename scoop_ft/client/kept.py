@@ -142,7 +142,7 @@ def save(runtime: Runtime, state: Any, every_s: float, wait: bool) -> bool:
             waits=wait or leaving,
             buffers=[len(frame) for frame in frames[1:]],
         )
-        session.keep(message, frames, receipt)
+        session.saved(message, frames, receipt)
         mine.since_load = []
     mine.saved_at = time.monotonic()
     mine.saves += 1

@@ -25,7 +25,7 @@ from ..wire.messages import Options
 from .groups import Group
 from .handlers import whole
 from .link import TICK_S, Link
-from .scopes import BATCH_TASKS, Definition, Part, Scope
+from .scopes import BATCH_TASKS, MOST, Definition, Part, Scope
 from .session import Frames, Session
 
 ANSWER_S: Final = 5.0  # nobody hears so long whether a child runs: it does not
@@ -155,6 +155,8 @@ class Runtime(ABC):
         known = function.digest, function.code
         if known not in self._met:
             self.session.on_function()
+            if len(self._met) >= MOST:
+                self._met.clear()
             self._met.add(known)
         self._last_met = function
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import BrokenRun
-from ..ids import batch_id
+from ..ids import ROOT_ID, batch_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import Status
@@ -161,6 +161,12 @@ class Session:
         )  # fmt: skip
         self.keep(message, (function.blob,))
         self._defined[function.digest] = function.code
+
+    def saved(self, message: wire.Checkpoint, frames: Frames, receipt: Receipt) -> None:
+        """Say a parent's state.  What the script calls after it is sent anew: see `Forget`."""
+        self.keep(message, frames, receipt)
+        if message.parent == ROOT_ID:
+            self._defined.clear()
 
     def new_batch(self) -> bytes:
         """Name a batch."""

@@ -5,6 +5,7 @@ Used by the launcher for its own workers, and by ``scoop-ft worker`` alone (`ser
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -243,14 +244,19 @@ class Host:
         )
         if self._around is not None:
             command = self._around.command(command)
+        made = contextlib.ExitStack()
         try:
             slate = Slate.create(self._run.slate(session))
+            made.callback(self._run.slate(session).unlink, missing_ok=True)
+            made.callback(slate.close)
             slate.retire_after(self.agent.limits.tasks)
             log = Log(self._run.log(f"{self._log_prefix}-{order.slot}"))
+            made.callback(log.close)
             child = self._children.start(
                 "worker", command, self._environment, cwd=self._cwd, key=session
             )
         except OSError as error:  # out of processes, memory or disk: as if it had died at start
+            made.close()  # it is tried again and again
             now = time.monotonic()
             self._do(self.agent.exited(session, 1, 0, Sight(), [str(error)], now))
             return

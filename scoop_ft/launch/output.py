@@ -7,6 +7,7 @@ slow reader never keeps the launcher from watching its processes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -20,6 +21,7 @@ PATIENCE_S: Final = 0.2  # for the rest of a line
 LONGEST_LINE: Final = 1 << 20  # cut here: memory is not endless
 BACKLOG_BYTES: Final = 4 << 20  # more unwritten output than this: stop reading more
 REDRAW_S: Final = 0.1
+LOG_BYTES: Final = 50 << 20  # of what was printed last; as much of what was before is kept
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ROW_BELOW: Final = b"\x1bD\x1b[A"  # scrolls if there is none; the cursor stays in its column
 
@@ -80,19 +82,37 @@ class Tail:
 
 
 class Log:
-    """A log file in the run directory; a full disk does not end a run because of it."""
+    """A log file in the run directory; a full disk does not end a run because of it.
+
+    Nor do weeks of prints fill the disk: a log that has become large gets the name of the older
+    one (``worker-0.log.1``), whose place it takes.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._path = path
+        self._descriptor = self._open()
+        self._size = os.fstat(self._descriptor).st_size
         self.failed = ""
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, data: bytes) -> None:
         """Append to it."""
         try:
-            os.write(self._descriptor, data)
+            if self._size >= LOG_BYTES:
+                with contextlib.suppress(OSError):  # then this one goes on for as much again
+                    self._begin_anew()
+            self._size += os.write(self._descriptor, data)
             self.failed = ""
         except OSError as error:
             self.failed = str(error)
+
+    def _begin_anew(self) -> None:
+        self._size = 0
+        os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
+        descriptor, self._descriptor = self._descriptor, self._open()
+        os.close(descriptor)
 
     def close(self) -> None:
         """Close the file."""

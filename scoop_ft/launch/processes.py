@@ -306,7 +306,7 @@ class Meter:
         return int(self._ask(pid, lambda process: process.memory_info().rss, 0))
 
     def created(self, pid: int) -> float:
-        """Return when a process was started; 0 when it is gone."""
+        """Return when a process was started, by a clock of its machine; 0 when it is gone."""
         if _HAS_PROC:
             return _created(pid)
         return float(self._ask(pid, lambda process: process.create_time(), 0.0))
@@ -338,15 +338,16 @@ def _rss_bytes(pid: int) -> int:
 
 
 def _created(pid: int) -> float:
-    """Return when the process was started; 0 when it is gone."""
+    """Return when the process was started, in seconds since the machine was; 0 when it is gone.
+
+    Not since the epoch: that moves with the clock, and one of weeks is set now and then.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             after_its_name = file.read().rpartition(b")")[2].split()
-        with open("/proc/stat", "rb") as file:
-            booted = next(line for line in file if line.startswith(b"btime"))
-    except (OSError, StopIteration):
+    except OSError:
         return 0.0
-    return int(after_its_name[19]) / os.sysconf("SC_CLK_TCK") + float(booted.split()[1])
+    return int(after_its_name[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def lives(pid: int, created: float) -> bool:
@@ -355,7 +356,8 @@ def lives(pid: int, created: float) -> bool:
 
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - created) < 1.0
+        began = [process.create_time(), *([_created(pid)] if _HAS_PROC else [])]
+        same = any(abs(each - created) < 1.0 for each in began)
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -56,15 +56,19 @@ def status(directory: RunDir) -> dict[str, Any]:
         "turned_away": {},
     }
     running = is_locked(directory)
-    stats = ask(directory, LIMIT_S)
+    stats = None
+    try:
+        stats = ask(directory, LIMIT_S, strict=True)
+    except RunError as refused:
+        result["warnings"] = [f"{refused}; what follows is what its journal says"]
     if stats is None:
         _from_journal(result, directory, info.unsafe_filesystem, running)
     else:
         _from_broker(result, stats)
     if running:
         result["state"] = "running"
-        _add_processes(result, directory.live())
-        if stats is None:
+        _add_processes(result, directory.live(), "unknown" if stats is None else "starting")
+        if stats is None and not result["warnings"]:
             result["waiting"] = result["waiting"] or _why_silent(result["broker"]["pid"])
     elif stats is not None:
         result["state"] = stats.get("state", "running")  # a broker without a launcher
@@ -117,8 +121,11 @@ def _from_journal(
 # ---- processes ----------------------------------------------------------------------------------
 
 
-def _add_processes(result: dict[str, Any], live: Live | None) -> None:
-    """Add the pids of the launcher's processes, of those that live."""
+def _add_processes(result: dict[str, Any], live: Live | None, otherwise: str) -> None:
+    """Add the pids of the launcher's processes, of those that live.
+
+    ``otherwise`` is how workers are of which the broker has told nothing.
+    """
     if live is None:
         return
     here = live.host == socket.gethostname()
@@ -142,15 +149,15 @@ def _add_processes(result: dict[str, Any], live: Live | None) -> None:
     ]
     for worker in launched.values():
         if worker.id not in known:
-            result["workers"].append(_starting(worker, live.host))
+            result["workers"].append(_launched(worker, live.host, otherwise))
 
 
-def _starting(worker: LiveProcess, host: str) -> dict[str, Any]:
+def _launched(worker: LiveProcess, host: str, state: str) -> dict[str, Any]:
     return {
         "id": worker.id,
         "pid": worker.pid,
         "host": host,
-        "state": "starting",
+        "state": state,
         "tasks_done": 0,
         "last_heartbeat_s": None,
     }
@@ -376,6 +383,6 @@ def show_runs(rows: list[dict[str, Any]]) -> None:
             Text(row["state"]),
             f"{tasks.get('done', 0):,}/{tasks.get('submitted', 0):,}",
             Text(os.path.basename(row.get("script", ""))),
-            format_age(now - row["created"]) if "created" in row else "",
+            format_age(max(now - row["created"], 0)) if "created" in row else "",
         )
     Console(highlight=False).print(table)

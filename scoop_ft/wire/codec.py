@@ -28,6 +28,7 @@ from .messages import (
     Environment,
     Fetch,
     Fetched,
+    Forget,
     FromBroker,
     FromPeer,
     Function,
@@ -361,6 +362,11 @@ def _function(m: Function, frames: Sequence[Buffer]) -> None:
     _need(len(m.digest) == DIGEST_BYTES and len(frames) == 1, "wrong function")
 
 
+def _forget(m: Forget, frames: Sequence[Buffer]) -> None:
+    _need(not frames, "Forget has frames")
+    _need(all(len(digest) == DIGEST_BYTES for digest in m.functions), "wrong function")
+
+
 def _deliver(m: Deliver, frames: Sequence[Buffer]) -> None:
     _need(len(m.batch) == BATCH_ID_BYTES, "wrong id")
     count = _check_ranges(m.ranges, MAX_COUNT)
@@ -386,6 +392,7 @@ _CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
     Gone: _gone,
     Run: _run,
     Function: _function,
+    Forget: _forget,
     Deliver: _deliver,
     Drop: _drop,
     Const: _set_const,

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
@@ -489,6 +489,12 @@ class Environment(msgspec.Struct):
     named: list[str] = []
 
 
+class Forget(Message, frozen=True, tag=49):
+    """No recorded task calls these functions: each is sent again before the next `Run` of it."""
+
+    functions: list[bytes]
+
+
 class Stop(Message, frozen=True, tag=45):
     """The run is over, or this peer is not wanted: leave."""
 
@@ -517,5 +523,5 @@ FromPeer = (
 FromBroker = (
     Welcome | Refused | Unknown | Ack | Run | Function | Deliver | Recall | Drop | Const
     | Cancelled | Answer | Stats | Stop | Synced | Fetched
-    | Sources
+    | Sources | Forget
 )  # fmt: skip

@@ -78,13 +78,23 @@ def main(argv: list[str] | None = None) -> int:
     Handlers(crew.at_work, {signal.SIGTERM: First(slate.is_unwanted, exit_.on_sigterm)}).install()
     link.after_pump = exit_.look
     link.start()
-    link.wait(lambda: session.welcomed)
+    _join(session, link)
     slate.ready()
     _prepare_script(session.settings, sources)
     OwnFinder(sources).install()
     crew.run()
     exit_.leave()
     return 0
+
+
+def _join(session: WorkerSession, link: Link) -> None:
+    """Wait for the broker; one that does not want this process says why in a line."""
+    from ..errors import BrokenRun
+
+    try:
+        link.wait(lambda: session.welcomed)
+    except BrokenRun:
+        sys.exit(f"scoop-ft: a worker ends: {session.ended}")
 
 
 def _crew(session: WorkerSession, link: Link, slate: Slate) -> Crew:

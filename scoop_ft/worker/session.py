@@ -28,7 +28,9 @@ from .spans import Done, Piece, Queue, Span
 from .stateless import keeps_nothing
 from .tray import Tray
 
-CALLABLES = 1_024  # loaded functions kept
+CALLABLES = 1_024  # loaded functions kept,
+CALLABLE_BYTES = 32 << 20  # while their pickles have no more
+SPARE_BYTES = 16 << 20  # of pickles that nobody may need: then it is looked which are not needed
 MESSAGE_BYTES = 16 << 20  # results of many tasks go into messages of about this size
 OWED_BYTES = 32 << 20  # with more that the broker has not synced no further task is begun
 
@@ -64,7 +66,11 @@ class WorkerSession(Session):
         self._idle_said = False
         self._runs = 0
         self._blobs: dict[bytes, tuple[str, bytes]] = {}
+        self._lent: set[bytes] = set()  # functions that the broker takes to be known here
+        self._spare_bytes = 0  # pickles of others
         self._callables: OrderedDict[bytes, Callable[..., Any]] = OrderedDict()
+        self._weights: dict[bytes, int] = {}  # of these, the bytes of their pickles
+        self._callable_bytes = 0
         self._open: dict[bytes, Scope] = {}
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
@@ -82,12 +88,23 @@ class WorkerSession(Session):
         """Return a function, loaded once, or once for each call that it could keep something of."""
         found = self._callables.get(digest)
         if found is None:
-            found = load_function(self._blobs[digest][1])
+            blob = self._blobs[digest][1]
+            found = load_function(blob)
             if keeps_nothing(found):
                 self._callables[digest] = found
-                if len(self._callables) > CALLABLES:
-                    self._callables.popitem(last=False)
+                self._weights[digest] = len(blob)
+                self._callable_bytes += len(blob)
+                self._unload()
         return found
+
+    def _unload(self) -> None:
+        """Keep the last loaded function, and of those before what there is room for."""
+        loaded = self._callables
+        while len(loaded) > 1 and (
+            len(loaded) > CALLABLES or self._callable_bytes > CALLABLE_BYTES
+        ):
+            digest, _ = loaded.popitem(last=False)
+            self._callable_bytes -= self._weights.pop(digest)
 
     def is_shared(self, digest: bytes) -> bool:
         """Does one copy of a function that was just loaded serve other calls, too?"""
@@ -100,6 +117,19 @@ class WorkerSession(Session):
     def function_name(self, digest: bytes) -> str:
         """Return what people call a function."""
         return self._blobs[digest][0]
+
+    def _forget_spare(self) -> None:
+        """Forget functions that neither the broker counts on nor a task here is a call of."""
+        if self._spare_bytes < SPARE_BYTES:
+            return
+        needed = {*self._lent, *self.queue.functions()}
+        for span, _ in list(self.running.values()):
+            needed.update(span.functions)
+        gone = [digest for digest in self._blobs if digest not in needed]
+        for digest in gone:
+            del self._blobs[digest]
+        self.queue.forget(gone)
+        self._spare_bytes = 0  # what was needed is looked at again with the next so many
 
     # ---- own tasks' children ---------------------------------------------------------------
 
@@ -124,10 +154,13 @@ class WorkerSession(Session):
                 self.submit(closed, batch)
             return
         for function in closed.functions:
-            self._blobs.setdefault(function.digest, (function.name, function.blob))
+            if function.digest not in self._blobs:
+                self._blobs[function.digest] = function.name, function.blob
+                self._spare_bytes += len(function.blob)
         span = Span.from_closed(closed, batch)
         self._unflushed.append(span)
         self.queue.push_children(span)
+        self._forget_spare()
 
     def finish(self, span: Span, done: Done) -> None:
         """A task has ended."""
@@ -277,6 +310,8 @@ class WorkerSession(Session):
         """A new connection begins."""
         self._forget_abandoned()
         super().connect()
+        self._lent.clear()  # functions are sent again on each connection
+        self._spare_bytes = sum(len(blob) for _, blob in self._blobs.values())
         self._runs = 0
         self._idle_said = False
 
@@ -448,6 +483,12 @@ class WorkerSession(Session):
 
     def _on_function(self, m: wire.Function, frames: Sequence[Buffer]) -> None:
         self._blobs[m.digest] = (m.name, bytes(frames[0]))
+        self._lent.add(m.digest)
+
+    def _on_forget(self, m: wire.Forget, frames: Sequence[Buffer]) -> None:
+        self._lent.difference_update(m.functions)
+        self._spare_bytes += sum(len(self._blobs[d][1]) for d in m.functions if d in self._blobs)
+        self._forget_spare()
 
     def _on_recall(self, m: wire.Recall, frames: Sequence[Buffer]) -> None:
         self.flush()
@@ -493,4 +534,5 @@ WORKER_HANDLERS: dict[type, Callable[[Any, Any, Sequence[Buffer]], None]] = {
     wire.Function: WorkerSession._on_function,
     wire.Recall: WorkerSession._on_recall,
     wire.Drop: WorkerSession._on_drop,
+    wire.Forget: WorkerSession._on_forget,
 }

@@ -7,7 +7,7 @@ taken from the other end: the oldest.  No I/O; whoever calls holds the link's lo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from .. import columns
@@ -280,6 +280,16 @@ class Queue:
         if dropped:
             self._pieces = deque(piece for piece in self._pieces if piece.span.wanted())
         return dropped
+
+    def functions(self) -> set[bytes]:
+        """Return the digests of all that is here, with what was claimed last."""
+        pieces = [*self._pieces, *([self._claimed] if self._claimed is not None else [])]
+        return {digest for piece in pieces for digest in piece.span.functions}
+
+    def forget(self, functions: Iterable[bytes]) -> None:
+        """These are called no more."""
+        for name in functions:
+            self._costs.pop(name, None)
 
     def spans(self) -> Iterator[tuple[Span, int, int]]:
         """Yield what has not begun: what is queued, and what a runner has claimed."""

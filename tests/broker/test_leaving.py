@@ -10,7 +10,7 @@ from scoop_ft.broker import leaving
 from scoop_ft.broker.leaving import Departed
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
-from scoop_ft.ids import ROOT_ID, batch_id
+from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
 from scoop_ft.wire import messages as wire
 
 from .peers import FUNCTION, packed_ends
@@ -351,6 +351,64 @@ def test_who_has_outlived_a_resume_and_calls_a_forgotten_function_begins_again()
     rig.settle()
     assert other.runs > 0
     assert [status for status, _ in rig.peers[rig.broker.root].results.values()] == [0]
+
+
+def test_a_function_that_nothing_calls_leaves_when_the_script_has_saved_its_state() -> None:
+    """A function that has captured something is another one in each generation."""
+    rig = Rig()
+    root = rig.root()
+    worker = rig.worker()
+    for generation in range(3):
+        root.submit("leaf:a")
+        rig.settle()
+        assert kinds(rig)[Kind.FUNCTION] == 1
+        assert FUNCTION in rig.broker.peers[worker.session].functions
+        checkpoint(root, ROOT_ID, generation, generation + 1)
+        rig.settle()
+        assert kinds(rig)[Kind.FUNCTION] == 0
+        assert [m.functions for m in worker.all_of(wire.Forget)] == [[FUNCTION]] * (generation + 1)
+        assert FUNCTION not in rig.broker.peers[worker.session].functions
+    assert [status for status, _ in root.results.values()] == [0, 0, 0]
+    same_after_restart(rig)
+
+
+def test_a_function_that_a_worker_has_sent_or_a_call_waits_for_stays() -> None:
+    rig = Rig()
+    root = rig.root()
+    root.submit("leaf:a")
+    rig.worker()
+    rig.settle()
+    other, blob = function("other")
+    root.keep(wire.Define(root.number(), other, "other"), [blob])
+    name = batch_id(root.session, 99)
+    root.keep(
+        wire.Submit(
+            root.number(), name, ROOT_ID, ROOT_LINEAGE, 1, 1, [other], b"",
+            packed_ends([b"leaf:b"]), [], [],
+        ),
+        [b"leaf:b"],
+    )  # fmt: skip
+    busy = rig.worker()
+    busy.define()
+    checkpoint(root, ROOT_ID, 0, 1)
+    rig.commit()
+    assert set(rig.broker.book.functions) == {FUNCTION, other}
+
+
+def test_a_batch_of_a_forgotten_function_that_is_said_again_is_no_nonsense() -> None:
+    rig = Rig()
+    root = rig.root()
+    rig.worker()
+    root.submit("leaf:a")
+    again = root.kept[-1]
+    rig.settle()
+    checkpoint(root, ROOT_ID, 0, 1)
+    rig.settle()
+    assert not rig.broker.book.functions
+    rig.say(root.session, again[1], again[2])
+    rig.settle()
+    assert not root.all_of(wire.Refused)
+    assert rig.broker.book.submitted == 1
 
 
 def test_only_the_last_that_departed_are_remembered() -> None:

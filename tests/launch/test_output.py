@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,32 @@ def test_a_log_is_appended_to_and_a_full_disk_does_not_raise(tmp_path: Path) -> 
     full.write(b"x")
     assert "space" in full.failed
     full.close()
+
+
+def test_a_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scoop_ft.launch.output.LOG_BYTES", 1_000)
+    for half in range(2):  # of another process of the same worker
+        log = Log(tmp_path / "log")
+        for number in range(50 * half, 50 * half + 50):
+            log.write(b"%099d\n" % number)
+        log.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1"]
+    found = [(tmp_path / name).read_bytes().split() for name in ("log.1", "log")]
+    assert [int(line) for lines in found for line in lines] == list(range(80, 100))
+
+
+def test_a_log_that_cannot_begin_anew_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scoop_ft.launch.output.LOG_BYTES", 10)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = Log(folder / "log")
+    folder.rename(tmp_path / "moved")
+    for _ in range(5):
+        log.write(b"0123456789\n")
+    log.close()
+    assert (tmp_path / "moved" / "log").read_bytes() == b"0123456789\n" * 5
 
 
 SCREEN = """

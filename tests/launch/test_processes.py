@@ -158,3 +158,13 @@ def test_the_meter(tmp_path: Path) -> None:
     assert lives(os.getpid(), created)
     assert not lives(os.getpid(), created - 100)
     assert meter.rss_bytes(2**22 + 1) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no clock that is not set")
+def test_who_lives_is_the_same_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since the epoch, the machine has another start then."""
+    created = Meter().created(os.getpid())
+    booted = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600)
+    assert lives(os.getpid(), created)
+    assert not lives(os.getpid(), created - 100)

@@ -24,6 +24,16 @@ def test_sixty_thousand_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_left")
+def test_generations_of_functions_that_have_captured_their_state(tmp_path: Path) -> None:
+    """Each is another function, of 180 kB: they were kept until the run was resumed."""
+    grown = grow(tmp_path, "captured", 150, 0.2)
+    last = grown.curve[-1]
+    assert last.done == grown.tasks == 600
+    assert last.live_bytes < 500_000, "what the states stand for has left"
+    assert max(look.live_bytes for look in grown.curve) < 8_000_000
+
+
+@pytest.mark.usefixtures("nothing_left")
 def test_generations_of_a_script_that_saves_its_state(tmp_path: Path) -> None:
     grown = grow(tmp_path, "generations", 600, 0.2)
     last = grown.curve[-1]

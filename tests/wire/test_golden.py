@@ -181,6 +181,7 @@ FROM_BROKER: list[tuple[wire.Message, list[bytes], str]] = [
         [b"x = 1"],
         "9330039194a16da66d6f64756c65a72f702f6d2e7079c4106465666768696a6b6c6d6e6f70717273",
     ),
+    (wire.Forget([DIGEST]), [], "923191c4106465666768696a6b6c6d6e6f70717273"),
 ]
 ALL = [(decode_from_peer, *each) for each in FROM_PEER]
 ALL += [(decode_from_broker, *each) for each in FROM_BROKER]

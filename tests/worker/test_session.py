@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import HELD, LEASED
-from scoop_ft.ids import task_id
+from scoop_ft.functions import dump_function
+from scoop_ft.ids import batch_id, digest, task_id
 from scoop_ft.wire import messages as wire
+from scoop_ft.worker.session import CALLABLE_BYTES, SPARE_BYTES, WorkerSession
 
 from ..broker.rig import Rig
 from ..client.joined import JoinedRoot, JoinedWorker, tasks
@@ -330,3 +334,43 @@ def test_what_an_attempt_that_was_given_up_had_said_is_not_said_for_the_next_one
     assert not rig.broker.cancels
     assert not worker.real._asked
     rig.check()
+
+
+def capturing(number: int) -> tuple[bytes, bytes]:
+    """Return the digest and the pickle of a function with a large value of its own."""
+    blob, _ = dump_function(functools.partial(max, bytes([number]) * (1 << 20)))
+    return digest(blob), blob
+
+
+def test_functions_that_the_broker_has_forgotten_are_forgotten() -> None:
+    """Each generation of a script may have another one, that has captured its state."""
+    session = WorkerSession(b"w" * 8, "host", b"")
+    session.connect()
+    for number in range(64):
+        name, blob = capturing(number)
+        session.on_message(wire.Function(name, "f"), [blob])
+        session.callable(name)
+        session.on_message(wire.Forget([name]), [])
+        assert sum(len(blob) for _, blob in session._blobs.values()) < SPARE_BYTES + (2 << 20)
+        assert session._callable_bytes < CALLABLE_BYTES + (2 << 20)
+    assert set(session._callables) == set(session._weights)
+
+
+def test_a_function_stays_while_there_is_a_call_of_it() -> None:
+    session = WorkerSession(b"w" * 8, "host", b"")
+    session.connect()
+    first, blob = capturing(0)
+    session.on_message(wire.Function(first, "f"), [blob])
+    batch = batch_id(b"r" * 8, 1)
+    run = wire.Run(batch, 0, 1, bytes(16), 0, [first], b"", bytes(4), 0, [], [])
+    session.on_message(run, [b""])
+    session.on_message(wire.Forget([first]), [])
+    for number in range(1, 40):
+        name, blob = capturing(number)
+        session.on_message(wire.Function(name, "f"), [blob])
+        session.on_message(wire.Forget([name]), [])
+    assert first in session._blobs
+    session.queue.take()
+    session._spare_bytes = SPARE_BYTES
+    session._forget_spare()
+    assert first in session._blobs, "it has just been claimed"
