@@ -47,6 +47,7 @@ def test_what_is_made_of_one(func: Callable[..., Any]) -> None:
         lambda: futures.once(fetch, 1),
     ],
 )
+@pytest.mark.filterwarnings("ignore:running serially")
 def test_without_a_run_it_is_the_same(call: Callable[[], Any]) -> None:
     with pytest.raises(UnpicklableError, match=SAID):
         call()
