@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -124,6 +124,8 @@ class Session:
         self._credit = 0  # and how many the broker was told that it may send
         self._answers: dict[int, Any] = {}
         self._asked: dict[int, Any] = {}  # what has no answer yet, by request
+        # Of batches that may be in no journal, by name: what was given up of them.
+        self._given_up: dict[bytes, list[wire.Cancel]] = {}
         self._requests = 0
 
     # ---- saying ----------------------------------------------------------------------------
@@ -319,7 +321,26 @@ class Session:
         self.seeded = m.settings.get("seeded", False)
         self._renumber()
         self.outbox = [(message, parts) for _, message, parts, _, _ in self._unacknowledged]
+        self.outbox += [(message, ()) for message in self._given_up_again()]
         self.outbox += [(message, ()) for message in self._asked.values()]
+
+    def _given_up_again(self) -> Iterator[wire.Cancel]:
+        """Another broker hears of some batches for the first time: all of them would be wanted."""
+        unrecorded = [each.message for each in self._unacknowledged]
+        names = {message.batch for message in unrecorded if type(message) is wire.Submit}
+        self._given_up = {name: these for name, these in self._given_up.items() if name in names}
+        return chain.from_iterable(self._given_up.values())
+
+    def _give_up(self, asked: wire.Cancel, ranges: Sequence[wire.Range]) -> None:
+        for each in self._unacknowledged:
+            m = each.message
+            if type(m) is not wire.Submit or m.parent != asked.parent:
+                continue
+            stop = m.first + m.count
+            of_it = [(max(a, m.first), min(z, stop)) for a, z in ranges if a < stop and z > m.first]
+            if of_it:
+                again = msgspec.structs.replace(asked, ranges=of_it)
+                self._given_up.setdefault(m.batch, []).append(again)
 
     def _renumber(self) -> None:
         """Put what must be said again in the order in which it happened.
@@ -357,8 +378,10 @@ class Session:
     def _on_ack(self, m: wire.Ack, frames: Frames) -> None:
         kept = self._unacknowledged
         while kept and kept[0].n <= m.n:
-            _, _, _, size, receipt = kept.popleft()
+            _, message, _, size, receipt = kept.popleft()
             self.unacknowledged_bytes -= size
+            if self._given_up and type(message) is wire.Submit:
+                self._given_up.pop(message.batch, None)
             if receipt is not None:
                 receipt.acknowledged = True
         self.on_event()
@@ -399,6 +422,7 @@ class Session:
         if asked is None:
             return  # answered on an older connection
         self._answers[m.request] = m.ranges
+        self._give_up(asked, m.ranges)
         scope = self.scopes.get(asked.parent)
         if scope is not None:
             for start, stop in m.ranges:

@@ -59,6 +59,9 @@ FOUND: dict[int, str] = {
     12018703: "what was found recorded, and got lost on the way, a saved state waited for in vain",
     12034808: "calls of an attempt that was given up were said again for the next one: a hang",
     12554841: "a failure that was tried again came up from a record that held it, too",
+    71: "what was given up before a broker died was wanted by the next one, and kept all workers",
+    2537: "a stopped worker was at a call that was given up later, and was never told",
+    16410971: "a batch that no journal had was said again without what was given up of it",
     7039530: "what an older attempt had told nobody was said to be left out",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scoop_ft.client.groups import outcome
 from scoop_ft.errors import CancelledError
 from scoop_ft.ids import ROOT_ID
@@ -96,7 +98,8 @@ def test_a_request_is_answered_once_though_it_was_said_twice() -> None:
     assert not rig.broker.cancels
 
 
-def test_what_was_given_up_stays_so_though_its_submission_is_said_again() -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_given_up_stays_so_though_its_submission_is_said_again(restarted: bool) -> None:
     rig = Rig()
     root = JoinedRoot(rig)
     root.submit("a", "b")
@@ -104,11 +107,15 @@ def test_what_was_given_up_stays_so_though_its_submission_is_said_again() -> Non
     root.send()
     rig.settle(commit=False)
     assert root.real.answer(request) == [(1, 2)]
-    rig.cut(root)  # type: ignore[arg-type]  # and the submission is not acknowledged
+    if restarted:
+        rig.restart()  # and the submission is in no journal
+    else:
+        rig.cut(root)  # type: ignore[arg-type]  # and the submission is not acknowledged
     root.connect()
     rig.worker()
     rig.settle()
     assert len(rig.ran) == 1, "only the other one ran"
+    assert not root.real._given_up, "it is recorded now"
 
 
 def test_a_second_welcome_changes_nothing() -> None:

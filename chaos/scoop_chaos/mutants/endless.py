@@ -64,6 +64,13 @@ ENDLESS = (
         "if False:",
     ),
     Mutant(
+        "given-up-is-said-before",
+        "A batch that is said again to another broker is said without what was given up of it.",
+        "scoop_ft.client.session:Session._on_cancelled",
+        "self._give_up(asked, m.ranges)",
+        "pass",
+    ),
+    Mutant(
         "given-up-is-said-once",
         "A worker that has not heard that its task was given up is not told again.",
         "scoop_ft.broker.from_agent:_drop_cancelled",
