@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scoop_ft.broker import timing
 from scoop_ft.client.groups import outcome
 from scoop_ft.errors import CancelledError
 from scoop_ft.ids import ROOT_ID
@@ -113,6 +114,7 @@ def test_what_was_given_up_stays_so_though_its_submission_is_said_again(restarte
         rig.cut(root)  # type: ignore[arg-type]  # and the submission is not acknowledged
     root.connect()
     rig.worker()
+    rig.tick(timing.GRACE_S + 1)
     rig.settle()
     assert len(rig.ran) == 1, "only the other one ran"
     assert not root.real._given_up, "it is recorded now"

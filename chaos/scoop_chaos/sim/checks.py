@@ -22,7 +22,7 @@ from scoop_ft.wire.codec import decode_header
 from ..faults import Fault
 from .author import submitted_ahead
 from .books import differences
-from .workload import key_of
+from .workload import ENDLESS, key_of
 
 if TYPE_CHECKING:
     from .workload import Program
@@ -311,11 +311,11 @@ class Checks:
 
 
 def _children_of_root(program: Program) -> set[str]:
-    """Return the root's children that nobody is asked to hand over while they run.
+    """Return the root's children that nobody is asked to hand over, or to give up, as they run.
 
     Where a task lets nobody in its process answer, what else is there may be given to others.
     """
-    children = [call for phase in program for call in phase[3]]
+    children = [call for phase in program for call in phase[3] if call[2] not in ENDLESS]
     silent = str(program).count("'deaf'")
     return {key for key, _, how, _ in children if not silent or (how == "deaf" and silent == 1)}
 
