@@ -19,7 +19,7 @@ def test_one_launcher_at_a_time(tmp_path: Path) -> None:
     lock = RunLock(run)
     lock.acquire()
     assert is_locked(run)
-    with pytest.raises(RunError, match="running already"):
+    with pytest.raises(RunError, match="is open in this program already"):
         RunLock(run).acquire(patience_s=0)
     lock.release()
     assert not is_locked(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .broker import BROKER
-from .endless import ENDLESS
+from .endless import ENDLESS, RARELY
 from .keeping import KEEPING, UNCAUGHT
 from .missed import MISSED as OTHERS
 from .mutant import Mutant
@@ -15,7 +15,7 @@ from .recovery import RECOVERY
 
 __all__ = ["MISSED", "MUTANTS"]
 
-MISSED: Final[tuple[Mutant, ...]] = (*OTHERS, *UNCAUGHT, *RARE)
+MISSED: Final[tuple[Mutant, ...]] = (*OTHERS, *UNCAUGHT, *RARE, *RARELY)
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *BROKER, *RECOVERY, *PEERS, *KEEPING, *NUMBERS, *ENDLESS
 )  # fmt: skip

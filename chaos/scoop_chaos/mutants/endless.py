@@ -22,20 +22,6 @@ ENDLESS = (
         "overdue=False,",
     ),
     Mutant(
-        "wait-has-no-limit",
-        "A task that waits when its time limit is over is not ended.",
-        "scoop_ft.worker.limits:Limits.check",
-        "if time.monotonic() >= runner.until:",
-        "if False:",
-    ),
-    Mutant(
-        "limit-begins-anew",
-        "A task that has waited gets its whole time limit again.",
-        "scoop_ft.worker.limits:Limits.go_on",
-        "until = runner.until if runner.until > now else now + LAST_S",
-        "until = runner.until = now + runner.span.time_limit_s",
-    ),
-    Mutant(
         "children-have-no-limit",
         "The children of a task with a time limit have none.",
         "scoop_ft.client.scopes:Scope._closed_options",
@@ -50,17 +36,28 @@ ENDLESS = (
         "if False:",
     ),
     Mutant(
-        "given-up-is-blamed",
-        "A task whose worker was ended since it was cancelled is to blame for that.",
-        f"{_AGENT}.exited",
-        "if worker.unwanted or (worker.overdue and not gone.overdue):",
-        "if worker.overdue and not gone.overdue:",
-    ),
-    Mutant(
         "given-up-is-wanted-again",
         "A broker that was started again takes what parents gave up before for wanted.",
         "scoop_ft.broker.hello:_give_up",
         "if state in (HELD, QUEUED, LEASED):",
+        "if False:",
+    ),
+)
+
+# These take a broker's death, or a stop, between what was given up and what is said of it.
+RARELY = (
+    Mutant(
+        "given-up-is-blamed",
+        "A task whose worker was ended since it was cancelled is to blame for that.",
+        f"{_AGENT}.exited",
+        "worker.overdue or worker.unwanted or self._was_sent_away(sight, by)",
+        "worker.overdue or self._was_sent_away(sight, by)",
+    ),
+    Mutant(
+        "given-up-is-said-once",
+        "A worker that has not heard that its task was given up is not told again.",
+        "scoop_ft.broker.from_agent:_drop_cancelled",
+        "if found is not None and found[0].state[found[1]] == CANCELLED:",
         "if False:",
     ),
     Mutant(
@@ -69,12 +66,5 @@ ENDLESS = (
         "scoop_ft.client.session:Session._on_cancelled",
         "self._give_up(asked, m.ranges)",
         "pass",
-    ),
-    Mutant(
-        "given-up-is-said-once",
-        "A worker that has not heard that its task was given up is not told again.",
-        "scoop_ft.broker.from_agent:_drop_cancelled",
-        "if found is not None and found[0].state[found[1]] == CANCELLED:",
-        "if False:",
     ),
 )
