@@ -118,13 +118,13 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         _CLASS_OF[name] = cls
 
 
-def dump_meaning(value: Any) -> bytes:
+def dump_meaning(value: Any, separate: Callable[[Any], Any] | None = None) -> bytes:
     """Pickle what was pickled before, without file names, lines, docstrings and annotations.
 
     What the bytes are good for is to be compared: nobody can load them.
     """
     file = io.BytesIO()
-    ByValuePickler(file, places=False).dump(value)
+    ByValuePickler(file, separate, places=False).dump(value)
     return file.getvalue()
 
 

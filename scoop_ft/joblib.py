@@ -15,6 +15,7 @@ from joblib.parallel import ParallelBackendBase, SequentialBackend
 
 from .executor import Executor, inside_a_run
 from .joblib_keys import key_of
+from .joblib_large import LARGE_BYTES, Large, Pickled, pickled
 from .launch.processes import usable_cores
 from .optioned import Optioned, options
 
@@ -62,6 +63,8 @@ class ScoopBackend(ParallelBackendBase):  # type: ignore[misc]
         self._options = {"run_dir": run_dir, "address": address, "keys": keys, "edited": edited}
         self._executor: Executor | None = None
         self._under_way: set[Any] = set()
+        self._large = Large()
+        self._shares = True
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many calls joblib shall think of as running at the same time."""
@@ -71,17 +74,31 @@ class ScoopBackend(ParallelBackendBase):  # type: ignore[misc]
             return 1
         return n_jobs if n_jobs > 0 else max(usable_cores() + 1 + n_jobs, 1)
 
-    def configure(self, n_jobs: int = 1, parallel: Any = None, **more: Any) -> int:
-        """Be ready for calls."""
+    def configure(
+        self,
+        n_jobs: int = 1,
+        parallel: Any = None,
+        max_nbytes: int | None = LARGE_BYTES,
+        mmap_mode: str | None = "r",
+        **more: Any,
+    ) -> int:
+        """Be ready for calls; what says how joblib maps large arrays says whether we share them."""
         self.parallel = parallel
+        self._shares = max_nbytes is not None and mmap_mode == "r"
         n_jobs = self.effective_n_jobs(n_jobs)
         self._executor = self._given or _share(n_jobs, self._options)
         return n_jobs
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None) -> Any:
         """Submit one batch of joblib's calls."""
-        assert self._executor is not None
-        future = self._executor.submit(_with_options(func), func)
+        executor = self._executor
+        assert executor is not None
+        large = None if executor._run is None else pickled(func)  # in a task it is called at once
+        known = _with_options(func, large)
+        sent = func
+        if large is not None and self._shares:
+            sent = self._large.packed(executor, large)
+        future = executor.submit(known, sent)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         if callback is not None:
@@ -111,21 +128,24 @@ def _call(batch: Callable[[], Any]) -> Any:
     return batch()
 
 
-def _with_options(batch: Any) -> Callable[[Callable[[], Any]], Any]:
-    """Return `_call` with the options of the function that a batch calls."""
+def _with_options(batch: Any, large: Pickled | None) -> Callable[[Callable[[], Any]], Any]:
+    """Return `_call` with the options of the function that a batch calls, and what it is known by.
+
+    Which does not depend on the way that a large array goes.
+    """
+    known_by = key_of(batch, () if large is None else large.digests)
+    given: dict[str, Any] = {} if known_by is None else {"key": known_by}
     calls = getattr(batch, "items", [])
-    if not any(type(func) is Optioned for func, _, _ in calls):
-        known_by = key_of(batch)
-        return _call if known_by is None else options(_call, key=known_by)
-    if len(calls) > 1:
-        raise ValueError(
-            "joblib: calls with options are submitted one by one: no batch_size, please"
-        )
-    [(func, args, kwargs)] = calls
-    given = dict(func.given)
-    if func.key is not None:
-        given["key"] = func.key_of(args, kwargs)
-    return options(_call, **given)
+    if any(type(func) is Optioned for func, _, _ in calls):
+        if len(calls) > 1:
+            raise ValueError(
+                "joblib: calls with options are submitted one by one: no batch_size, please"
+            )
+        [(func, args, kwargs)] = calls
+        given.update(func.given)
+        if func.key is not None:
+            given["key"] = func.key_of(args, kwargs)
+    return options(_call, **given) if given else _call
 
 
 def _share(n_jobs: int, opening: dict[str, Any]) -> Executor:

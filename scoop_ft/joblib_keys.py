@@ -1,7 +1,8 @@
-"""What a call of joblib's is known by when it carries what differs at each start.
+"""What a call of joblib's is known by where the bytes that travel cannot stand for it.
 
 scikit-learn (1.9 and later) gives each call a context with the time and a random number of the
 fit that it belongs to, for progress bars and the like.  Its place in the fit is what it means.
+A large array travels one way or another; what is in it is what it means.
 Nothing that travels to a worker is changed here.
 """
 
@@ -10,29 +11,40 @@ from __future__ import annotations
 import copyreg
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from .ids import digest
-from .pickling import dumps_meaning
+from .joblib_large import LARGE_BYTES
+from .pickling import meaning_around
 
 _HOME = "sklearn.callback._callback_context"
 _state = threading.local()
 
 
-def key_of(batch: Any) -> str | None:
-    """Return what stands for the arguments of a call; None: they stand for themselves."""
+def key_of(batch: Any, large: Sequence[bytes] = ()) -> str | None:
+    """Return what stands for the arguments of a call; None: they stand for themselves.
+
+    Parameters
+    ----------
+    batch : callable
+        Joblib's.
+    large : sequence of bytes
+        The digests of its large buffers.
+    """
     context = getattr(sys.modules.get(_HOME), "CallbackContext", None)
-    if context is None:
+    if context is None and not large:
         return None
-    copyreg.pickle(context, _reduce)
+    if context is not None:
+        copyreg.pickle(context, _reduce)
     _state.met = 0
     try:
-        meaning = dumps_meaning(batch)
+        meaning, _ = meaning_around(batch, LARGE_BYTES)
     except Exception:  # noqa: BLE001 - it is `submit` that says what cannot be sent
         return None
     finally:
         met, _state.met = _state.met, None
-    return digest(meaning).hex() if met else None
+    return digest(meaning + b"".join(large)).hex() if met or large else None
 
 
 def _reduce(context: Any) -> Any:

@@ -43,7 +43,11 @@ def load(view: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     """
     if not buffers:
         return load_small(view)
-    parts = [_writable(buffer) for buffer in buffers]
+    return load_around(view, [_writable(buffer) for buffer in buffers])
+
+
+def load_around(view: Buffer, parts: Sequence[Buffer]) -> Any:
+    """Return the object of a pickle; its large buffers become part of it as they are."""
     try:
         return pickle.loads(view, buffers=parts)
     except (AttributeError, ImportError):
@@ -93,16 +97,52 @@ def dumps_by_value(value: Any, large_apart: bool = True) -> tuple[bytes, list[Bu
     return file.read(), frames
 
 
-def dumps_meaning(value: Any) -> bytes:
-    """Pickle what `dumps` has pickled, without what says where the code in it stands."""
+def dumps_around(value: Any, least: int) -> tuple[bytes, list[memoryview]]:
+    """Pickle an object without its buffers of ``least`` bytes or more, and without copying them."""
+    views: list[memoryview] = []
+    separate = _viewer(views, least)
     file = io.BytesIO()
     try:
-        PlainPickler(file, protocol=5).dump(value)
+        PlainPickler(file, protocol=5, buffer_callback=separate).dump(value)
+    except Exception:  # noqa: BLE001 - as in `dumps`
+        from scoop_ft.byvalue import ByValuePickler
+
+        views.clear()
+        file = io.BytesIO()
+        ByValuePickler(file, separate).dump(value)
+    return file.getvalue(), views
+
+
+def dumps_meaning(value: Any) -> bytes:
+    """Pickle what `dumps` has pickled, without what says where the code in it stands."""
+    return meaning_around(value, LARGEST + 1)[0]
+
+
+def meaning_around(value: Any, least: int) -> tuple[bytes, list[memoryview]]:
+    """Pickle like `dumps_meaning`, and like `dumps_around`."""
+    views: list[memoryview] = []
+    separate = _viewer(views, least)
+    file = io.BytesIO()
+    try:
+        PlainPickler(file, protocol=5, buffer_callback=separate).dump(value)
     except Exception:  # noqa: BLE001 - as in `dumps`
         from scoop_ft.byvalue import dump_meaning
 
-        return dump_meaning(value)
-    return file.getvalue()
+        views.clear()
+        return dump_meaning(value, separate), views
+    return file.getvalue(), views
+
+
+def _viewer(views: list[memoryview], least: int) -> Callable[[pickle.PickleBuffer], bool]:
+    def separate(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < least:
+            return True
+        require_fit(raw.nbytes)
+        views.append(raw)
+        return False
+
+    return separate
 
 
 def require_fit(size: int) -> None:

@@ -21,6 +21,7 @@ from .. import errors
 from ..ids import ROOT_ID, ROOT_LINEAGE
 from ..payload import Packer, load
 from ..wire import messages as wire
+from ..wire.frames import Buffer
 from ..wire.messages import Options
 from .groups import Group
 from .handlers import whole
@@ -279,7 +280,16 @@ class Runtime(ABC):
         return False
 
     def get_const(self, key: str, timeout_s: float | None) -> Any:
-        """Return a constant, waiting for it; raises TimeoutError."""
+        """Return a copy of a constant, waiting for it; raises TimeoutError."""
+        payload, buffers = self._const(key, timeout_s)
+        return load(payload, [memoryview(buffer).toreadonly() for buffer in buffers])
+
+    def get_const_bytes(self, key: str) -> memoryview:
+        """Return the bytes of a constant that is one large buffer: itself, no copy of it."""
+        _, [buffer] = self._const(key, None)
+        return memoryview(buffer).toreadonly()
+
+    def _const(self, key: str, timeout_s: float | None) -> tuple[Buffer, list[Buffer]]:
         consts = self.session.consts
 
         def is_set() -> bool:
@@ -289,8 +299,7 @@ class Runtime(ABC):
             self._say_unset(key)
         if not self.wait(is_set, (), timeout_s):
             raise errors.TimeoutError(f"nobody has set the constant {key!r} within {timeout_s} s")
-        payload, buffers = consts[key]
-        return load(payload, [memoryview(buffer).toreadonly() for buffer in buffers])  # a copy
+        return consts[key]
 
     def _say_unset(self, key: str) -> None:
         """Nobody may ever set it: who waits for it says so, once in a process."""
