@@ -105,6 +105,15 @@ class Book:
                 found[0].note_family(found[1])
         return family
 
+    def is_given_up(self, task: bytes) -> bool:
+        """Was a task cancelled, or one of those that it was submitted by and for?"""
+        while (found := self.task(task)) is not None:
+            batch, index = found
+            if batch.state[index] == CANCELLED:
+                return True
+            task = batch.parent
+        return False
+
     def attempts(self, task: bytes) -> int:
         """Return how often a worker died running this task."""
         found = self.task(task)

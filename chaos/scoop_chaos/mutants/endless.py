@@ -53,8 +53,8 @@ ENDLESS = (
         "given-up-is-blamed",
         "A task whose worker was ended since it was cancelled is to blame for that.",
         f"{_AGENT}.exited",
-        "if worker.unwanted or (worker.overdue and not gone.overdue):",
-        "if worker.overdue and not gone.overdue:",
+        "worker.overdue or worker.unwanted or self._was_sent_away(sight, by)",
+        "worker.overdue or self._was_sent_away(sight, by)",
     ),
     Mutant(
         "given-up-is-wanted-again",
@@ -67,7 +67,7 @@ ENDLESS = (
         "given-up-is-said-once",
         "A worker that has not heard that its task was given up is not told again.",
         "scoop_ft.broker.from_agent:_drop_cancelled",
-        "if found is not None and found[0].state[found[1]] == CANCELLED:",
-        "if False:",
+        "if found is None or not b.book.is_given_up(task):",
+        "if True:",
     ),
 )
