@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import RunError
 from ..ids import ROOT_ID, split_task_id, task_id
@@ -34,6 +34,9 @@ from .lanes import without_keys
 from .leaving import Records
 from .records import Bind, Change, Crash, Departed, Edit, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, NONE_COUNTED, UNFINISHED, VOID, Batch, Tally
+
+SMALL_BYTES: Final = 1_024  # a function that travels by name has less
+SPARE: Final = 256  # of such, kept though no task calls them: what they mean, and what they take
 
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
 
@@ -67,7 +70,8 @@ class Book:
         self.functions: dict[bytes, tuple[int, str]] = {}
         self.codes: dict[bytes, FunctionCode] = {}
         self._calls: Counter[bytes] = Counter()  # by function, how many batches call it
-        self._uncalled: dict[bytes, None] = {}  # functions that lately had some, and have none
+        self._uncalled: dict[bytes, None] = {}  # functions that none calls now, the last one last
+        self._large: set[bytes] = set()  # functions that have captured something
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
         self.outdated: set[bytes] = set()  # workers that know functions as they were
@@ -100,6 +104,15 @@ class Book:
             if found is not None:
                 found[0].note_family(found[1])
         return family
+
+    def is_given_up(self, task: bytes) -> bool:
+        """Was a task cancelled, or one of those that it was submitted by and for?"""
+        while (found := self.task(task)) is not None:
+            batch, index = found
+            if batch.state[index] == CANCELLED:
+                return True
+            task = batch.parent
+        return False
 
     def attempts(self, task: bytes) -> int:
         """Return how often a worker died running this task."""
@@ -265,6 +278,7 @@ class Book:
         for function in batch.functions:
             if not self._calls[function]:
                 del self._calls[function]
+                self._uncalled.pop(function, None)
                 self._uncalled[function] = None
         self._dropped.append((batch.seq, batch.records))
         self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
@@ -388,11 +402,14 @@ class Book:
             self.members.pop(m.session, None)
             self._dropped.extend(self._records.left(m.session, seq))
 
-    def apply_function(self, seq: int, m: Define) -> None:
+    def apply_function(self, seq: int, m: Define, payload_bytes: int) -> None:
         """A function is recorded."""
         if m.digest not in self.functions:
             self.functions[m.digest] = (seq, m.name)
             self.codes[m.digest] = FunctionCode(m.code, m.python, m.sources)
+            self._uncalled[m.digest] = None
+            if payload_bytes > SMALL_BYTES:
+                self._large.add(m.digest)
 
     def apply_edit(self, m: Edit) -> None:
         """A function means something else now; what it had computed may be dropped."""
@@ -428,19 +445,32 @@ class Book:
 
         Not earlier: a session that has sent it relies on its being known.
         """
-        self._uncalled = dict.fromkeys(self.functions)
-        self.forget_uncalled(())
+        self._uncalled.clear()
+        for digest in [name for name in self.functions if name not in self._calls]:
+            self._forget_function(digest)
 
     def forget_uncalled(self, relied: Collection[bytes]) -> list[bytes]:
-        """Forget the functions that no task calls any more, but for some; return them."""
-        uncalled, self._uncalled = self._uncalled, {}
-        gone = []
-        for digest in uncalled:
-            if digest in self.functions and not (digest in self._calls or digest in relied):
-                gone.append(digest)
-                self._dropped.append((self.functions.pop(digest)[0], 1))
-                self.codes.pop(digest, None)
+        """Forget the functions that no task calls any more, but for some; return them.
+
+        The last small ones stay: a script calls the same few by their names again and again, and
+        its saved state was made with them, which is told when they are edited.
+        """
+        uncalled = [
+            digest
+            for digest in self._uncalled
+            if digest in self.functions and not (digest in self._calls or digest in relied)
+        ]
+        small = [digest for digest in uncalled if digest not in self._large]
+        self._uncalled = dict.fromkeys(small[max(len(small) - SPARE, 0) :])
+        gone = [digest for digest in uncalled if digest not in self._uncalled]
+        for digest in gone:
+            self._forget_function(digest)
         return gone
+
+    def _forget_function(self, digest: bytes) -> None:
+        self._dropped.append((self.functions.pop(digest)[0], 1))
+        self.codes.pop(digest, None)
+        self._large.discard(digest)
 
     def apply_source(self, seq: int, m: Source) -> None:
         """A file of the user's code is recorded; or a launch begins."""
@@ -499,7 +529,7 @@ _APPLY: dict[Kind, Any] = {
     Kind.CHANGE: lambda book, seq, h, _: book.apply_change(seq, records.decode_change(h)),
     Kind.END: lambda book, seq, h, _: book.apply_end(seq, decode_header(h, End)),
     Kind.MEMBER: lambda book, seq, h, _: book.apply_member(seq, records.decode_member(h)),
-    Kind.FUNCTION: lambda book, seq, h, _: book.apply_function(seq, decode_header(h, Define)),
+    Kind.FUNCTION: lambda book, seq, h, n: book.apply_function(seq, decode_header(h, Define), n),
     Kind.CHECKPOINT: lambda book, seq, h, _: book.apply_checkpoint(
         seq, decode_header(h, Checkpoint)
     ),

@@ -11,7 +11,7 @@ from ..wire.frames import Buffer
 from . import figures, once, records
 from .peers import Peer
 from .records import Crash, Kind
-from .tasks import CANCELLED, LEASED, Batch
+from .tasks import CANCELLED, HELD, LEASED, Batch
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -55,11 +55,17 @@ def on_heartbeat(
 def _drop_cancelled(b: Broker, worker: Peer, task: bytes) -> None:
     """What it computes was given up, and it has not heard that, or not yet acted on it.
 
-    It may have been told of that on a connection that broke, or when another was given the task.
+    It may have been told of that on a connection that broke, or when another was given the task; or
+    it has come back with what lies below what was given up while it was away.
     """
     found = b.book.task(task) if b.book.tally.of(CANCELLED) else None
-    if found is not None and found[0].state[found[1]] == CANCELLED:
-        batch, index = found
+    if found is None or not b.book.is_given_up(task):
+        return
+    batch, index = found
+    if batch.state[index] == LEASED:
+        b.dispatcher.abandon(batch, index, index + 1)
+        batch.move(index, index + 1, HELD)
+    if not worker.gives_up(batch.id, index):  # else it has yet to answer
         b.drop(worker, [(batch.id, index, index + 1)], cancelled=True)
 
 

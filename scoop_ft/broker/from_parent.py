@@ -29,7 +29,8 @@ def on_define(
     if peer.role == "worker":
         b.relied.add(m.digest)
     if m.digest not in b.book.functions:
-        b.book.apply_function(b.append(Kind.FUNCTION, header, frames[0]), m)
+        seq = b.append(Kind.FUNCTION, header, frames[0])
+        b.book.apply_function(seq, m, len(frames[0]))
     elif peer.role == "root" and b.settings.get("script") == "" and _was_edited(b, m):
         # Nobody was asked when this program joined the run: nothing stale is served to it.
         edit = Edit(m.digest, m.code, m.python, True, m.sources)

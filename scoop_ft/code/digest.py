@@ -38,7 +38,6 @@ _SIMPLE: Final = (
 _ATOMS: Final = (tuple, frozenset)
 _DEFINED: Final = (type, types.ModuleType, types.MethodDescriptorType, enum.Enum)
 _BOUND: Final = (types.MethodType, types.BuiltinFunctionType)
-_LRU: Final = type(functools.lru_cache(constant))
 
 
 class Meaning(NamedTuple):
@@ -97,6 +96,8 @@ def _work_out(func: Callable[..., Any]) -> Meaning:
 
 def is_rewritten(func: Any) -> bool:
     """Tell whether a function that goes by value stands nowhere in its own module's source."""
+    if isinstance(func, references.CACHED) and not _is_cached_by_name(func):
+        func = func.__wrapped__
     if not isinstance(func, types.FunctionType) or references.reference(func) is not None:
         return False
     module = _module_of(func)
@@ -104,6 +105,11 @@ def is_rewritten(func: Any) -> bool:
         return False
     forms = source.forms(module)
     return bool(forms) and form(func.__code__).digest not in forms
+
+
+def _is_cached_by_name(value: Any) -> bool:
+    """Is this a function with a cache, which others find under its name?"""
+    return isinstance(value, references.CACHED) and references.reference(value) is not None
 
 
 class _Walk:
@@ -170,7 +176,7 @@ class _Walk:
         for name in ("__wrapped__", "py_func", "func"):
             inner = inspect.getattr_static(value, name, None)
             if isinstance(inner, (types.FunctionType, functools.partial)):
-                with self._inside(by_name=isinstance(value, _LRU)):
+                with self._inside(by_name=_is_cached_by_name(value)):
                     found.append(self.token(inner))
         return tuple(found)
 
@@ -295,7 +301,7 @@ class _Walk:
         what = plain(value)
         if isinstance(what, (types.FunctionType, type)):
             return self.token(what)
-        if is_fixed and (isinstance(what, _LRU) or is_own(str(type(what).__module__))):
+        if is_fixed and (isinstance(what, references.CACHED) or is_own(str(type(what).__module__))):
             return "goes with it", self._object(what)
         return "goes with it"
 

@@ -117,9 +117,14 @@ class Executor(concurrent.futures.Executor):
         self._max_workers = self._workers(max_workers)  # the standard's name: libraries look for it
         if self._run is not None:
             self._run.start()
-            shared.bring(self._run.runtime)
-        if initializer is not None:
-            self._set_initializer(initializer, initargs)
+        try:
+            if self._run is not None:
+                shared.bring(self._run.runtime)
+            if initializer is not None:
+                self._set_initializer(initializer, initargs)
+        except BaseException:  # nobody has this executor: the run would stay open
+            self.shutdown(cancel_futures=True)
+            raise
         _open.add(self)
 
     def _workers(self, asked_for: int | None) -> int:

@@ -110,7 +110,8 @@ class Log:
 
     def _begin_anew(self) -> None:
         self._size = 0
-        os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
+        with contextlib.suppress(FileNotFoundError):  # somebody has taken it away
+            os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
         descriptor, self._descriptor = self._descriptor, self._open()
         os.close(descriptor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from scoop_ft.broker import figures
 from scoop_ft.broker.content import Content, same_task
@@ -442,3 +443,54 @@ def test_a_late_result_of_a_cancelled_task_harms_nobody() -> None:
     rig.settle()
     assert root.given_up == {item.index}
     assert not root.missing()
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["cut off", "broker restarted"])
+def test_what_lies_below_what_was_cancelled_is_not_wanted_from_who_was_away(
+    restarted: bool,
+) -> None:
+    """It may hang: nothing else ends it, and it keeps its worker."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first, second = rig.worker(agent), rig.worker(agent)
+    first.claims = second.claims = False
+    root.submit("tree:1:a")
+    rig.dispatch()
+    parent, child = (first, second)
+    for worker in (first, second):
+        worker.handle()
+        if worker.queue:
+            parent, child = worker, second if worker is first else first
+            worker.step()
+            worker.idle_said = True  # it waits; the child is the other's
+    rig.commit()
+    rig.dispatch()
+    child.handle()
+    (task,) = [item.id for item in child.queue]
+    child.queue.popleft()  # it runs
+    child.holding = lambda: [(task[:16], 0, 1)]  # type: ignore[method-assign]
+    rig.cut(child)
+    root.cancel(0, subtree=True)
+    rig.flush()
+    root.handle(), parent.handle()
+    if restarted:
+        rig.restart()
+        for peer in (root, parent, agent):
+            peer.connect()
+            rig.flush()
+            peer.handle()
+    child.connect()
+    rig.flush()
+    child.handle()
+    agent.handle()
+    for _ in range(3):
+        agent.heartbeat({child: ("busy", task)})
+        rig.flush()
+    child.handle()
+    (drop,) = [drop for drop in child.all_of(wire.Drop) if drop.cancelled]
+    assert drop.spans == [(task[:16], 0, 1)]
+    assert not list(rig.broker.peers[child.session].held())
+    agent.heartbeat({child: ("busy", task)})
+    rig.flush()
+    child.handle()
+    assert len([drop for drop in child.all_of(wire.Drop) if drop.cancelled]) == 2

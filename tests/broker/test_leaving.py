@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from scoop_ft.broker import leaving
+from scoop_ft.broker import book, leaving
 from scoop_ft.broker.leaving import Departed
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
@@ -353,6 +353,13 @@ def test_who_has_outlived_a_resume_and_calls_a_forgotten_function_begins_again()
     assert [status for status, _ in rig.peers[rig.broker.root].results.values()] == [0]
 
 
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions have captured something, as small as they are."""
+    monkeypatch.setattr(book, "SMALL_BYTES", 0)
+
+
+@pytest.mark.usefixtures("captures")
 def test_a_function_that_nothing_calls_leaves_when_the_script_has_saved_its_state() -> None:
     """A function that has captured something is another one in each generation."""
     rig = Rig()
@@ -372,6 +379,27 @@ def test_a_function_that_nothing_calls_leaves_when_the_script_has_saved_its_stat
     same_after_restart(rig)
 
 
+def test_functions_that_travel_by_name_stay_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The saved state was made with them: if they are edited that is said before a resume."""
+    monkeypatch.setattr(book, "SPARE", 4)
+    rig = Rig()
+    root = rig.root()
+    worker = rig.worker()
+    for generation in range(9):
+        root.submit("leaf:a")
+        other, blob = function(f"other{generation}")
+        root.keep(wire.Define(root.number(), other, "other"), [blob])
+        rig.settle()
+        checkpoint(root, ROOT_ID, generation, generation + 1)
+        rig.settle()
+        assert FUNCTION in rig.broker.book.functions
+        assert rig.broker.costs.of(FUNCTION) != rig.broker.costs.of(other), "it is known"
+        assert FUNCTION in rig.broker.peers[worker.session].functions
+        assert kinds(rig)[Kind.FUNCTION] == min(generation + 2, 4)
+    same_after_restart(rig)
+
+
+@pytest.mark.usefixtures("captures")
 def test_a_function_that_a_worker_has_sent_or_a_call_waits_for_stays() -> None:
     rig = Rig()
     root = rig.root()
@@ -395,6 +423,7 @@ def test_a_function_that_a_worker_has_sent_or_a_call_waits_for_stays() -> None:
     assert set(rig.broker.book.functions) == {FUNCTION, other}
 
 
+@pytest.mark.usefixtures("captures")
 def test_a_batch_of_a_forgotten_function_that_is_said_again_is_no_nonsense() -> None:
     rig = Rig()
     root = rig.root()

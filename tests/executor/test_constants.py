@@ -77,3 +77,35 @@ def test_who_waits_for_one_that_nobody_has_set_says_so_once(program: Program) ->
     out, err = process.communicate(timeout=SOON_S)
     assert out == "[5, 10]\n"
     assert err == "scoop-ft: waiting for the constant 'scale', which nobody has set yet\n"
+
+
+IN_VAIN = """
+import threading
+from scoop_ft import Executor, shared
+from scoop_ft.errors import UnpicklableError
+
+def opened(**more):
+    try:
+        with Executor(max_workers=1, run_dir="run", **more) as executor:
+            print(list(executor.map(abs, [-1])))
+    except UnpicklableError as error:
+        print(str(error).partition(" cannot")[0])
+
+if __name__ == "__main__":
+    opened(initializer=print, initargs=(threading.Lock(),))
+    opened()
+    shared.set_const(lock=threading.Lock())
+    opened()
+    shared._here.clear()
+    opened()
+"""
+
+
+def test_an_executor_that_does_not_open_leaves_its_run(program: Program) -> None:
+    program.write(IN_VAIN)
+    out, err, code = program.run("program.py")
+    assert code == 0, err
+    initializer, first, constant, second = out.splitlines()
+    assert (first, second) == ("[1]", "[1]")
+    assert "initializer" in initializer or "constant" in initializer
+    assert constant == "the constant 'lock'"

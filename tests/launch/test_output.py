@@ -107,6 +107,19 @@ def test_a_log_that_cannot_begin_anew_goes_on(
     assert (tmp_path / "moved" / "log").read_bytes() == b"0123456789\n" * 5
 
 
+def test_a_log_that_was_taken_away_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody can see would fill the disk."""
+    monkeypatch.setattr("scoop_ft.launch.output.LOG_BYTES", 10)
+    log = Log(tmp_path / "log")
+    (tmp_path / "log").unlink()
+    for _ in range(3):
+        log.write(b"0123456789\n")
+    log.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1"]
+
+
 SCREEN = """
     import sys
     from scoop_ft.launch.output import Screen

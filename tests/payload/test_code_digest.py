@@ -343,3 +343,26 @@ def test_by_value_it_does_not_matter_where_it_stands(scripts: Scripts) -> None:
     assert known_as(doc="Text.") == first
     assert known_as(brk="\n\n   ") == first
     assert known_as(more=" + 1") != first
+
+
+def test_one_with_a_cache_that_goes_by_value_means_what_its_code_does(scripts: Scripts) -> None:
+    """As any closure does: what it has captured is no edit, and its code without a name is one."""
+    text = (
+        "import functools, sys\n"
+        "def make(n):\n"
+        "    @functools.lru_cache(None)\n"
+        "    def inner(x): return x {op} n\n"
+        "    return inner\n"
+        "if __name__ == '__main__':\n"
+        "    from scoop_ft.code.digest import is_rewritten, meaning\n"
+        "    from scoop_ft.functions import dump_function, load_function\n"
+        "    path = sys.argv[1]\n"
+        "    if sys.argv[2] == 'dump':\n"
+        "        open(path, 'wb').write(dump_function(make(1))[0])\n"
+        "    loaded = load_function(open(path, 'rb').read())\n"
+        "    print(meaning(make(1)).code == meaning(make(2)).code, is_rewritten(loaded))\n"
+    )
+    scripts.write(text.format(op="*"))
+    assert scripts.root("inner", "dump") == "True False\n"
+    scripts.write(text.format(op="+"))
+    assert scripts.root("inner", "look") == "True True\n"

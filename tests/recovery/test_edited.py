@@ -319,3 +319,46 @@ def test_a_finished_run_says_that_it_was_edited(study: Study) -> None:
     assert "0/s" not in study.run.errors.splitlines()[-1].split(", ")
     assert study.again() == set()
     assert "edited" not in study.run.errors
+
+
+SAVING = """\
+import sys
+
+sys.path.append("{programs}")
+from noting import note, wait_for_file
+
+from scoop_ft import checkpoint, futures
+
+
+def simulate(n):
+    return 2 * n
+
+
+def analyse(n):
+    return n + 1
+
+
+if __name__ == "__main__":
+    total = checkpoint.load(0)
+    if not total:
+        total = sum(futures.map(simulate, range(20)))
+        checkpoint.save(total, wait=True)
+    note("saved")
+    wait_for_file("go")
+    print(total + sum(futures.map(analyse, range(3))))
+"""
+
+
+def test_a_function_that_only_the_saved_state_was_made_with(run: Run) -> None:
+    """No recorded task calls it any more, and yet what the script goes on from is stale."""
+    script = run.folder / "saving.py"
+    script.write_text(SAVING.format(programs=PROGRAMS))
+    run.start("-q", "-n", "2", str(script))
+    run.ledger.wait_for_names(["saved"])
+    run.strike_everything()
+    script.write_text(script.read_text().replace("2 * n", "3 * n"))
+    run.touch("go")
+    run.resume("-q")
+    assert run.wait() == 2, run.errors
+    assert "simulate was edited (0 results)" in run.errors
+    assert "the script's saved state was made with the code of before" in run.errors

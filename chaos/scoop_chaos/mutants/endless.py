@@ -57,8 +57,8 @@ RARELY = (
         "given-up-is-said-once",
         "A worker that has not heard that its task was given up is not told again.",
         "scoop_ft.broker.from_agent:_drop_cancelled",
-        "if found is not None and found[0].state[found[1]] == CANCELLED:",
-        "if False:",
+        "if found is None or not b.book.is_given_up(task):",
+        "if True:",
     ),
     Mutant(
         "given-up-is-said-before",

@@ -1,6 +1,7 @@
 """What the product's modules find instead of the machine while a world runs, and not after it.
 
-The clock, buffers that are large though they are small, silence in the log.
+The clock, buffers that are large though they are small, functions that are forgotten though they
+are small, silence in the log.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from scoop_ft import futures, pickling
+from scoop_ft.broker import book as book_of
 from scoop_ft.client import kept as kept_of
 from scoop_ft.client import runtime as runtime_of
 from scoop_ft.client import serial
@@ -36,6 +38,7 @@ def in_place(time: Any) -> Generator[None, None, None]:
         (kept_of, "time", time),
         (futures, "time", time),
         (pickling, "OUT_OF_BAND_BYTES", SMALL_BUFFER),
+        (book_of, "SPARE", 0),
         (serial, "_warned", True),
         (runtime_of, "_current", None),
         (runtime_of, "SILENT_S", 1e9),  # nobody reads what a process says
