@@ -34,6 +34,22 @@ if __name__ == "__main__":
     print(sum(futures.map(work, range(12))))
 """
 
+NO_ROOM = """
+import os, time
+from scoop_ft import futures
+
+def work(number):
+    while not os.path.exists("go"):
+        time.sleep(0.02)
+    if "NO_ROOM" in os.environ:
+        raise OSError(28, "No space left on device")
+    raise KeyError(number)
+
+if __name__ == "__main__":
+    for error in sorted(futures.map(work, range(2), on_error="collect"), key=repr):
+        print(error.__cause__)
+"""
+
 
 class Agents:
     """Agents of a run that others reach by its address."""
@@ -134,6 +150,20 @@ def test_a_machine_that_cannot_import_the_script_leaves_and_fails_no_task(agents
     (told,) = agents.run.wait_until(lambda s: s["turned_away"])["turned_away"].values()
     assert told.startswith(why)
     agents.finish()
+
+
+def test_what_a_task_raises_elsewhere_names_the_machine(agents: Agents) -> None:
+    agents.begin(NO_ROOM)
+    agent = agents.join(NO_ROOM="1")
+    agents.up(2)
+    (agents.run.folder / "go").touch()
+    said = agents.run.finish()
+    assert agent.wait(LIMIT_S) == 0
+    here, elsewhere = said.split("KeyError: ")
+    name = socket.gethostname()
+    assert here.startswith('\n"""\nTraceback (most recent call last):\n')  # where its script is
+    assert f'"""\nRaised on {name}:\nTraceback (most recent call last):\n' in elsewhere
+    assert "OSError: [Errno 28] No space left on device" in elsewhere
 
 
 def has_ipv6() -> bool:
