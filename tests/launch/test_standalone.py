@@ -16,6 +16,8 @@ import pytest
 from scoop_chaos.runs import COMMAND, RunProcess
 
 from scoop_ft.launch.silence import ASLEEP_S, News, Silence
+from scoop_ft.launch.standalone import WELCOME_S
+from scoop_ft.rundir import RunDir
 
 from ..waiting import eventually
 
@@ -199,6 +201,36 @@ def test_without_a_broker_for_too_long_it_gives_up(agents: Agents) -> None:
         "scoop-ft: error: no broker has answered for 6s: start this again when the run is served; "
         "--give-up-after waits longer\n"
     )
+
+
+def test_one_that_is_started_before_the_run_waits_for_it_as_long_as_was_said(
+    agents: Agents,
+) -> None:
+    agents.begin()
+    agents.run.kill_everything()
+    agent = agents.join("--give-up-after", "0")
+    agents.wait_for("no broker answers yet at")
+    agents.wait_for("; waiting for one (Ctrl-C ends this)\n")
+    short = agents.join("--give-up-after", "2s")
+    assert short.wait(LIMIT_S) == 69
+    assert f"scoop-ft: error: nothing listens at {agents.address}: " in agents.said(1)
+    time.sleep(WELCOME_S)
+    assert agent.poll() is None
+    agents.run.resume("-q")
+    agents.up(2)
+    agents.finish()
+    assert agent.wait(LIMIT_S) == 0
+
+
+def test_keys_of_another_run_are_told_from_a_run_that_is_not_there(agents: Agents) -> None:
+    agents.begin()
+    other = RunDir(agents.run.folder / "other")
+    other.path.mkdir()
+    other.make_keys()
+    agent = agents.start(agents.address, "--keys", str(other.keys))
+    assert agent.wait(LIMIT_S) == 2
+    assert f"who listens at {agents.address} does not know these keys: copy" in agents.said()
+    agents.finish()
 
 
 def test_a_broker_that_is_back_in_time_is_joined_again(agents: Agents) -> None:
