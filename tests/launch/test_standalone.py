@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,21 +70,26 @@ class Agents:
         self.run.wait_until(lambda s: s["workers"])
         shutil.copytree(self.run.folder / "r" / "keys", self.run.folder / "k")
 
-    def start(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
-        """Start an agent; its words go into the file of its number.  ``more``: environment."""
+    def start(
+        self, *words: str, before: Sequence[str] = (), **more: str
+    ) -> subprocess.Popen[bytes]:
+        """Start an agent; its words go into the file of its number.
+
+        ``before``: what executes its command.  ``more``: environment.
+        """
         path = self.run.folder / f"agent.{len(self._started)}"
         with open(path, "wb") as file:
             process = subprocess.Popen(
-                [*COMMAND, "worker", "-n", "1", *words],
+                [*before, *COMMAND, "worker", "-n", "1", *words],
                 cwd=self.run.folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                 env={**os.environ, **more},
             )  # fmt: skip
         self._started.append(process)
         return process
 
-    def join(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+    def join(self, *words: str, before: Sequence[str] = (), **more: str) -> subprocess.Popen[bytes]:
         """Start an agent that joins the run by its address."""
-        return self.start(self.address, "--keys", "k", *words, **more)
+        return self.start(self.address, "--keys", "k", *words, before=before, **more)
 
     def up(self, workers: int) -> None:
         """Wait until so many workers work."""
@@ -230,6 +235,29 @@ def test_keys_of_another_run_are_told_from_a_run_that_is_not_there(agents: Agent
     agent = agents.start(agents.address, "--keys", str(other.keys))
     assert agent.wait(LIMIT_S) == 2
     assert f"who listens at {agents.address} does not know these keys: copy" in agents.said()
+    agents.finish()
+
+
+def test_the_brokers_log_says_which_machine_came_and_went(agents: Agents) -> None:
+    log = agents.run.folder / "r" / "logs" / "broker.log"
+
+    def told(text: str, times: int = 1) -> None:
+        line = f" INFO {name}: {text}"
+        eventually(lambda: log.read_text().count(line) == times, log.read_text)
+
+    agents.begin()
+    name = f"{socket.gethostname()}-pc"
+    named = ["unshare", "-u", "sh", "-c", f'hostname {name} && exec "$@"', "-"]
+    if subprocess.run([*named, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no process can have a host name of its own")
+    agent = agents.join(before=named)
+    told("it has workers")
+    os.kill(agent.pid, signal.SIGSTOP)
+    told("its workers are stopped, or it is switched off or cut off: what they had is run else")
+    os.kill(agent.pid, signal.SIGCONT)
+    told("it has workers", times=2)
+    agent.terminate()
+    told("its workers have left")
     agents.finish()
 
 
