@@ -324,7 +324,8 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
 @click.option("--any-versions", is_flag=True,
               help="Join although Python or a package is another one than the run's.")  # fmt: skip
 @click.option("--give-up-after", type=Duration(or_never=True), metavar="TIME",
-              help="End after so long without a broker: 30m; 0: never (default: 1h).")  # fmt: skip
+              help="End after so long without a broker: 30m; 0: never (default: 1h; 10s before the "
+                   "first answer).")  # fmt: skip
 @recycling("never")
 @_resources
 @click.argument("where", metavar="RUN|ADDRESS")

@@ -18,6 +18,7 @@ from typing import Any, Final
 from scoop_journal import Journal, JournalFull
 
 from ..errors import ProtocolError
+from . import attendance
 from .core import Broker
 from .ports import Ref, Send, SocketsPort
 from .timing import TICK_S
@@ -64,6 +65,8 @@ class Server:
         self._awaits_pause = False
         self._room_at = 0.0
         self._copies = 0  # that were told of
+        self._attendance = attendance.Attendance()
+        self._attendance_at = 0.0
         self._stuck = False  # the last commit found no room
         self._tick_at = 0.0
         self._reap_at = 0.0
@@ -97,6 +100,13 @@ class Server:
         if begun != self._copies:
             log.info("second copies of tasks on slow workers: %d, now %d", self._copies, begun)
             self._copies = begun
+
+    def _tell_attendance(self, now: float) -> None:
+        workers = self._broker.peers.workers
+        share = len(workers) / attendance.LOOK_WORKERS
+        self._attendance_at = now + attendance.LOOK_S * max(1.0, share)
+        for line in self._attendance.look(self._broker.peers):
+            log.info("%s", line)
 
     def _take_messages(self, most: int, now: float) -> int:
         for number in range(most):
@@ -132,6 +142,8 @@ class Server:
             "last_sync_s": round(now - self._synced_at, 3),
         }
         broker.on_tick(now)
+        if now >= self._attendance_at:
+            self._tell_attendance(now)
         if now >= self._room_at:
             self._room_at = now + ROOM_S
             self._live_bytes = self._journal.live_bytes

@@ -31,6 +31,7 @@ from ..wire.messages import Message
 from ..wire.parts import is_readable, receive, send
 
 RECONNECT_MS = 10  # a run's beginning waits for it; ØMQ adds up to as much again
+RECONNECT_MOST_MS = 500  # over a network: of thousands that wait for a broker, each would try 70/s
 _ENDS = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _BEGINS = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
@@ -52,6 +53,7 @@ def dealer(
         (zmq.IMMEDIATE, int(not keep_unread)),
         (zmq.PROBE_ROUTER, 1),
         *probes.options(endpoint),
+        *(((zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS),) if endpoint.startswith("tcp:") else ()),
     ):
         socket.set(option, value)
     socket.set(zmq.ROUTING_ID, b"\x01" + os.urandom(15))

@@ -41,7 +41,7 @@ class JoinedRun(Root):
                     raise RunError(
                         f"{where} needs keys=DIR: a private copy of the run directory's folder keys"
                     )
-                _furnish(directory, where, keys)
+                _furnish(directory, where, keys, WELCOME_S)
             except BaseException:
                 self._leave_home()
                 raise

@@ -14,6 +14,7 @@ SCHEMES: Final = ("tcp://", "ipc://")
 _TCP: Final = re.compile(r"tcp://(?P<host>\[[^\]\s]+\]|[A-Za-z0-9._-]+):(?P<port>\d+)")
 _BARE: Final = re.compile(r"(\[[^\]\s]+\]|[A-Za-z0-9._-]+):\d+")
 HIGHEST_PORT: Final = 65_535
+PROBE_S: Final = 3.0
 
 
 def locate(where: str) -> rundir.RunDir:
@@ -57,4 +58,23 @@ def unresolved(address: str) -> str:
         socket.getaddrinfo(host, int(parts["port"]), family, socket.SOCK_STREAM)
     except OSError as error:
         return f"no machine {host} is known here ({error.strerror})"
+    return ""
+
+
+def unreached(address: str) -> str:
+    """Say why nobody is reached at an address, and what helps; empty: somebody listens there."""
+    parts = _TCP.fullmatch(address)
+    if parts is None:
+        return f"no broker answers at {address}: is the run alive?"
+    if unknown := unresolved(address):
+        return f"{unknown}: mend the name in {address}, or this machine's network"
+    try:
+        socket.create_connection((parts["host"].strip("[]"), int(parts["port"])), PROBE_S).close()
+    except ConnectionRefusedError:
+        return f"nothing listens at {address}: is the run alive, and its port this one?"
+    except OSError as error:
+        return (
+            f"{address} cannot be reached ({error.strerror or 'no answer'}): is that machine on, "
+            f"and does its firewall let port {parts['port']} through?"
+        )
     return ""

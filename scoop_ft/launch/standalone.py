@@ -36,7 +36,7 @@ from .versions import ASK_S, Check, is_the_runs_own
 
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
-WELCOME_S: Final = 10.0
+WELCOME_S: Final = 10.0  # for the first answer, unless somebody has said how long it may take
 WORTH_SAYING_S: Final = 1.5  # so long nobody wonders
 ORPHAN_S: Final = 120.0  # without a broker: who was started by a launcher has lost it
 GIVE_UP_S: Final = 3600.0  # who was started by hand: a broker that is started again by hand, too
@@ -59,21 +59,22 @@ def command(
     limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
     return serve(
         where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits,
-        resources=resources, patience_s=GIVE_UP_S if give_up_after is None else give_up_after,
+        resources=resources, give_up_after=give_up_after,
     )  # fmt: skip
 
 
 def serve(
     where: str, workers: int, keys: str | None, *, any_versions: bool = False,
     limits: Limits = NO_LIMITS, resources: Mapping[str, int] | None = None,
-    patience_s: float = GIVE_UP_S,
+    give_up_after: float | None = None,
 ) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
     ``any_versions``: also when Python or a package is another one than the run's.  ``resources``:
-    what each worker has for tasks that ask for it.  ``patience_s``: so long without a broker it
-    goes on.
+    what each worker has for tasks that ask for it.  ``give_up_after``: so long without a broker it
+    goes on, also before the first answer; unless told, an hour, and a wrong address is soon told.
     """
+    patience_s = GIVE_UP_S if give_up_after is None else give_up_after
     if not where.startswith(address.SCHEMES):
         directory = address.locate(where)
         if said := unserved.look(directory):
@@ -84,7 +85,7 @@ def serve(
             patience_s=patience_s, limits=limits, resources=resources or {},
         ).main()  # fmt: skip
     with temporary_home() as home:
-        _furnish(home, where, keys)
+        _furnish(home, where, keys, WELCOME_S if give_up_after is None else give_up_after)
         return _Service(
             home, workers, check=not any_versions, patience_s=patience_s, limits=limits,
             resources=resources or {},
@@ -112,7 +113,7 @@ def serve_for_launcher(
     write_atomically(home.keys / "client.key", msgspec.json.encode(keys))
     home.endpoint_file.write_text(endpoint)
     try:
-        _introduce(home)
+        _introduce(home, WELCOME_S)
     except _NoBroker:
         raise RunError(
             f"no broker answers at {endpoint}, as seen from there: name this machine as others can "
@@ -129,7 +130,7 @@ def _make_folders(home: RunDir) -> None:
         folder.mkdir(mode=0o700)
 
 
-def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
+def _furnish(home: RunDir, endpoint: str, keys: str | None, patience_s: float) -> None:
     """Make a run directory of our own, from the broker's welcome."""
     address.check(endpoint)
     _make_folders(home)
@@ -142,12 +143,12 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None) -> None:
     elif endpoint.startswith("tcp://"):
         raise RunError("an address needs --keys DIR: the keys folder of the run directory")
     home.endpoint_file.write_text(endpoint)
-    _introduce(home)
+    _introduce(home, patience_s)
 
 
-def _introduce(home: RunDir) -> None:
+def _introduce(home: RunDir, patience_s: float) -> None:
     """Write down what the broker says of the run."""
-    welcome = _ask_welcome(home)
+    welcome = _ask_welcome(home, patience_s)
     settings = welcome.settings
     home.save_info(
         RunInfo(
@@ -170,7 +171,7 @@ def _scoop(told: dict[str, Any] | None) -> AsScoop | None:
     return None if told is None else msgspec.convert(told, AsScoop)
 
 
-def _ask_welcome(home: RunDir) -> Any:
+def _ask_welcome(home: RunDir, patience_s: float) -> Any:
     """Say hello as an observer, for the run's settings."""
     from ..client.connection import Connection
     from ..wire.messages import PROTOCOL_VERSION, Hello, Refused, Welcome
@@ -183,17 +184,19 @@ def _ask_welcome(home: RunDir) -> Any:
     )  # fmt: skip
     endpoint = home.endpoint()
     unknown = address.unresolved(endpoint)
+    trying = "trying" if patience_s <= WELCOME_S else "waiting for one (Ctrl-C ends this)"
     if unknown:  # a network that is coming up is worth the wait
-        print(f"scoop-ft: {unknown}; trying for {WELCOME_S:.0f} s", file=sys.stderr, flush=True)
-    began, said = time.monotonic(), bool(unknown)
+        until = f" for {WELCOME_S:.0f} s" if patience_s == WELCOME_S else ""
+        print(f"scoop-ft: {unknown}; {trying}{until}", file=sys.stderr, flush=True)
+    began, said, closed = time.monotonic(), bool(unknown), False
     try:
-        while (waited := time.monotonic() - began) < WELCOME_S:
+        while (waited := time.monotonic() - began) < patience_s:
             if waited >= WORTH_SAYING_S and not said:
                 said = True
-                words = f"no broker answers yet at {endpoint}; trying"
+                words = f"no broker answers yet at {endpoint}; {trying}"
                 print(f"scoop-ft: {words}", file=sys.stderr, flush=True)
-            connection.poll((WELCOME_S if said else WORTH_SAYING_S) - waited)
-            if connection.ended():
+            connection.poll(min(patience_s if said else WORTH_SAYING_S, waited + 1.0) - waited)
+            if closed := connection.ended():
                 break
             message, _ = connection.receive() or (None, [])
             if isinstance(message, Welcome):
@@ -202,9 +205,16 @@ def _ask_welcome(home: RunDir) -> Any:
                 raise RunError(f"the broker refused: {message.reason}")
     finally:
         connection.close()
-    if unknown := address.unresolved(endpoint):
-        raise _NoBroker(f"{unknown}: mend the name in {endpoint}, or this machine's network")
-    raise _NoBroker(f"no broker answers at {endpoint}: is the run alive, are the keys its own?")
+    if why := address.unreached(endpoint):
+        raise _NoBroker(why, GAVE_UP)
+    if closed:  # to try again is of no use
+        raise _NoBroker(
+            f"who listens at {endpoint} does not know these keys: copy them from the directory of "
+            "the run that is served there; each run has its own"
+        )
+    raise _NoBroker(
+        f"who listens at {endpoint} does not answer: is it a broker, and not stopped?", GAVE_UP
+    )
 
 
 class _NoBroker(RunError):

@@ -73,6 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     sources.on_stale = exit_.on_stale
     if options.elsewhere:
         crew.calls.on_unfit = functools.partial(exit_.on_unfit, run)
+        crew.calls.host = session.host
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
     Handlers(crew.at_work, {signal.SIGTERM: First(slate.is_unwanted, exit_.on_sigterm)}).install()

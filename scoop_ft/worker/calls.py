@@ -56,6 +56,7 @@ class Calls:
     def __init__(self, crew: Crew, slate: Slate) -> None:
         self.imported = False
         self.on_unfit: Callable[[ImportError], None] | None = None
+        self.host = ""
         self._crew = crew
         self._session = crew.session
         self._link = crew.link
@@ -199,7 +200,8 @@ class Calls:
         if self.on_unfit is not None and isinstance(error, ModuleNotFoundError):
             self._words[DEADLINE] = 0  # it has ended: what is asked now takes its time
             self.on_unfit(error)
-        payload, frames = dump_exception(error, _trace(error))
+        raised_on = f"Raised on {self.host}:\n" if self.host else ""
+        payload, frames = dump_exception(error, raised_on + _trace(error))
         return index, int(Status.RAISED), payload, frames
 
     @whole

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ import pytest
 from scoop_chaos.runs import COMMAND, RunProcess
 
 from scoop_ft.launch.silence import ASLEEP_S, News, Silence
+from scoop_ft.launch.standalone import WELCOME_S
+from scoop_ft.rundir import RunDir
 
 from ..waiting import eventually
 
@@ -32,6 +34,22 @@ def work(number):
 
 if __name__ == "__main__":
     print(sum(futures.map(work, range(12))))
+"""
+
+NO_ROOM = """
+import os, time
+from scoop_ft import futures
+
+def work(number):
+    while not os.path.exists("go"):
+        time.sleep(0.02)
+    if "NO_ROOM" in os.environ:
+        raise OSError(28, "No space left on device")
+    raise KeyError(number)
+
+if __name__ == "__main__":
+    for error in sorted(futures.map(work, range(2), on_error="collect"), key=repr):
+        print(error.__cause__)
 """
 
 
@@ -52,21 +70,26 @@ class Agents:
         self.run.wait_until(lambda s: s["workers"])
         shutil.copytree(self.run.folder / "r" / "keys", self.run.folder / "k")
 
-    def start(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
-        """Start an agent; its words go into the file of its number.  ``more``: environment."""
+    def start(
+        self, *words: str, before: Sequence[str] = (), **more: str
+    ) -> subprocess.Popen[bytes]:
+        """Start an agent; its words go into the file of its number.
+
+        ``before``: what executes its command.  ``more``: environment.
+        """
         path = self.run.folder / f"agent.{len(self._started)}"
         with open(path, "wb") as file:
             process = subprocess.Popen(
-                [*COMMAND, "worker", "-n", "1", *words],
+                [*before, *COMMAND, "worker", "-n", "1", *words],
                 cwd=self.run.folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                 env={**os.environ, **more},
             )  # fmt: skip
         self._started.append(process)
         return process
 
-    def join(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+    def join(self, *words: str, before: Sequence[str] = (), **more: str) -> subprocess.Popen[bytes]:
         """Start an agent that joins the run by its address."""
-        return self.start(self.address, "--keys", "k", *words, **more)
+        return self.start(self.address, "--keys", "k", *words, before=before, **more)
 
     def up(self, workers: int) -> None:
         """Wait until so many workers work."""
@@ -136,6 +159,20 @@ def test_a_machine_that_cannot_import_the_script_leaves_and_fails_no_task(agents
     agents.finish()
 
 
+def test_what_a_task_raises_elsewhere_names_the_machine(agents: Agents) -> None:
+    agents.begin(NO_ROOM)
+    agent = agents.join(NO_ROOM="1")
+    agents.up(2)
+    (agents.run.folder / "go").touch()
+    said = agents.run.finish()
+    assert agent.wait(LIMIT_S) == 0
+    here, elsewhere = said.split("KeyError: ")
+    name = socket.gethostname()
+    assert here.startswith('\n"""\nTraceback (most recent call last):\n')  # where its script is
+    assert f'"""\nRaised on {name}:\nTraceback (most recent call last):\n' in elsewhere
+    assert "OSError: [Errno 28] No space left on device" in elsewhere
+
+
 def has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
@@ -169,6 +206,59 @@ def test_without_a_broker_for_too_long_it_gives_up(agents: Agents) -> None:
         "scoop-ft: error: no broker has answered for 6s: start this again when the run is served; "
         "--give-up-after waits longer\n"
     )
+
+
+def test_one_that_is_started_before_the_run_waits_for_it_as_long_as_was_said(
+    agents: Agents,
+) -> None:
+    agents.begin()
+    agents.run.kill_everything()
+    agent = agents.join("--give-up-after", "0")
+    agents.wait_for("no broker answers yet at")
+    agents.wait_for("; waiting for one (Ctrl-C ends this)\n")
+    short = agents.join("--give-up-after", "2s")
+    assert short.wait(LIMIT_S) == 69
+    assert f"scoop-ft: error: nothing listens at {agents.address}: " in agents.said(1)
+    time.sleep(WELCOME_S)
+    assert agent.poll() is None
+    agents.run.resume("-q")
+    agents.up(2)
+    agents.finish()
+    assert agent.wait(LIMIT_S) == 0
+
+
+def test_keys_of_another_run_are_told_from_a_run_that_is_not_there(agents: Agents) -> None:
+    agents.begin()
+    other = RunDir(agents.run.folder / "other")
+    other.path.mkdir()
+    other.make_keys()
+    agent = agents.start(agents.address, "--keys", str(other.keys))
+    assert agent.wait(LIMIT_S) == 2
+    assert f"who listens at {agents.address} does not know these keys: copy" in agents.said()
+    agents.finish()
+
+
+def test_the_brokers_log_says_which_machine_came_and_went(agents: Agents) -> None:
+    log = agents.run.folder / "r" / "logs" / "broker.log"
+
+    def told(text: str, times: int = 1) -> None:
+        line = f" INFO {name}: {text}"
+        eventually(lambda: log.read_text().count(line) == times, log.read_text)
+
+    agents.begin()
+    name = f"{socket.gethostname()}-pc"
+    named = ["unshare", "-u", "sh", "-c", f'hostname {name} && exec "$@"', "-"]
+    if subprocess.run([*named, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no process can have a host name of its own")
+    agent = agents.join(before=named)
+    told("it has workers")
+    os.kill(agent.pid, signal.SIGSTOP)
+    told("its workers are stopped, or it is switched off or cut off: what they had is run else")
+    os.kill(agent.pid, signal.SIGCONT)
+    told("it has workers", times=2)
+    agent.terminate()
+    told("its workers have left")
+    agents.finish()
 
 
 def test_a_broker_that_is_back_in_time_is_joined_again(agents: Agents) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
 from scoop_ft.broker.sockets import Sockets
-from scoop_ft.client.connection import Connection
+from scoop_ft.client.connection import Connection, dealer
 from scoop_ft.wire import messages as wire
 
 from ..waiting import eventually
@@ -93,3 +95,27 @@ def test_who_did_not_notice_that_its_connection_broke_is_told(
         return connection.receive()
 
     assert type(eventually(told)[0]) is wire.Unknown
+
+
+def test_who_waits_for_a_broker_over_a_network_does_not_hammer_its_machine() -> None:
+    with socket.socket() as nobody:  # bound, and nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        context = zmq.Context()
+        waits = dealer(context, address := f"tcp://127.0.0.1:{nobody.getsockname()[1]}")
+        tries = waits.get_monitor_socket(zmq.EVENT_CONNECT_RETRIED)
+        waits.connect(address)
+        soon = _count(tries, 0.2)
+        later = _count(tries, 2.0)
+        waits.disable_monitor()
+        context.destroy(0)
+    assert soon >= 3  # a broker that is started again is found at once
+    assert later <= 10
+
+
+def _count(events: zmq.Socket[bytes], seconds: float) -> int:
+    count, until = 0, time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if events.poll(left * 1000):
+            events.recv_multipart()
+            count += 1
+    return count
