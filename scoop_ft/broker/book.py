@@ -8,9 +8,8 @@ what it knew.  The book never sends, and it does not know who is connected.
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from ..errors import RunError
 from ..ids import ROOT_ID, split_task_id, task_id
@@ -29,24 +28,14 @@ from ..wire.messages import (
 from . import departures, records
 from .code import LAUNCH, Code
 from .families import Family, Segment
+from .functions import Functions
 from .kept import Kept
 from .lanes import without_keys
 from .leaving import Records
 from .records import Bind, Change, Crash, Departed, Edit, Kind, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, NONE_COUNTED, UNFINISHED, VOID, Batch, Tally
 
-SMALL_BYTES: Final = 1_024  # a function that travels by name has less
-SPARE: Final = 256  # of such, kept though no task calls them: what they mean, and what they take
-
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
-
-
-class FunctionCode(NamedTuple):
-    """What a function means, under which Python, and the files that say so (see `Define`)."""
-
-    digest: bytes
-    python: str
-    sources: list[tuple[str, int, int]]
 
 
 class Book:
@@ -67,11 +56,9 @@ class Book:
         self.batches: dict[bytes, Batch] = {}
         self.families: dict[bytes, Family] = {}
         self.kept: dict[bytes, Kept] = {}  # by parent
-        self.functions: dict[bytes, tuple[int, str]] = {}
-        self.codes: dict[bytes, FunctionCode] = {}
-        self._calls: Counter[bytes] = Counter()  # by function, how many batches call it
-        self._uncalled: dict[bytes, None] = {}  # functions that none calls now, the last one last
-        self._large: set[bytes] = set()  # functions that have captured something
+        self._functions = Functions()
+        self.functions = self._functions.known
+        self.codes = self._functions.codes
         self.consts: dict[str, tuple[int, int]] = {}
         self.members: dict[bytes, Member] = {}
         self.outdated: set[bytes] = set()  # workers that know functions as they were
@@ -153,7 +140,7 @@ class Book:
             options=without_keys(m.options),
         )
         self.batches[m.batch] = batch
-        self._calls.update(batch.functions)
+        self._functions.called(batch.functions)
         self.submitted += m.count
         departures.begin(family, m)
         family.batches[m.batch] = batch
@@ -274,12 +261,7 @@ class Book:
         if batch.holders:
             self.dropped_batches.append(batch)
         del self.batches[batch.id]
-        self._calls.subtract(batch.functions)
-        for function in batch.functions:
-            if not self._calls[function]:
-                del self._calls[function]
-                self._uncalled.pop(function, None)
-                self._uncalled[function] = None
+        self._functions.left(batch.functions)
         self._dropped.append((batch.seq, batch.records))
         self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
         results = (seq for _, _, seq, _ in batch.results)
@@ -404,16 +386,11 @@ class Book:
 
     def apply_function(self, seq: int, m: Define, payload_bytes: int) -> None:
         """A function is recorded."""
-        if m.digest not in self.functions:
-            self.functions[m.digest] = (seq, m.name)
-            self.codes[m.digest] = FunctionCode(m.code, m.python, m.sources)
-            self._uncalled[m.digest] = None
-            if payload_bytes > SMALL_BYTES:
-                self._large.add(m.digest)
+        self._functions.record(seq, m, payload_bytes)
 
     def apply_edit(self, m: Edit) -> None:
         """A function means something else now; what it had computed may be dropped."""
-        self.codes[m.function] = FunctionCode(m.code, m.python, m.sources)
+        self._functions.edit(m)
         self.outdated.update(self.departed)
         if m.redo:
             for batch in list(self.batches.values()):
@@ -445,32 +422,13 @@ class Book:
 
         Not earlier: a session that has sent it relies on its being known.
         """
-        self._uncalled.clear()
-        for digest in [name for name in self.functions if name not in self._calls]:
-            self._forget_function(digest)
+        self._dropped.extend((seq, 1) for seq in self._functions.forget_all_uncalled())
 
     def forget_uncalled(self, relied: Collection[bytes]) -> list[bytes]:
-        """Forget the functions that no task calls any more, but for some; return them.
-
-        The last small ones stay: a script calls the same few by their names again and again, and
-        its saved state was made with them, which is told when they are edited.
-        """
-        uncalled = [
-            digest
-            for digest in self._uncalled
-            if digest in self.functions and not (digest in self._calls or digest in relied)
-        ]
-        small = [digest for digest in uncalled if digest not in self._large]
-        self._uncalled = dict.fromkeys(small[max(len(small) - SPARE, 0) :])
-        gone = [digest for digest in uncalled if digest not in self._uncalled]
-        for digest in gone:
-            self._forget_function(digest)
+        """Forget the functions that no task calls any more, but for some; return them."""
+        gone, records_ = self._functions.forget_uncalled(relied)
+        self._dropped.extend((seq, 1) for seq in records_)
         return gone
-
-    def _forget_function(self, digest: bytes) -> None:
-        self._dropped.append((self.functions.pop(digest)[0], 1))
-        self.codes.pop(digest, None)
-        self._large.discard(digest)
 
     def apply_source(self, seq: int, m: Source) -> None:
         """A file of the user's code is recorded; or a launch begins."""

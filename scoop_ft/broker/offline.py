@@ -13,7 +13,8 @@ from scoop_journal import Reader
 
 from ..ids import ROOT_ID
 from . import departures
-from .book import Book, FunctionCode
+from .book import Book
+from .functions import FunctionCode
 from .records import plain
 from .tasks import CANCELLED, DONE, HELD
 

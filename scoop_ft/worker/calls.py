@@ -98,7 +98,7 @@ class Calls:
         with self._link.state:
             tray = runner.tray = self._session.lay(piece)
         pack, ends, buffers = tray.packer.pack, tray.packer.ends, tray.packer.buffers
-        callables, is_shared = self._session.callable, self._session.is_shared
+        callables, is_shared = self._session.functions.load, self._session.functions.is_shared
         payload, starts, start = span.payload, span.starts, span.start
         loaded = span.numbers(begin, piece.stop)
         numbers = None if ends else tray.numbers  # until there is something else
@@ -165,7 +165,7 @@ class Calls:
             if span.time_limit_s:  # what the import took does not count
                 limits.begin(runner, span.time_limit_s)
             args = load(*span.arguments(index))
-            function = session.callable(span.function(index))
+            function = session.functions.load(span.function(index))
             if session.seeded:  # only now: what was imported may have seeded, too
                 self._crew.seed_for(lineage_of(span, index))
             named = type(args) is list
@@ -182,7 +182,7 @@ class Calls:
     def _result(self, span: Span, index: int, value: Any) -> Done:
         """Return what a task has returned, by itself."""
         try:
-            name = self._session.function_name(span.function(index))
+            name = self._session.functions.name(span.function(index))
             payload, frames = dump_result(value, name)
         except BaseException as error:  # noqa: BLE001 - pickling runs user code
             return self._failure(span, index, error)

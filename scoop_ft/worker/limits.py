@@ -91,7 +91,7 @@ class Limits:
         return msgspec.msgpack.encode(
             {
                 "task": f"{short(span.batch)}:{index}",
-                "function": self._session.function_name(span.function(index)),
+                "function": self._session.functions.name(span.function(index)),
                 "attempts": 1,
                 "signal": 0,
                 "how": "its time limit was over",

@@ -8,7 +8,7 @@ in, messages out; no socket, no clock, no thread.
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -18,19 +18,15 @@ import msgspec
 from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
-from ..functions import load_function
 from ..ids import split_task_id
 from ..payload import Packed
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import PLAIN
+from .functions import Functions
 from .spans import Done, Piece, Queue, Span
-from .stateless import keeps_nothing
 from .tray import Tray
 
-CALLABLES = 1_024  # loaded functions kept,
-CALLABLE_BYTES = 32 << 20  # while their pickles have no more
-SPARE_BYTES = 16 << 20  # of pickles that nobody may need: then it is looked which are not needed
 MESSAGE_BYTES = 16 << 20  # results of many tasks go into messages of about this size
 OWED_BYTES = 32 << 20  # with more that the broker has not synced no further task is begun
 
@@ -42,6 +38,8 @@ class WorkerSession(Session):
     ----------
     queue : Queue
         Tasks not begun.
+    functions : Functions
+        What its tasks call.
     running : dict
         Spans and indices of the tasks that have begun and not ended, by task id.
     idle : bool
@@ -58,6 +56,7 @@ class WorkerSession(Session):
     def __init__(self, session: bytes, host: str, agent: bytes) -> None:
         super().__init__(session, "worker", host, agent)
         self.queue = Queue()
+        self.functions = Functions()
         self.running: dict[bytes, tuple[Span, int]] = {}
         self.idle = False
         self.resources: dict[str, int] = {}
@@ -65,12 +64,6 @@ class WorkerSession(Session):
         self.on_abandon: Callable[[list[wire.SpanRef], bool], None] = lambda spans, cancelled: None
         self._idle_said = False
         self._runs = 0
-        self._blobs: dict[bytes, tuple[str, bytes]] = {}
-        self._lent: set[bytes] = set()  # functions that the broker takes to be known here
-        self._spare_bytes = 0  # pickles of others
-        self._callables: OrderedDict[bytes, Callable[..., Any]] = OrderedDict()
-        self._weights: dict[bytes, int] = {}  # of these, the bytes of their pickles
-        self._callable_bytes = 0
         self._open: dict[bytes, Scope] = {}
         self._unflushed: list[Span] = []
         self._finished: dict[int, Span] = {}
@@ -82,54 +75,17 @@ class WorkerSession(Session):
         # By task, the last number and request of an attempt that was given up.
         self._abandoned: dict[bytes, tuple[int, int]] = {}
 
-    # ---- functions -------------------------------------------------------------------------
-
-    def callable(self, digest: bytes) -> Callable[..., Any]:
-        """Return a function, loaded once, or once for each call that it could keep something of."""
-        found = self._callables.get(digest)
-        if found is None:
-            blob = self._blobs[digest][1]
-            found = load_function(blob)
-            if keeps_nothing(found):
-                self._callables[digest] = found
-                self._weights[digest] = len(blob)
-                self._callable_bytes += len(blob)
-                self._unload()
-        return found
-
-    def _unload(self) -> None:
-        """Keep the last loaded function, and of those before what there is room for."""
-        loaded = self._callables
-        while len(loaded) > 1 and (
-            len(loaded) > CALLABLES or self._callable_bytes > CALLABLE_BYTES
-        ):
-            digest, _ = loaded.popitem(last=False)
-            self._callable_bytes -= self._weights.pop(digest)
-
-    def is_shared(self, digest: bytes) -> bool:
-        """Does one copy of a function that was just loaded serve other calls, too?"""
-        return digest in self._callables
-
     def may_begin(self) -> bool:
         """Is there a task to begin, and room for its result?"""
         return len(self.queue) > 0 and self.unacknowledged_bytes < OWED_BYTES
 
-    def function_name(self, digest: bytes) -> str:
-        """Return what people call a function."""
-        return self._blobs[digest][0]
-
     def _forget_spare(self) -> None:
         """Forget functions that neither the broker counts on nor a task here is a call of."""
-        if self._spare_bytes < SPARE_BYTES:
-            return
-        needed = {*self._lent, *self.queue.functions()}
-        for span, _ in list(self.running.values()):
-            needed.update(span.functions)
-        gone = [digest for digest in self._blobs if digest not in needed]
-        for digest in gone:
-            del self._blobs[digest]
-        self.queue.forget(gone)
-        self._spare_bytes = 0  # what was needed is looked at again with the next so many
+        if self.functions.may_have_spare():
+            needed = self.queue.functions()
+            for span, _ in list(self.running.values()):
+                needed.update(span.functions)
+            self.queue.forget(self.functions.forget_all_but(needed))
 
     # ---- own tasks' children ---------------------------------------------------------------
 
@@ -154,9 +110,7 @@ class WorkerSession(Session):
                 self.submit(closed, batch)
             return
         for function in closed.functions:
-            if function.digest not in self._blobs:
-                self._blobs[function.digest] = function.name, function.blob
-                self._spare_bytes += len(function.blob)
+            self.functions.add(function.digest, function.name, function.blob)
         span = Span.from_closed(closed, batch)
         self._unflushed.append(span)
         self.queue.push_children(span)
@@ -310,8 +264,7 @@ class WorkerSession(Session):
         """A new connection begins."""
         self._forget_abandoned()
         super().connect()
-        self._lent.clear()  # functions are sent again on each connection
-        self._spare_bytes = sum(len(blob) for _, blob in self._blobs.values())
+        self.functions.give_all_back()  # they are sent again on each connection
         self._runs = 0
         self._idle_said = False
 
@@ -482,12 +435,10 @@ class WorkerSession(Session):
         self.queue.push(Span.from_run(m, frames))
 
     def _on_function(self, m: wire.Function, frames: Sequence[Buffer]) -> None:
-        self._blobs[m.digest] = (m.name, bytes(frames[0]))
-        self._lent.add(m.digest)
+        self.functions.lend(m.digest, m.name, bytes(frames[0]))
 
     def _on_forget(self, m: wire.Forget, frames: Sequence[Buffer]) -> None:
-        self._lent.difference_update(m.functions)
-        self._spare_bytes += sum(len(self._blobs[d][1]) for d in m.functions if d in self._blobs)
+        self.functions.give_back(m.functions)
         self._forget_spare()
 
     def _on_recall(self, m: wire.Recall, frames: Sequence[Buffer]) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from scoop_ft.broker import book, leaving
+from scoop_ft.broker import functions, leaving
 from scoop_ft.broker.leaving import Departed
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
@@ -356,7 +356,7 @@ def test_who_has_outlived_a_resume_and_calls_a_forgotten_function_begins_again()
 @pytest.fixture
 def captures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Functions have captured something, as small as they are."""
-    monkeypatch.setattr(book, "SMALL_BYTES", 0)
+    monkeypatch.setattr(functions, "SMALL_BYTES", 0)
 
 
 @pytest.mark.usefixtures("captures")
@@ -381,7 +381,7 @@ def test_a_function_that_nothing_calls_leaves_when_the_script_has_saved_its_stat
 
 def test_functions_that_travel_by_name_stay_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The saved state was made with them: if they are edited that is said before a resume."""
-    monkeypatch.setattr(book, "SPARE", 4)
+    monkeypatch.setattr(functions, "SPARE", 4)
     rig = Rig()
     root = rig.root()
     worker = rig.worker()

@@ -41,7 +41,7 @@ def runner(limit_s: float) -> Any:
 @pytest.fixture
 def session() -> WorkerSession:
     session = WorkerSession(bytes(8), "here", bytes(8))
-    session._blobs[DIGEST] = ("f", b"")
+    session.functions.add(DIGEST, "f", b"")
     return session
 
 

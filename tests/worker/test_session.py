@@ -9,7 +9,8 @@ from scoop_ft.broker.tasks import HELD, LEASED
 from scoop_ft.functions import dump_function
 from scoop_ft.ids import batch_id, digest, task_id
 from scoop_ft.wire import messages as wire
-from scoop_ft.worker.session import CALLABLE_BYTES, SPARE_BYTES, WorkerSession
+from scoop_ft.worker.functions import LOADED_BYTES, SPARE_BYTES
+from scoop_ft.worker.session import WorkerSession
 
 from ..broker.rig import Rig
 from ..client.joined import JoinedRoot, JoinedWorker, tasks
@@ -345,15 +346,17 @@ def capturing(number: int) -> tuple[bytes, bytes]:
 def test_functions_that_the_broker_has_forgotten_are_forgotten() -> None:
     """Each generation of a script may have another one, that has captured its state."""
     session = WorkerSession(b"w" * 8, "host", b"")
+    functions = session.functions
     session.connect()
     for number in range(64):
         name, blob = capturing(number)
         session.on_message(wire.Function(name, "f"), [blob])
-        session.callable(name)
+        functions.load(name)
         session.on_message(wire.Forget([name]), [])
-        assert sum(len(blob) for _, blob in session._blobs.values()) < SPARE_BYTES + (2 << 20)
-        assert session._callable_bytes < CALLABLE_BYTES + (2 << 20)
-    assert set(session._callables) == set(session._weights)
+        pickles = functions._pickles.values()
+        assert sum(len(blob) for _, blob in pickles) < SPARE_BYTES + (2 << 20)
+        assert functions._loaded_bytes < LOADED_BYTES + (2 << 20)
+    assert set(functions._loaded) == set(functions._weights)
 
 
 def test_a_function_stays_while_there_is_a_call_of_it() -> None:
@@ -369,8 +372,8 @@ def test_a_function_stays_while_there_is_a_call_of_it() -> None:
         name, blob = capturing(number)
         session.on_message(wire.Function(name, "f"), [blob])
         session.on_message(wire.Forget([name]), [])
-    assert first in session._blobs
+    assert first in session.functions
     session.queue.take()
-    session._spare_bytes = SPARE_BYTES
+    session.functions._spare_bytes = SPARE_BYTES
     session._forget_spare()
-    assert first in session._blobs, "it has just been claimed"
+    assert first in session.functions, "it has just been claimed"

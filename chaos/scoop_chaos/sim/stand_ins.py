@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from scoop_ft import futures, pickling
-from scoop_ft.broker import book as book_of
+from scoop_ft.broker import functions as functions_of
 from scoop_ft.client import kept as kept_of
 from scoop_ft.client import runtime as runtime_of
 from scoop_ft.client import serial
@@ -38,7 +38,7 @@ def in_place(time: Any) -> Generator[None, None, None]:
         (kept_of, "time", time),
         (futures, "time", time),
         (pickling, "OUT_OF_BAND_BYTES", SMALL_BUFFER),
-        (book_of, "SPARE", 0),
+        (functions_of, "SPARE", 0),
         (serial, "_warned", True),
         (runtime_of, "_current", None),
         (runtime_of, "SILENT_S", 1e9),  # nobody reads what a process says
