@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..ids import ROOT_ID, task_id
@@ -235,7 +234,8 @@ def _give_up(b: Broker, segment: Segment, awaited: Sequence[wire.Range]) -> None
 
 def _outside(ranges: Sequence[wire.Range], start: int, stop: int) -> Iterator[wire.Range]:
     """Yield what of a stretch is in none of the ranges, which grow."""
-    for low, high in islice(ranges, bisect_right(ranges, start, key=lambda each: each[1]), None):
+    for at in range(bisect_right(ranges, start, key=lambda each: each[1]), len(ranges)):
+        low, high = ranges[at]
         if low >= stop:
             break
         if start < min(low, stop):
