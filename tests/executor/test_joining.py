@@ -101,10 +101,11 @@ def test_what_a_pool_has_left_does_not_hold_the_next_program(
 
 
 GIVES_UP = """
-import os, sys, time
+import glob, os, sys, time
 from scoop_ft import Executor
 
 def wait_for(name):
+    open(f"begun-{os.getpid()}", "w").close()
     while not os.path.exists(name):
         time.sleep(0.05)
     return name
@@ -112,7 +113,7 @@ def wait_for(name):
 with Executor(address="run") as executor:
     calls = [executor.submit(wait_for, "go") for _ in range(2)]
     if sys.argv[1:]:
-        while not all(call.running() for call in calls):
+        while len(glob.glob("begun-*")) < 2:  # one worker may have both at first
             time.sleep(0.05)
         assert all(call.cancel(subtree=True) for call in calls)
     else:
@@ -126,8 +127,9 @@ def test_what_was_given_up_and_is_asked_for_again_does_not_fail(
     program.write(GIVES_UP)
     out, err, code = program.run("program.py", "gives-up")
     assert code == 0, err
+    before = {int(path.name.partition("-")[2]) for path in program.folder.glob("begun-*")}
+    assert len(before) == 2
     again = program.start("program.py")
-    before = {worker.pid for worker in live(served).workers}
     eventually(lambda: before.isdisjoint(worker.pid for worker in live(served).workers))
     (program.folder / "go").touch()
     out, err = again.communicate(timeout=LIMIT_S)
