@@ -204,6 +204,11 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
         found = b.book.task(parent)
         if found is None or not peer.holds(*found):
             return
+        family = b.book.family(parent)
+        if any(family.missing(start, stop) for start, stop in hosting.ranges):
+            # A later attempt has saved its state since: what this one waits for has left with that.
+            b.dispatcher.take_back(peer, *found)
+            return
     elif peer.session != b.root:
         return
     family = host_family(b, peer, parent)

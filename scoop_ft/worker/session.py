@@ -296,6 +296,15 @@ class WorkerSession(Session):
         self._told = hello.holding
         return msgspec.structs.replace(hello, resources=self.resources)
 
+    def _unacknowledged_from(self) -> dict[bytes, int]:
+        """Of what nobody was told yet, too."""
+        until = super()._unacknowledged_from()
+        for span in self._unflushed:
+            if span.scope is not None and span.closed is not None:
+                task = span.scope.task
+                until[task] = min(until.get(task, span.ordinal), span.ordinal)
+        return until
+
     def _on_welcome(self, m: wire.Welcome, frames: Sequence[Buffer]) -> None:
         if not self.welcomed:
             self._forget_abandoned()
