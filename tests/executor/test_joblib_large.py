@@ -195,7 +195,7 @@ def described(x: Any, n: int) -> Any:
 
 
 def test_arrays_of_every_kind(tmp_path: Path) -> None:
-    base = np.arange(MB // 4, dtype="f8").reshape(512, -1)  # 2 MB
+    base = np.arange(MB * 5 // 32, dtype="f8").reshape(512, -1)  # 1.25 MB
     mapped = np.memmap(tmp_path / "mapped", dtype="f8", mode="w+", shape=base.shape)
     mapped[:] = base
     frozen = base.copy()
