@@ -17,6 +17,7 @@ from scoop_ft.wire.frames import LARGEST, Buffer
 OUT_OF_BAND_BYTES: Final = 64 * 1024
 _BY_NAME: Final = references.DEFINITIONS
 _reference = references.reference
+_Separate = Callable[[pickle.PickleBuffer], bool]  # False: the buffer goes beside the pickle
 
 
 class GoesByValue(Exception):
@@ -99,18 +100,15 @@ def dumps_by_value(value: Any, large_apart: bool = True) -> tuple[bytes, list[Bu
 
 def dumps_around(value: Any, least: int) -> tuple[bytes, list[memoryview]]:
     """Pickle an object without its buffers of ``least`` bytes or more, and without copying them."""
-    views: list[memoryview] = []
-    separate = _viewer(views, least)
-    file = io.BytesIO()
-    try:
-        PlainPickler(file, protocol=5, buffer_callback=separate).dump(value)
-    except Exception:  # noqa: BLE001 - as in `dumps`
+
+    def by_value(separate: _Separate) -> bytes:
         from scoop_ft.byvalue import ByValuePickler
 
-        views.clear()
         file = io.BytesIO()
         ByValuePickler(file, separate).dump(value)
-    return file.getvalue(), views
+        return file.getvalue()
+
+    return _around(value, least, by_value)
 
 
 def dumps_meaning(value: Any) -> bytes:
@@ -120,20 +118,30 @@ def dumps_meaning(value: Any) -> bytes:
 
 def meaning_around(value: Any, least: int) -> tuple[bytes, list[memoryview]]:
     """Pickle like `dumps_meaning`, and like `dumps_around`."""
+
+    def by_value(separate: _Separate) -> bytes:
+        from scoop_ft.byvalue import dump_meaning
+
+        return dump_meaning(value, separate)
+
+    return _around(value, least, by_value)
+
+
+def _around(
+    value: Any, least: int, by_value: Callable[[_Separate], bytes]
+) -> tuple[bytes, list[memoryview]]:
     views: list[memoryview] = []
     separate = _viewer(views, least)
     file = io.BytesIO()
     try:
         PlainPickler(file, protocol=5, buffer_callback=separate).dump(value)
     except Exception:  # noqa: BLE001 - as in `dumps`
-        from scoop_ft.byvalue import dump_meaning
-
         views.clear()
-        return dump_meaning(value, separate), views
+        return by_value(separate), views
     return file.getvalue(), views
 
 
-def _viewer(views: list[memoryview], least: int) -> Callable[[pickle.PickleBuffer], bool]:
+def _viewer(views: list[memoryview], least: int) -> _Separate:
     def separate(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes < least:
