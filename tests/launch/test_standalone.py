@@ -208,6 +208,14 @@ def test_without_a_broker_for_too_long_it_gives_up(agents: Agents) -> None:
     )
 
 
+def resumed(agents: Agents, agent: subprocess.Popen[bytes]) -> None:
+    """The run goes on, and who has waited for it works to its end."""
+    agents.run.resume("-q")
+    agents.up(2)
+    agents.finish()
+    assert agent.wait(LIMIT_S) == 0
+
+
 def test_one_that_is_started_before_the_run_waits_for_it_as_long_as_was_said(
     agents: Agents,
 ) -> None:
@@ -222,10 +230,7 @@ def test_one_that_is_started_before_the_run_waits_for_it_as_long_as_was_said(
     assert f"scoop-ft: error: nothing listens at {agents.address}: " in agents.said(1)
     time.sleep(max(0.0, began + WELCOME_S + 1.0 - time.monotonic()))
     assert agent.poll() is None
-    agents.run.resume("-q")
-    agents.up(2)
-    agents.finish()
-    assert agent.wait(LIMIT_S) == 0
+    resumed(agents, agent)
 
 
 def test_keys_of_another_run_are_told_from_a_run_that_is_not_there(agents: Agents) -> None:
@@ -293,10 +298,7 @@ def test_an_interrupted_run_is_waited_for_with_a_word_on_how_to_go_on(agents: Ag
     agent = agents.start("r")
     agents.wait_for("scoop-ft: nobody serves the run r now: 'scoop-ft resume r' goes on with it; ")
     assert agent.poll() is None
-    agents.run.resume("-q")
-    agents.up(2)
-    agents.finish()
-    assert agent.wait(LIMIT_S) == 0
+    resumed(agents, agent)
 
 
 def test_a_directory_in_which_no_worker_can_work_is_refused(agents: Agents) -> None:
