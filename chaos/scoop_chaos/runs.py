@@ -8,7 +8,6 @@ comes when.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from .signals import send
 
 COMMAND = (sys.executable, "-m", "scoop_ft")
 LIMIT_S = 60.0
@@ -180,7 +181,7 @@ class RunProcess:
         victims = [pid for name in names for pid in pids(found, name)]
         require(victims, lambda: f"nobody there of {names}{self._told(found)}")
         for pid in victims:
-            _signal(pid, number)
+            send(pid, number)  # the launcher's death takes the others along
         return victims
 
     def kill_everything(self) -> list[int]:
@@ -237,12 +238,6 @@ def pids(found: Status, name: str) -> list[int]:
         workers = [worker["pid"] for worker in found["workers"] if worker["pid"]]
         return workers[:1] if name == "worker" else workers
     return [found[name]["pid"]] if found[name]["pid"] else []
-
-
-def _signal(pid: int, number: int) -> None:
-    # The launcher's death takes the others along: that they are gone is what was wanted.
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
 
 
 def is_gone(pid: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -16,9 +18,9 @@ from scoop_chaos.cuts.command import SIZE, SMALL, Places, command, places
 from scoop_chaos.cuts.disk import Lie
 from scoop_chaos.cuts.errors import ErrorRun, run_with
 from scoop_chaos.cuts.preload import Fault
-from scoop_chaos.cuts.record import Recording, record
+from scoop_chaos.cuts.record import Recording, kill_broker, record
 from scoop_chaos.faults import Fault as Name
-from scoop_chaos.runs import left_in
+from scoop_chaos.runs import RunProcess, left_in
 
 needs_shim = pytest.mark.skipif(
     bool(preload.why_not()), reason=f"left out: {Name.POWER_CUT.value} ({preload.why_not()})"
@@ -160,3 +162,19 @@ def test_what_cannot_be_done_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch
     shown = CliRunner().invoke(command, ["--errors", "1", "--loop", "1"])
     assert f"left out: {Name.POWER_CUT.value} (no C compiler)" in shown.output
     assert shown.exit_code == 0
+
+
+def test_a_broker_that_has_ended_when_it_is_to_be_killed_is_fine(tmp_path: Path) -> None:
+    """Between the end of a run's broker and that of its launcher."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / f"log.{gone.pid}").write_bytes(bytes(200))
+    script = tmp_path / "script.py"
+    script.write_text("import time\ntime.sleep(60)\n")
+    run = RunProcess(tmp_path).start("-q", "-n", "1", script)
+    try:
+        kill_broker(run, tmp_path / "logs", 100)
+        assert not run.has_ended()
+    finally:
+        run.end()

@@ -5,7 +5,6 @@ What is returned is the log and what follows from it; no cut is made here.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from scoop_chaos.runs import LIMIT_S, POLL_S, RunFailed, RunProcess, require
+from scoop_chaos.signals import send
 
 from .history import History
 from .log import Event, Kind, first_failure, read
@@ -68,7 +68,7 @@ def record(folder: Path, draw: Random, size: Sequence[int], *, kill: bool = True
     try:
         start(run, size)
         if kill:
-            _kill_broker(run, folder / "log", draw.randint(1 << 18, 1 << 20))
+            kill_broker(run, folder / "log", draw.randint(1 << 18, 1 << 20))
         require_answer(run, size)
     finally:
         run.end()
@@ -85,13 +85,13 @@ def start(run: RunProcess, size: Sequence[int], *options: str) -> None:
     run.start("-q", "-n", str(WORKERS), *options, str(SCRIPT), *map(str, size))
 
 
-def _kill_broker(run: RunProcess, logs: Path, after: int) -> None:
+def kill_broker(run: RunProcess, logs: Path, after: int) -> None:
     """Kill the first broker when it has done and said so much; a run that ends before is fine."""
     deadline = time.monotonic() + LIMIT_S
     while not run.has_ended():
         first = min(logs.iterdir(), default=None)
         if first is not None and first.stat().st_size > after:
-            os.kill(int(first.name.split(".")[-1]), signal.SIGKILL)
+            send(int(first.name.split(".")[-1]), signal.SIGKILL)
             return
         if time.monotonic() > deadline:
             raise RunFailed(f"no broker did much within {LIMIT_S} s: {run.errors[-2000:]}")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ..faults import Fault
-from .family import send
+from ..signals import send
 from .judge import Cell, Outcome, judge
 from .ledger import count, executed_again_after
 from .stage import CaseFailed, Deadline, Size, Stage

@@ -7,12 +7,13 @@ their environment with a title.  Signals go to members only.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
 
 import psutil
+
+from ..signals import send
 
 MARK = "SCOOP_CHAOS_CASE"
 POLL_S = 0.02
@@ -77,12 +78,6 @@ class Family:
                 left = ", ".join(f"{m.pid} ({command_line(m)})" for m in members)
                 raise RuntimeError(f"killed, and alive {LIMIT_S:.0f} s later: {left}")
             time.sleep(POLL_S)
-
-
-def send(pid: int, number: int) -> None:
-    """Send a signal to a process, which may be gone: then that is what was wanted."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
 
 
 def command_line(process: psutil.Process) -> str:

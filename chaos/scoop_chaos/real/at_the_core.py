@@ -6,11 +6,11 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+from ..signals import send
 from .ledger import ROOT
 from .plan import Drawn
 from .recovery import all_of, first_line
 from .scene import Scene
-from .signals import send
 
 Strike = Callable[[Scene, Drawn], bool]
 

@@ -14,7 +14,6 @@ from .network import AWAY, HOME
 from .plan import Drawn
 from .recovery import first_line
 from .scene import Scene
-from .signals import choose
 from .story import HERE
 
 Strike = Callable[[Scene, Drawn], bool]
@@ -23,7 +22,7 @@ Strike = Callable[[Scene, Drawn], bool]
 def agent_stop(scene: Scene, drawn: Drawn) -> bool:
     """Stop one that answers for workers for some time: the launcher, or the other host's agent."""
     agents = [scene.victim.launcher.pid, scene.away.pid if scene.away else None]
-    pid = choose([pid for pid in agents if pid is not None and not scene.is_paused(pid)], drawn)
+    pid = drawn.choose([pid for pid in agents if pid is not None and not scene.is_paused(pid)])
     if pid is None:
         return False
     # Of its workers nobody says that they live, so their work may be given to others.

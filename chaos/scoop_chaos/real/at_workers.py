@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from ..runs import is_gone
+from ..signals import send
 from .ledger import ROOT, open_calls
 from .plan import Drawn
 from .recovery import Sign, all_of, condition, first_line
 from .scene import Scene
-from .signals import choose, send
 
 LEAVES_S: Final = 3.0  # a worker that was told to leave is gone by then
 MEMORY_S: Final = 3.0  # a task that uses memory comes by within this
@@ -20,7 +20,7 @@ MEMORY_S: Final = 3.0  # a task that uses memory comes by within this
 
 def worker_kill(scene: Scene, drawn: Drawn) -> bool:
     """Kill a worker."""
-    pid = choose(scene.workers(), drawn)
+    pid = drawn.choose(scene.workers())
     if pid is None:
         return False
     before, known = _crowd(scene), set(scene.worked)
@@ -35,7 +35,7 @@ def worker_kill(scene: Scene, drawn: Drawn) -> bool:
 
 def worker_term(scene: Scene, drawn: Drawn) -> bool:
     """Tell a worker to leave, as its agent or the owner of a machine does."""
-    pid = choose([pid for pid in scene.workers() if not scene.is_paused(pid)], drawn)
+    pid = drawn.choose([pid for pid in scene.workers() if not scene.is_paused(pid)])
     if pid is None:
         return False
     before, known = _crowd(scene), set(scene.worked)
@@ -86,7 +86,7 @@ def _all_started(keys: set[str]) -> Sign:
 
 def worker_stop(scene: Scene, drawn: Drawn) -> bool:
     """Stop a worker for some time."""
-    pid = choose([pid for pid in scene.workers() if not scene.is_paused(pid)], drawn)
+    pid = drawn.choose([pid for pid in scene.workers() if not scene.is_paused(pid)])
     if pid is None:
         return False
     harm = scene.harm("silent", drawn.fault, pids=frozenset([pid]))
@@ -106,7 +106,7 @@ def worker_stop(scene: Scene, drawn: Drawn) -> bool:
 def worker_memory(scene: Scene, drawn: Drawn) -> bool:
     """Let a worker use little more memory than it does: the kernel kills it at its next task."""
     memory = scene.stage.memory
-    pid = choose([pid for pid in scene.workers() if not scene.is_paused(pid)], drawn)
+    pid = drawn.choose([pid for pid in scene.workers() if not scene.is_paused(pid)])
     if memory is None or pid is None:
         return False
     before, known = _crowd(scene), set(scene.worked)

@@ -75,6 +75,10 @@ class Drawn(NamedTuple):
     victim: float
     lasts_s: float
 
+    def choose(self, pids: Sequence[int]) -> int | None:
+        """Return whom of these it meets; None when there is nobody."""
+        return pids[int(self.victim * len(pids))] if pids else None
+
 
 @dataclass(frozen=True)
 class TrialPlan:
