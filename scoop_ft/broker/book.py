@@ -8,12 +8,9 @@ what it knew.  The book never sends, and it does not know who is connected.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection
 
-from ..errors import RunError
 from ..ids import ROOT_ID, split_task_id, task_id
-from ..wire.codec import decode_environment, decode_header
 from ..wire.messages import (
     Checkpoint,
     Define,
@@ -25,14 +22,15 @@ from ..wire.messages import (
     Step,
     Submit,
 )
-from . import departures, records
+from . import departures, entries
 from .code import LAUNCH, Code
+from .entries import Entry
 from .families import Family, Segment
 from .functions import Functions
 from .kept import Kept
 from .lanes import without_keys
 from .leaving import Records
-from .records import Bind, Change, Crash, Departed, Edit, Kind, Member
+from .records import Bind, Change, Crash, Departed, Edit, Member
 from .tasks import CANCELLED, DONE, FAILED, HELD, NONE_COUNTED, UNFINISHED, VOID, Batch, Tally
 
 _STATE_OF = {Status.OK: DONE, Status.RAISED: FAILED, Status.LOST: FAILED}
@@ -196,17 +194,20 @@ class Book:
 
     def _gather(self, batch: Batch, seq: int, m: Results) -> None:
         """What is done is recorded again, in place of records that hold less: see `gathering`."""
-        before = {number: size for _, _, number, size in batch.results}
+        before = batch.results
         done = [
             (a, b)
             for start, stop in m.ranges
             for a, b, state in batch.runs(start, min(stop, batch.count))
             if state == DONE
         ]
-        rest = _without(batch.results, done)
-        batch.results = sorted([*rest, *((a, b, seq, 1) for a, b in done)])
-        left = {number for _, _, number, _ in batch.results}
-        gone = [(number, size) for number, size in before.items() if number not in left]
+        together = [(a, b, seq, 1) for a, b in done]
+        batch.results = sorted([*entries.without(before, done), *together])
+        self._drop_results(before, batch.results)
+
+    def _drop_results(self, before: list[Entry], after: list[Entry]) -> None:
+        """The records that a batch's results lie in are fewer now."""
+        gone = entries.gone(before, after)
         self._dropped.extend(gone)
         self._dropped.extend(self._records.results_left(number for number, _ in gone))
 
@@ -263,8 +264,8 @@ class Book:
         del self.batches[batch.id]
         self._functions.left(batch.functions)
         self._dropped.append((batch.seq, batch.records))
-        self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})
-        results = (seq for _, _, seq, _ in batch.results)
+        results = entries.records(batch.results)
+        self._dropped.extend(results.items())
         self._dropped.extend(self._records.batch_left(batch.id, results))
         return [task_id(batch.id, index) for index in batch.families]
 
@@ -345,17 +346,16 @@ class Book:
             batch.attempts = NONE_COUNTED
             if keep_failed:
                 continue
-            before, held = batch.results, {seq: size for _, _, seq, size in batch.results}
+            before = batch.results
             for start, stop, state in list(batch.runs(0, batch.count)):
                 if state in (FAILED, CANCELLED):
                     batch.move(start, stop, HELD)
                     self.failed -= (stop - start) if state == FAILED else 0
-                    batch.results = list(_without(batch.results, [(start, stop)]))
+                    batch.results = list(entries.without(batch.results, [(start, stop)]))
             if batch.results is not before:
-                left = {number for _, _, number, _ in batch.results}
-                changed = set(before) - set(batch.results)
-                undone |= left & {number for _, _, number, _ in changed}
-                self._dropped.extend(item for item in held.items() if item[0] not in left)
+                changed = entries.records(set(before) - set(batch.results))
+                undone |= entries.records(batch.results).keys() & changed.keys()
+                self._dropped.extend(entries.gone(before, batch.results))
         self._dropped.extend(self._records.resumed(seq, undone))
         self._end_departures()
         self.exit_code = None
@@ -399,17 +399,14 @@ class Book:
 
     def _redo(self, batch: Batch, low: int, high: int) -> None:
         """Nothing that these tasks have computed, or saved on their way, counts any more."""
-        before = {seq: size for _, _, seq, size in batch.results}
+        before = batch.results
         for start, stop, state in list(batch.runs(low, high)):
             if state in (DONE, FAILED):
                 batch.move(start, stop, HELD)
                 self.finished -= (stop - start) if state == DONE else 0
                 self.failed -= (stop - start) if state == FAILED else 0
-                batch.results = list(_without(batch.results, [(start, stop)]))
-        left = {seq for _, _, seq, _ in batch.results}
-        gone = {seq: size for seq, size in before.items() if seq not in left}
-        self._dropped.extend(gone.items())
-        self._dropped.extend(self._records.results_left(gone))
+                batch.results = list(entries.without(batch.results, [(start, stop)]))
+        self._drop_results(before, batch.results)
         self._forget_attempts(batch, low, high)
         for index in [i for i in batch.kept if low <= i < high]:
             outdated = self.kept[task_id(batch.id, index)].outdated
@@ -445,23 +442,6 @@ class Book:
         self.exit_code = m.exit_code
         self._dropped.extend(self._records.run_ended(seq))
 
-    def apply(self, seq: int, kind: int, header: bytes, payload_bytes: int) -> None:
-        """Apply a record read back from the journal.
-
-        Raises
-        ------
-        RunError
-            It is none that this version of scoop-ft writes.
-        """
-        try:
-            known = Kind(kind)
-        except ValueError:
-            raise RunError(
-                f"the run has a record that this version of scoop-ft does not know (number {seq}, "
-                f"kind {kind}): go on with it in the newer version that wrote it"
-            ) from None
-        _APPLY[known](self, seq, header, payload_bytes)
-
 
 def _wants(wanted: list[tuple[int, int]], family: Family, batch: Batch) -> bool:
     """Does a parent wait for results of this batch?"""
@@ -470,49 +450,3 @@ def _wants(wanted: list[tuple[int, int]], family: Family, batch: Batch) -> bool:
         for start, stop in wanted
         for a, b, shift in family.ordinals(batch, 0, batch.count)
     )
-
-
-def _apply_batch(book: Book, seq: int, header: bytes, payload_bytes: int) -> None:
-    book.apply_batch(seq, decode_header(header, Submit), payload_bytes)
-
-
-_APPLY: dict[Kind, Any] = {
-    Kind.BATCH: _apply_batch,
-    Kind.RESULTS: lambda book, seq, h, _: book.apply_results(seq, decode_header(h, Results)),
-    Kind.CONST: lambda book, seq, h, _: book.apply_const(seq, decode_header(h, SetConst)),
-    Kind.CRASH: lambda book, seq, h, _: book.apply_crash(seq, records.decode_crash(h)),
-    Kind.BIND: lambda book, seq, h, _: book.apply_bind(seq, records.decode_bind(h)),
-    Kind.RETRY: lambda book, seq, h, _: book.apply_retry(seq),
-    Kind.DEPARTED: lambda book, seq, h, _: book.apply_departed(seq, records.decode_departed(h)),
-    Kind.CHANGE: lambda book, seq, h, _: book.apply_change(seq, records.decode_change(h)),
-    Kind.END: lambda book, seq, h, _: book.apply_end(seq, decode_header(h, End)),
-    Kind.MEMBER: lambda book, seq, h, _: book.apply_member(seq, records.decode_member(h)),
-    Kind.FUNCTION: lambda book, seq, h, n: book.apply_function(seq, decode_header(h, Define), n),
-    Kind.CHECKPOINT: lambda book, seq, h, _: book.apply_checkpoint(
-        seq, decode_header(h, Checkpoint)
-    ),
-    Kind.STEP: lambda book, seq, h, _: book.apply_step(seq, decode_header(h, Step)),
-    Kind.EDIT: lambda book, seq, h, _: book.apply_edit(records.decode_edit(h)),
-    Kind.SOURCE: lambda book, seq, h, _: book.apply_source(seq, decode_header(h, Source)),
-    Kind.ENVIRONMENT: lambda book, seq, h, _: book.code.apply_environment(
-        seq, decode_environment(h)
-    ),
-}
-
-
-def _without(
-    results: Iterable[tuple[int, int, int, int]], stretches: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the results entries, in order, without stretches of indices that are in order."""
-    first = 0
-    for start, stop, seq, size in results:
-        while first < len(stretches) and stretches[first][1] <= start:
-            first += 1
-        at = first
-        while at < len(stretches) and stretches[at][0] < stop:
-            if stretches[at][0] > start:
-                yield start, stretches[at][0], seq, size
-            start = stretches[at][1]
-            at += 1
-        if start < stop:
-            yield start, stop, seq, size

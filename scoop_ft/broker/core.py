@@ -24,6 +24,7 @@ from . import (
     figures,
     from_agent,
     from_code,
+    from_journal,
     from_parent,
     from_worker,
     gathering,
@@ -156,7 +157,7 @@ class Broker:
             A resumed run uses the code that is recorded.
         """
         for seq, record in scanned:
-            self.book.apply(seq, record.kind, record.header, len(record.payload))
+            from_journal.apply(self.book, seq, record)
         self.drop_records()
         self.on_disk = self.book.finished
         if resume:

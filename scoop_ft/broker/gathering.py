@@ -28,8 +28,6 @@ SPARSE: Final = 8  # and so are records that hold more results than that, on ave
 SMALL_BYTES: Final = 4 << 10  # a result, on average in its record
 MOST_BYTES: Final = 1 << 20  # in one record
 
-Entry = tuple[int, int, int, int]  # as in `Batch.results`
-
 
 def gather(b: Broker, batch: Batch) -> None:
     """Write a batch's scattered results as one, if it is time and worth it."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from scoop_journal import Reader
 
 from ..ids import ROOT_ID
-from . import departures
+from . import departures, from_journal
 from .book import Book
 from .functions import FunctionCode
 from .records import plain
@@ -42,7 +42,7 @@ def read(path: str | os.PathLike[str], *, unsafe_filesystem: bool = False) -> tu
     book = Book()
     try:
         for seq, record in reader.scan(payloads=False):
-            book.apply(seq, record.kind, record.header, len(record.payload))
+            from_journal.apply(book, seq, record)
     except BaseException:
         reader.close()
         raise

@@ -21,6 +21,7 @@ from typing import Final
 from ..errors import InvalidTransition
 from ..ids import short
 from ..wire.messages import PLAIN, Options
+from .entries import Entry
 from .holders import Holders
 from .lanes import is_special
 
@@ -134,7 +135,7 @@ class Batch:
         self.which = which
         self.state = bytearray(count)
         self.claimed: bytearray | None = None
-        self.results: list[tuple[int, int, int, int]] = []
+        self.results: list[Entry] = []
         # Most batches have none of these, and there may be a million of one task each.
         self.attempts = NONE_COUNTED
         self.families = NONE_OF_THEM

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from scoop_journal import JournalError, Reader, View
 
-from ..broker import departures, naming
+from ..broker import departures, from_journal, naming
 from ..broker.book import Book
 from ..broker.departures import Departure
 from ..broker.records import Departed
@@ -103,7 +103,7 @@ def reading(directory: RunDir) -> Iterator[Read]:
         for seq, record in reader.scan():
             if seq not in view:
                 break  # recorded since
-            book.apply(seq, record.kind, record.header, len(record.payload))
+            from_journal.apply(book, seq, record)
         yield Read(info.run, info, book, reader, view, [])
 
 

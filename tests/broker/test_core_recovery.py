@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from scoop_journal import JournalBroken, JournalFull
 
-from scoop_ft.broker import figures, timing
+from scoop_ft.broker import figures, from_journal, timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
@@ -45,7 +45,7 @@ def known(book: Book) -> dict[str, Any]:
 def reread(rig: Rig) -> Book:
     book = Book()
     for seq, record in rig.journal.scan():
-        book.apply(seq, record.kind, record.header, len(record.payload))
+        from_journal.apply(book, seq, record)
     return book
 
 

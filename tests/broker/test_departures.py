@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scoop_ft.broker import departures, figures, timing
+from scoop_ft.broker import departures, figures, from_journal, timing
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.ids import ROOT_ID
@@ -44,7 +44,7 @@ def report(rig: Rig) -> dict[str, Any]:
     rig.settle()
     book = Book()
     for seq, record in rig.journal.scan():
-        book.apply(seq, record.kind, record.header, len(record.payload))
+        from_journal.apply(book, seq, record)
     said = {key: figures.stats(rig.broker)[key] for key in ("mismatches", "divergences")}
     assert departures.report(book) == said
     return said

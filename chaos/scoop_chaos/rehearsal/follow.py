@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from scoop_journal import Reader, Record, RecordMissing
 
+from scoop_ft.broker import from_journal
 from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Bind, Kind, decode_bind
 from scoop_ft.broker.tasks import VOID, Batch
@@ -112,7 +113,7 @@ class Follower:
             self._count_moves(decode_bind(record.header))
         elif record.kind == Kind.END:
             self._ended = True
-        self.book.apply(seq, record.kind, record.header, len(record.payload))
+        from_journal.apply(self.book, seq, record)
 
     # ---- departures -----------------------------------------------------------------------------
 
