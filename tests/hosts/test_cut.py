@@ -11,7 +11,7 @@ from scoop_chaos.real.janitor import Janitor
 from scoop_chaos.real.network import ADDRESS, AWAY, HOME, Network
 
 from .conftest import HostsRun, SshServer, start_server
-from .test_ssh import SQUARES, WAITING, agents_in, up, wait_for
+from .seen import SQUARES, WAITING, agents_in, up, wait_for
 
 
 @pytest.fixture
