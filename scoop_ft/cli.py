@@ -7,9 +7,8 @@ error is one line that says what to do, and exit code 2; ``-v`` adds where it co
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
@@ -18,11 +17,9 @@ from .cli_scoop import scoop_options, surrounding_options
 from .cli_serve import serve
 from .errors import RunError, ScoopError
 from .launch.duration import Duration
-from .launch.hosts.options import TakesHosts, machine_options
-from .launch.resources import typed
-from .launch.worker_options import recycling, workers
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+from .launch.hosts.options import TakesHosts
+from .launch.run_options import max_attempts, run_options
+from .launch.worker_options import recycling, resources, workers
 
 
 @dataclass
@@ -49,50 +46,6 @@ def cli() -> None:
 
 # ---- run and resume -----------------------------------------------------------------------------
 
-_seed = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
-    help="Seed of the run's random numbers (default: drawn, and recorded; resume: as before). "
-         "When given, the global generators are seeded for each task, too.",
-)  # fmt: skip
-
-
-def _attempts(default: str) -> Callable[[_Command], _Command]:
-    return click.option(
-        "--max-attempts", type=click.IntRange(1, 1000), metavar="N",
-        help=f"How often a task is tried that kills its workers (default: {default}).",
-    )  # fmt: skip
-
-
-_workers = workers("the cores this process may use, or what the machines have; resume: as before")
-_max_attempts = _attempts("3; resume: as before")
-_recycling = recycling("never; resume: as before")
-_listen = click.option(
-    "--listen", metavar="tcp://HOST:PORT", help="Also serve workers of other machines (encrypted).",
-)  # fmt: skip
-_unsafe = click.option(
-    "--journal-unsafe-fs", "unsafe_filesystem", is_flag=True,
-    help="Keep the journal on a network file system although it may be damaged there.",
-)  # fmt: skip
-_journal_limit = click.option(
-    "--journal-limit", metavar="SIZE", callback=lambda context, parameter, text: _size(text),
-    help="Warn when the journal is larger: 500M, 20G; 0: never (default: 20G; resume: as before).",
-)  # fmt: skip
-_durability = click.option(
-    "--durability", type=click.Choice(["synced", "none"]),
-    help="Whether the journal survives a crash of the machine, or only that of any process "
-    "(default: synced; resume: as before).",
-)  # fmt: skip
-_stop_after = click.option(
-    "--stop-after", type=Duration(), metavar="TIME",
-    help="Stop in good order after 3h50m (or 90s, 1d, HH:MM:SS) with exit code 75: to be resumed.",
-)  # fmt: skip
-_resources = click.option("--resources", metavar="NAME=N,…", callback=typed,
-                          help="What each worker has for tasks that ask for it: gpu=1")  # fmt: skip
-_on_divergence = click.option(
-    "--on-divergence", type=click.Choice(["recompute", "error"]),
-    help="When a script that is run again asks for other calls than are recorded "
-    "(default: recompute; resume: as before).",
-)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only errors.")
 
 
@@ -107,12 +60,6 @@ def _no_module(context: click.Context, parameter: click.Parameter, module: str |
 
 
 _module = click.option("-m", expose_value=False, is_eager=True, hidden=True, callback=_no_module)
-
-
-def _size(text: str | None) -> int | None:
-    from .launch.growth import parse_size
-
-    return None if text is None else parse_size(text)
 
 
 def _note_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
@@ -131,20 +78,9 @@ _verbose = click.option(
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
     options_metavar="[OPTIONS]",
 )
-@_workers
+@run_options
 @click.option("--run-dir", type=click.Path(), metavar="DIR",
               help="The directory of this run (default: a new one in .scoop-ft).")  # fmt: skip
-@machine_options
-@_seed
-@_max_attempts
-@_listen
-@_unsafe
-@_journal_limit
-@_durability
-@_stop_after
-@_resources
-@_on_divergence
-@_recycling
 @_quiet
 @_verbose
 @scoop_options
@@ -159,18 +95,7 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
 
 
 @cli.command(cls=TakesHosts, short_help="Go on with a run: the last unfinished one, or one named.")
-@_workers
-@machine_options
-@_seed
-@_max_attempts
-@_listen
-@_unsafe
-@_journal_limit
-@_durability
-@_stop_after
-@_resources
-@_on_divergence
-@_recycling
+@run_options
 @surrounding_options
 @_quiet
 @_verbose
@@ -308,7 +233,7 @@ cli.add_command(serve)
 
 
 @cli.command()
-@_attempts("as the run has it")
+@max_attempts("as the run has it")
 @click.argument("run_dir", metavar="RUN")
 def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
     """Be the broker of a run that is there, without a launcher."""
@@ -327,7 +252,7 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
               help="End after so long without a broker: 30m; 0: never (default: 1h; 10s before the "
                    "first answer).")  # fmt: skip
 @recycling("never")
-@_resources
+@resources
 @click.argument("where", metavar="RUN|ADDRESS")
 def worker(where: str, workers: int | None, keys: str | None, **options: Any) -> int:
     """Add workers to a run, by its directory or its broker's address."""

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .resources import typed
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -39,14 +41,19 @@ def recycling(default: str) -> Callable[[Command], Command]:
     )  # fmt: skip
     memory = click.option(
         "--max-memory-per-worker", metavar="SIZE",
-        callback=lambda context, parameter, text: _size(text),
+        callback=lambda context, parameter, text: size(text),
         help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G "
         f"(default: {default}).",
     )  # fmt: skip
     return lambda command: tasks(memory(command))
 
 
-def _size(text: str | None) -> int | None:
+resources = click.option("--resources", metavar="NAME=N,…", callback=typed,
+                         help="What each worker has for tasks that ask for it: gpu=1")  # fmt: skip
+
+
+def size(text: str | None) -> int | None:
+    """Return the bytes that ``500M`` or ``20G`` are, or None."""
     from .growth import parse_size
 
     return None if text is None else parse_size(text)

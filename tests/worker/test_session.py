@@ -149,6 +149,20 @@ def test_claims_said_again_hold_what_has_ended_meanwhile() -> None:
     assert [m.claimed for m in said] == [[(0, 2)]]
 
 
+def full_disk_and_reconnect(rig: Rig, worker: JoinedWorker) -> None:
+    """What a worker says is turned away; it comes back, and nothing of its work went elsewhere."""
+    worker.real.flush()
+    worker.real.outbox.clear()  # turned away: the disk was full
+    rig.cut(worker)  # type: ignore[arg-type]
+    other = rig.worker()
+    worker.connect()
+    rig.dispatch()
+    assert not other.inbox
+    come_back(rig, worker)
+    rig.commit()
+    worker.handle()
+
+
 def test_children_whose_parent_has_ended_here_are_held_until_its_result_is_recorded() -> None:
     """Nobody was told that they have ended: they would be run again before its result comes."""
     rig = Rig()
@@ -163,17 +177,8 @@ def test_children_whose_parent_has_ended_here_are_held_until_its_result_is_recor
         worker.finish(worker.begin(), b"a child's")
     worker.real.end(scope)
     worker.finish(parent, b"its own")
-    worker.real.flush()
-    worker.real.outbox.clear()  # turned away: the disk was full
     assert len(tasks(worker)) == 3
-    rig.cut(worker)  # type: ignore[arg-type]
-    other = rig.worker()
-    worker.connect()
-    rig.dispatch()
-    assert not other.inbox
-    come_back(rig, worker)
-    rig.commit()
-    worker.handle()
+    full_disk_and_reconnect(rig, worker)
     assert tasks(worker) == []
 
 
@@ -197,17 +202,8 @@ def test_so_are_their_own_children() -> None:
     worker.finish(parent, b"its own")
     worker.real.end(above)
     worker.finish(grandparent, b"its own")
-    worker.real.flush()
-    worker.real.outbox.clear()  # turned away: the disk was full
     assert len(tasks(worker)) == 5
-    rig.cut(worker)  # type: ignore[arg-type]
-    other = rig.worker()
-    worker.connect()
-    rig.dispatch()
-    assert not other.inbox
-    come_back(rig, worker)
-    rig.commit()
-    worker.handle()
+    full_disk_and_reconnect(rig, worker)
     assert tasks(worker) == []
 
 
