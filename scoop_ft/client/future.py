@@ -143,7 +143,7 @@ class Future:
                         self._callbacks = []
                         self._group.watchers.append(self._arrived)
                     if not self._callbacks:
-                        runtime.session.waits += 1  # it shall come though nobody waits
+                        runtime.session.room.waits += 1  # it shall come though nobody waits
                         scope.called_for += 1
                     self._callbacks.append(fn)
                     return
@@ -161,7 +161,7 @@ class Future:
             with self._runtime.link.state:
                 if self._scope.called_for:  # else its parent has ended
                     self._scope.called_for -= 1
-                    self._runtime.session.waits -= 1
+                    self._runtime.session.room.waits -= 1
         for fn in callbacks or ():
             _call(fn, self)
 

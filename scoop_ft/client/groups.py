@@ -7,7 +7,6 @@ arrays and bytes, not ten million objects.  No I/O.
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,20 +19,7 @@ from ..raised import load_exception
 from ..wire.frames import Buffer
 from ..wire.messages import Status
 from .handlers import whole
-
-
-class Weight:
-    """Tells, when nobody holds it any more, that so many bytes are gone."""
-
-    __slots__ = ("_gone", "_size")
-
-    def __init__(self, size: int, gone: deque[int]) -> None:
-        self._size = size
-        self._gone = gone
-
-    @whole
-    def __del__(self) -> None:
-        self._gone.append(self._size)
+from .room import Weight
 
 
 class Chunk(NamedTuple):

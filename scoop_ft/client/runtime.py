@@ -362,7 +362,7 @@ class RootRuntime(Runtime):
             yield
             return
         with self.link.state:
-            session.waits += 1
+            session.room.waits += 1
             more = session.has_more_room()
         if more:
             self.link.wake()  # who blocks at the socket has not said it
@@ -370,7 +370,7 @@ class RootRuntime(Runtime):
             yield
         finally:
             with self.link.state:
-                session.waits -= 1
+                session.room.waits -= 1
 
     def sets_const_anew(self) -> bool:
         """The script, run again, may know better: what it set before came from itself."""

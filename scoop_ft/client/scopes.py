@@ -152,7 +152,7 @@ class Scope:
     options : Options
         Those of all calls in the open batch.
     called_for : int
-        Its children whose results somebody wants to be called for (see `Session.waits`).
+        Its children whose results somebody wants to be called for (see `Room.waits`).
     time_limit_s : float
         Its own, which its children have too, unless theirs is shorter; 0: it has none.
     """

@@ -20,13 +20,13 @@ from ..ids import ROOT_ID, batch_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import Status
-from .groups import Chunk, Weight
+from .groups import Chunk
 from .handlers import whole
+from .room import Room
 from .scopes import Closed, Definition, Scope
 
 Frames = Sequence[Buffer]
 ROOM_BYTES = 32 << 20  # of a root and of workers: what is there, untaken, before the rest waits
-ROOM_STEPS = 8  # parts of it of which the broker is told: never a message for each result
 
 
 class Receipt:
@@ -76,11 +76,8 @@ class Session:
         Payload kept until the broker has synced it.
     connections : int
         How many there have been, the present one included.
-    room_bytes : int
-        With results of so many bytes in memory, untaken, no more are asked for; 0: as they come.
-    waits : int
-        How many wait for results: then more are asked for all the same, for those that have come
-        may be none of theirs.
+    room : Room
+        For results that nobody has taken yet.
     ended : str
         Why this process is not wanted any more; empty while it is.
     refused : str
@@ -116,12 +113,7 @@ class Session:
         self._synced = 0
         self._defined: dict[bytes, bytes] = {}  # by digest, what each meant
         self._incarnation = 0  # of the broker that has welcomed us
-        self.room_bytes = 0
-        self.waits = 0
-        self._resident = 0  # bytes of results that somebody holds,
-        self._gone: deque[int] = deque()  # and of those that nobody does any more
-        self._received = 0  # bytes of results on this connection,
-        self._credit = 0  # and how many the broker was told that it may send
+        self.room = Room()
         self._answers: dict[int, Any] = {}
         self._asked: dict[int, Any] = {}  # what has no answer yet, by request
         # Of batches that may be in no journal, by name: what was given up of them.
@@ -218,20 +210,9 @@ class Session:
         """Return, once, the answer to a request; None when it has not come."""
         return self._answers.pop(request, None)
 
-    # ---- room for results --------------------------------------------------------------------
-
-    def credit(self) -> int:
-        """Return how many bytes of results may come on this connection in all."""
-        while self._gone:
-            self._resident -= self._gone.popleft()
-        free = self.room_bytes if self.waits else self.room_bytes - self._resident
-        return max(self._received + free, 1)
-
     def has_more_room(self) -> bool:
-        """Is there so much more room than the broker knows of that it is worth a message?"""
-        if not (self.room_bytes and self.welcomed):
-            return False
-        return self.credit() - self._credit >= self.room_bytes / ROOM_STEPS
+        """Is there so much more room for results that the broker is to be told?"""
+        return self.welcomed and self.room.is_more_than_said()
 
     def must_say(self) -> bool:
         """Is there something to be said that waits for nothing?"""
@@ -240,8 +221,8 @@ class Session:
     def take_outbox(self) -> list[tuple[wire.Message, Frames]]:
         """Return, once, what is to be sent, in order."""
         if self.has_more_room():
-            self._credit = self.credit()
-            self.say(wire.Credit(self._credit))
+            self.room.said = self.room.credit()
+            self.say(wire.Credit(self.room.said))
         outbox, self.outbox = self.outbox, []
         return outbox
 
@@ -252,8 +233,7 @@ class Session:
         self.welcomed = False
         self.reconnect = False
         self.connections += 1
-        self._received = 0
-        self._credit = self.credit() if self.room_bytes else 0
+        self.room.connect()
         self.outbox = [(self.hello(), ())]
 
     def hello(self) -> wire.Hello:
@@ -266,7 +246,7 @@ class Session:
         ]
         return wire.Hello(
             wire.PROTOCOL_VERSION, self.session, self.role, self.host, os.getpid(), self.agent,
-            hosting, self.holding(), self.connections, credit=self._credit,
+            hosting, self.holding(), self.connections, credit=self.room.said,
         )  # fmt: skip
 
     def _unacknowledged_from(self) -> dict[bytes, int]:
@@ -394,7 +374,7 @@ class Session:
     def _on_deliver(self, m: wire.Deliver, frames: Frames) -> None:
         self._unsynced.append((self._n, m, frames))
         size = sum(map(len, frames))
-        self._received += size
+        self.room.receive(size)
         scope = self.scopes.get(m.parent)
         if scope is None:
             return
@@ -404,10 +384,8 @@ class Session:
             for (index, _), frame in zip(m.buffers, frames[1:], strict=True):
                 # Read-only: whoever loads it gets a copy, since what is kept here must not change.
                 buffers.setdefault(position_of(index), []).append(memoryview(frame).toreadonly())
-        self._resident += size
-        weight = Weight(size, self._gone)
         ends, payload = memoryview(m.ends).cast("I"), memoryview(frames[0])
-        chunk = Chunk(m.status, ends, m.base, payload, buffers, weight)
+        chunk = Chunk(m.status, ends, m.base, payload, buffers, self.room.hold(size))
         position = 0
         for (start, stop), shift in zip(m.ranges, m.shifts or repeat(m.shift)):  # noqa: B905
             scope.deliver(start + shift, stop + shift, chunk, position)

@@ -60,7 +60,7 @@ class Server:
         """Begin.  Whoever holds these futures sees in which order they end."""
         self.runtime.scope().ordered = False
         with self.runtime.link.state:
-            self.runtime.session.waits += 1  # its thread takes whatever comes
+            self.runtime.session.room.waits += 1  # its thread takes whatever comes
         self._thread.start()
 
     def expect(self, group: Any, index: int) -> Future:
@@ -155,7 +155,7 @@ class Server:
         except BaseException as error:  # noqa: BLE001 - those who wait shall hear of it
             self._break(error)
         with link.state:
-            self.runtime.session.waits -= 1
+            self.runtime.session.room.waits -= 1
         self._at_end()
 
     def _is_over(self) -> bool:

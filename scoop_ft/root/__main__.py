@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     info = run.info()
     session = Session(os.urandom(8), "root", socket.gethostname())
     session.seed = info.seed
-    session.room_bytes = ROOM_BYTES
+    session.room.size = ROOM_BYTES
     link = Link(session, Connection(run.endpoint, run.client_keys), lambda: runtime.flush_open())
     runtime = RootRuntime(session, link)
     install(runtime)

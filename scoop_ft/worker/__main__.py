@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         bytes.fromhex(options.session), socket.gethostname(), bytes.fromhex(options.agent)
     )
     session.resources = resources.parse(options.resources)
-    session.room_bytes = ROOM_BYTES
+    session.room.size = ROOM_BYTES
     connection = Connection(
         (lambda: options.endpoint) if options.endpoint else run.endpoint,
         (lambda: read_keys(options.key)) if options.key else run.client_keys,

@@ -221,7 +221,7 @@ class Crew:
             for group in watched:
                 group.watchers.append(runner.rouse)
             if watched:
-                self.session.waits += 1
+                self.session.room.waits += 1
             else:
                 self._waiters[runner] = None
         others_ran = False
@@ -249,7 +249,7 @@ class Crew:
             with self.link.state:
                 for group in watched:
                     group.watchers.remove(runner.rouse)
-                self.session.waits -= bool(watched)
+                self.session.room.waits -= bool(watched)
                 self._waiters.pop(runner, None)
 
     @whole
@@ -257,7 +257,7 @@ class Crew:
         """Let others run for a moment: this task asks again and again whether something is so."""
         runner = self.current()
         with self.link.state:
-            self.session.waits += 1
+            self.session.room.waits += 1
             asks = self.session.has_more_room()  # what it asks about may have to be asked for
         try:
             if asks or time.monotonic() - self.link.last_pump > TICK_S:
@@ -269,7 +269,7 @@ class Crew:
             self._switch_away(runner)
         finally:
             with self.link.state:
-                self.session.waits -= 1
+                self.session.room.waits -= 1
 
     def wake(self, runner: Runner) -> None:
         """A parked runner should look again."""

@@ -7,10 +7,8 @@ in, messages out; no socket, no clock, no thread.
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -19,15 +17,14 @@ from ..client.groups import Single
 from ..client.scopes import Scope
 from ..client.session import HANDLERS, Session
 from ..ids import split_task_id
-from ..payload import Packed
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from ..wire.messages import PLAIN
+from . import reports
 from .functions import Functions
 from .spans import Done, Piece, Queue, Span
 from .tray import Tray
 
-MESSAGE_BYTES = 16 << 20  # results of many tasks go into messages of about this size
 OWED_BYTES = 32 << 20  # with more that the broker has not synced no further task is begun
 
 
@@ -143,7 +140,7 @@ class WorkerSession(Session):
         scope.abandoned = abandoned
         if abandoned:
             self._abandoned[scope.task] = self._n, self._requests
-        self.waits -= scope.called_for
+        self.room.waits -= scope.called_for
         scope.called_for = 0
         for known in (self.scopes, self._open):
             if known.get(scope.task) is scope:  # else it is run here again
@@ -183,12 +180,13 @@ class WorkerSession(Session):
         for tray in self._trays:
             found = tray.take()
             if found is not None:
-                self._send_taken(tray.span, *found)
+                self.keep(*reports.of_tray(tray.span, *found, self.number()))
         self._trays = [tray for tray in self._trays if tray.piece is not None]
         finished, self._finished = self._finished, {}
         for span in finished.values():
             if span.done and span.is_reported():
-                self._send_results(span)
+                for message, frames in reports.of_ended(span, self.number):
+                    self.keep(message, frames)
             else:
                 self._keep_silent(span)
         if self.idle and self.welcomed and not self._idle_said:
@@ -209,54 +207,6 @@ class WorkerSession(Session):
             span.closed = None
             self._idle_said = False  # the broker takes who claims tasks to be busy
             self.submit(closed, span.batch, [(0, closed.group.count)])
-
-    def _send_results(self, span: Span) -> None:
-        done = [span.done.popleft() for _ in range(len(span.done))]
-        begin = size = 0
-        for at, (index, _, payload, _) in enumerate(done):
-            if at > begin and self._begins_message(span, done[at - 1][0], index, size):
-                self._send_run(span, done[begin:at])
-                begin, size = at, 0
-            size += len(payload)
-        self._send_run(span, done[begin:])
-
-    def _begins_message(self, span: Span, before: int, index: int, size: int) -> bool:
-        """Must a result go into another message than the one before it?
-
-        Ranges grow, messages stay small, and times are those of one function.
-        """
-        if index <= before or size >= MESSAGE_BYTES:
-            return True
-        return len(span.functions) > 1 and span.function(index) != span.function(before)
-
-    def _send_run(self, span: Span, done: Sequence[Done]) -> None:
-        ranges: list[tuple[int, int]] = []
-        buffers: list[tuple[int, int]] = []
-        frames: list[Buffer] = [b"".join([payload for _, _, payload, _ in done])]
-        for index, _, _, parts in done:
-            if ranges and ranges[-1][1] == index:
-                ranges[-1] = (ranges[-1][0], index + 1)
-            else:
-                ranges.append((index, index + 1))
-            for part in parts:
-                buffers.append((index, len(part)))
-                frames.append(part)
-        status = bytes(status for _, status, _, _ in done)
-        ends = array("I", accumulate(len(payload) for _, _, payload, _ in done))
-        message = wire.Results(
-            self.number(), span.batch, ranges, status if any(status) else b"", ends.tobytes(),
-            buffers, *_times(span, len(done)), span.scope is not None and span.scope.alive,
-        )  # fmt: skip
-        self.keep(message, frames)
-
-    def _send_taken(self, span: Span, first: int, packed: Packed) -> None:
-        count = packed.objects
-        buffers = [(first + index, size) for index, size in packed.buffers]
-        message = wire.Results(
-            self.number(), span.batch, [(first, first + count)], b"", packed.ends, buffers,
-            *_times(span, count), kept=False,
-        )  # fmt: skip
-        self.keep(message, [packed.payload, *packed.frames])
 
     # ---- connecting ------------------------------------------------------------------------
 
@@ -464,15 +414,6 @@ class WorkerSession(Session):
         self.say(wire.Returned(m.recall, taken, not m.recall))
         if not m.recall:
             self.on_abandon(m.spans, m.cancelled)
-
-
-def _times(span: Span, count: int) -> tuple[int, int]:
-    """Return how many of so many tasks were timed, and what these took."""
-    timed = min(span.timed, count)
-    elapsed = span.elapsed_ns * timed // span.timed if span.timed else 0
-    span.timed -= timed
-    span.elapsed_ns -= elapsed
-    return timed, elapsed
 
 
 def _merged(ranges: list[wire.Range]) -> list[wire.Range]:

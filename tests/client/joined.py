@@ -83,7 +83,7 @@ class JoinedRoot(Joined):
 
     def __init__(self, rig: Rig, room_bytes: int = 0) -> None:
         real = Session(rig.new_session(), "root", "host")
-        real.room_bytes = room_bytes
+        real.room.size = room_bytes
         self.scope = Scope(ROOT_ID, ROOT_LINEAGE, replayed=True)
         real.scopes[ROOT_ID] = self.scope
         super().__init__(rig, real)

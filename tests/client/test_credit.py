@@ -35,7 +35,7 @@ def test_what_there_is_no_room_for_waits_in_the_journal() -> None:
     root, group = submitted(rig)
     few = come(group)
     assert 0 < few < len(CALLS) / 2
-    assert root.real._resident < 2 * ROOM
+    assert root.real.room.held() < 2 * ROOM
     rig.settle()
     assert come(group) == few
 
@@ -51,12 +51,11 @@ def test_results_that_were_taken_make_room() -> None:
         del found
         group.let_go(taken)
         taken += 1
-        assert root.real._resident < 2 * ROOM
+        assert root.real.room.held() < 2 * ROOM
         root.send()
         rig.settle()
     gc.collect()
-    root.real.credit()
-    assert root.real._resident == 0
+    assert root.real.room.held() == 0
 
 
 def test_results_that_others_may_ask_for_are_kept() -> None:
@@ -80,7 +79,7 @@ def test_results_that_others_may_ask_for_are_kept() -> None:
 def test_who_waits_gets_all_there_is() -> None:
     rig = Rig()
     root, group = submitted(rig)
-    root.real.waits += 1
+    root.real.room.waits += 1
     root.send()
     rig.settle()
     assert come(group) == len(CALLS)
@@ -94,7 +93,7 @@ def test_on_a_new_connection_there_is_no_more_room_than_on_the_one_before() -> N
     root.connect()
     rig.settle()
     assert come(group) - few <= 1  # room for none is room for one: none of it would mean no limit
-    root.real.waits += 1
+    root.real.room.waits += 1
     root.send()
     rig.settle()
     assert come(group) == len(CALLS)
@@ -108,7 +107,7 @@ def test_another_broker_holds_back_too() -> None:
     root.connect()
     rig.settle()
     assert come(group) - few <= 1
-    root.real.waits += 1
+    root.real.room.waits += 1
     root.send()
     rig.settle()
     assert come(group) == len(CALLS)
@@ -134,7 +133,7 @@ def test_whoever_waits_on_a_full_disk_gets_what_is_recorded() -> None:
     root.submit("leaf:more")  # is turned away
     root.send()
     rig.settle()
-    root.real.waits += 1
+    root.real.room.waits += 1
     root.send()
     rig.settle()
     assert come(group) == len(CALLS)
@@ -146,6 +145,6 @@ def test_nobody_waits_for_the_children_of_a_parent_that_has_ended() -> None:
     _, worker = started(rig, "parent")
     scope = worker.parent(worker.begin())
     scope.called_for = 2
-    worker.real.waits = 3
+    worker.real.room.waits = 3
     worker.real.end(scope)
-    assert worker.real.waits == 1
+    assert worker.real.room.waits == 1

@@ -15,9 +15,9 @@ SESSIONS = (
     Mutant(
         "no-room-for-who-waits",
         "Who waits for a result gets it only when those that lie there were taken.",
-        f"{_SESSION}.credit",
-        "self.room_bytes if self.waits else self.room_bytes - self._resident",
-        "self.room_bytes - self._resident",
+        "scoop_ft.client.room:Room.credit",
+        "self.size if self.waits else self.size - held",
+        "self.size - held",
     ),
     Mutant(
         "given-back-too-late",

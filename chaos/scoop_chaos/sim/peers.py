@@ -58,7 +58,7 @@ class SimRoot:
         self.program: Any = None
         self.process = process = Process(world.clock, self.name, "home")
         self.session = Session(world.new_session(), "root", "home")
-        self.session.room_bytes = ROOM_BYTES
+        self.session.room.size = ROOM_BYTES
         connection = Connection(world.network, "home", lambda: self.link.arrived())
         self.link: SimLink = SimLink(
             process, self.session, connection, lambda: self.runtime.flush_open(), world.witness
@@ -97,7 +97,7 @@ class SimWorker:
         self.slate = MemorySlate()
         self.process = process = Process(world.clock, self.name, agent.host)
         self.session = WorkerSession(session, agent.host, agent.agent.session)
-        self.session.room_bytes = ROOM_BYTES
+        self.session.room.size = ROOM_BYTES
         connection = Connection(world.network, agent.host, lambda: self.link.arrived())
         self.link: SimLink = SimLink(
             process, self.session, connection, self.session.flush, world.witness
