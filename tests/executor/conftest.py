@@ -1,7 +1,8 @@
-"""Programs that use an executor, and the processes of their runs."""
+"""Executors, programs that use one, and the processes of their runs."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scoop_chaos.runs import COMMAND
 
+from scoop_ft import Executor
 from scoop_ft.rundir import Live, RunDir
 
 from ..waiting import eventually
@@ -76,6 +79,41 @@ def kill(pid: int) -> None:
 def wait_until(there: Path) -> None:
     """Wait for a file."""
     eventually(there.exists, lambda: there)
+
+
+def done(run_dir: Path) -> int:
+    """Return how many tasks the journal of a living run holds as done."""
+    said = subprocess.run(
+        [*COMMAND, "status", "--json", str(run_dir)], capture_output=True, text=True, check=True
+    )
+    return int(json.loads(said.stdout)["tasks"].get("done", 0))
+
+
+def wait_gone(pids: list[int]) -> None:
+    def living() -> list[int]:
+        return [p for p in pids if Path(f"/proc/{p}").exists() and "Z" not in _state(p)]
+
+    eventually(lambda: not living(), living, within_s=10.0)
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    with Executor(max_workers=2, run_dir=tmp_path_factory.mktemp("shared") / "run") as executor:
+        yield executor
+
+
+@pytest.fixture
+def own(tmp_path: Path, nothing_left: None) -> Iterator[Executor]:
+    executor = Executor(max_workers=2, run_dir=tmp_path / "run")
+    yield executor
+    executor.shutdown(cancel_futures=True)
 
 
 @pytest.fixture

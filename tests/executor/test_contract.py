@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import gc
 import itertools
@@ -10,7 +9,6 @@ import multiprocessing
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from pathlib import Path
 
@@ -21,23 +19,7 @@ from scoop_ft.errors import RemoteTraceback, UnpicklableError
 
 from ..waiting import eventually
 from . import calls
-from .conftest import Program
-
-LIMIT_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
-    with Executor(max_workers=2, run_dir=tmp_path_factory.mktemp("shared") / "run") as executor:
-        yield executor
-
-
-@pytest.fixture
-def own(tmp_path: Path, nothing_left: None) -> Iterator[Executor]:
-    executor = Executor(max_workers=2, run_dir=tmp_path / "run")
-    yield executor
-    executor.shutdown(cancel_futures=True)
-
+from .conftest import LIMIT_S, Program
 
 # ---- submit and futures --------------------------------------------------------------------------
 
@@ -212,63 +194,6 @@ def test_as_completed(own: Executor, tmp_path: Path) -> None:
         list(concurrent.futures.as_completed([own.submit(calls.pause, 1.0)], 0.05))
 
 
-# ---- map -----------------------------------------------------------------------------------------
-
-
-def test_map(shared: Executor) -> None:
-    assert list(shared.map(calls.power, range(10), range(10))) == [n**n for n in range(10)]
-    assert list(shared.map(calls.power, range(10), range(10), chunksize=3)) == [
-        n**n for n in range(10)
-    ]
-    assert list(shared.map(calls.square, [])) == []
-    assert list(shared.map(calls.power, [2, 3, 4], itertools.count())) == [1, 3, 16]
-    with pytest.raises(ValueError, match="chunksize"):
-        shared.map(calls.square, [1], chunksize=0)
-    with pytest.raises(ValueError, match="buffersize"):
-        shared.map(calls.square, [1], buffersize=0)
-    with pytest.raises(TypeError, match="buffersize"):
-        shared.map(calls.square, [1], buffersize=1.5)  # type: ignore[arg-type]
-
-
-def test_map_raises_in_its_place(shared: Executor) -> None:
-    results = shared.map(divmod, [1, 1, 1, 1], [2, 3, 0, 5])
-    assert [next(results), next(results)] == [(0, 1), (0, 1)]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-
-
-def test_map_is_late(own: Executor, tmp_path: Path) -> None:
-    results = own.map(calls.wait_for, [str(tmp_path / "go")], timeout=0.1)
-    with pytest.raises(concurrent.futures.TimeoutError):
-        list(results)
-    (tmp_path / "go").touch()
-
-
-@pytest.mark.parametrize("ahead", [1, 2, 7])
-def test_an_endless_iterable_is_read_only_so_far(shared: Executor, ahead: int) -> None:
-    read: list[int] = []
-
-    def numbers() -> Iterator[int]:
-        for n in itertools.count():
-            read.append(n)
-            yield n
-
-    results = shared.map(calls.square, numbers(), buffersize=ahead)
-    assert len(read) == ahead
-    for n in range(30):
-        assert next(results) == n * n
-        assert len(read) <= n + 1 + ahead
-    results.close()  # type: ignore[attr-defined]
-
-
-def test_map_given_up_gives_up_its_calls(own: Executor, tmp_path: Path) -> None:
-    results = own.map(calls.note, itertools.repeat(str(tmp_path)), range(3), buffersize=2)
-    assert next(results) == 0
-    results.close()  # type: ignore[attr-defined]
-    own.shutdown()
-    assert calls.noted(tmp_path, 2) <= 1
-
-
 # ---- the end -------------------------------------------------------------------------------------
 
 
@@ -339,102 +264,7 @@ def test_arguments() -> None:
         Executor(address="a", run_dir="b")
 
 
-# ---- many threads, asyncio -----------------------------------------------------------------------
-
-
-def test_who_looks_for_the_number_of_workers_finds_it(shared: Executor) -> None:
-    """As nautilus, dask and others do, under the standard library's names."""
-    assert shared._max_workers == 2
-    with Pool(executor=shared) as pool:
-        assert pool._processes == 2
-    assert shared.submit(calls.workers_inside).result(LIMIT_S) == 1
-
-
-def test_many_threads_submit(shared: Executor) -> None:
-    found: dict[int, list[int]] = {}
-
-    def submit(k: int) -> None:
-        futures = [shared.submit(calls.square, k * 1000 + n) for n in range(300)]
-        found[k] = [future.result(LIMIT_S) for future in futures]
-
-    threads = [threading.Thread(target=submit, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LIMIT_S)
-    assert found == {k: [(k * 1000 + n) ** 2 for n in range(300)] for k in range(8)}
-
-
-def test_an_iterable_may_wait_for_another_thread_that_submits(shared: Executor) -> None:
-    """The lock of whoever submits is not held while user code runs."""
-
-    def numbers() -> Iterator[int]:
-        found: list[int] = []
-        other = threading.Thread(
-            target=lambda: found.append(shared.submit(calls.square, 3).result(LIMIT_S))
-        )
-        other.start()
-        other.join(LIMIT_S)
-        yield from found
-
-    assert list(shared.map(calls.square, numbers())) == [81]
-
-
-def test_asyncio(shared: Executor) -> None:
-    async def main() -> tuple[int, list[int], str]:
-        loop = asyncio.get_running_loop()
-        one = await loop.run_in_executor(shared, calls.square, 12)
-        many = await asyncio.gather(
-            *(asyncio.wrap_future(shared.submit(calls.square, n)) for n in range(200))
-        )
-        try:
-            await loop.run_in_executor(shared, calls.fail, "async")
-        except ValueError as error:
-            return one, many, str(error)
-        raise AssertionError("no error")
-
-    assert asyncio.run(main()) == (144, [n * n for n in range(200)], "async")
-
-
-def test_asyncio_cancels(own: Executor, tmp_path: Path) -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        go = str(tmp_path / "go")
-        busy = [loop.run_in_executor(own, calls.wait_for, go) for _ in range(2)]
-        while not (tmp_path / "go").exists():
-            late = loop.run_in_executor(own, calls.note, str(tmp_path), 9)
-            await asyncio.sleep(0.5)
-            late.cancel()
-            await asyncio.sleep(0)
-            (tmp_path / "go").touch()
-        await asyncio.gather(*busy)
-
-    asyncio.run(main())
-    own.shutdown()
-    assert calls.noted(tmp_path, 9) == 0
-
-
-# ---- inside a task -------------------------------------------------------------------------------
-
-
-def test_an_executor_inside_a_task(shared: Executor) -> None:
-    assert list(shared.map(calls.nested, [3, 4])) == [9 + 5, 16 + 14]
-
-
-def test_an_initializer_inside_a_task(own: Executor, tmp_path: Path) -> None:
-    future = own.submit(calls.nested_with_initializer, str(tmp_path))
-    assert future.result(LIMIT_S) == [6, 5, 6, 7]
-    assert 1 <= len(list(tmp_path.glob("init-*"))) <= 2
-
-
-def test_who_waits_for_a_map_needs_no_processor(shared: Executor) -> None:
-    list(shared.map(calls.square, range(4)))
-    began, used = time.monotonic(), time.process_time()
-    list(shared.map(calls.pause, [0.3] * 8))
-    assert time.process_time() - used < 0.2 * (time.monotonic() - began)
-
-
-# ---- what the standard library's have, and ours do not ------------------------------------------
+# ---- what the standard library's have, and ours do not -------------------------------------------
 
 
 def test_arguments_that_are_not_to_be_had_say_what_to_do(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ Left out: what is about threads or `multiprocessing` rather than executors (star
 ``max_tasks_per_child``, BrokenProcessPool, processes that are ended when an executor is forgotten),
 `FailingInitializerMixin` (an initializer's error is raised as itself, not as BrokenExecutor), and
 three of `ExecutorShutdownTest`, whose programs import their executor from `concurrent.futures`
-by name: `test_deaths` has the same as programs of ours.
+by name: `test_program_ends` has the same as programs of ours.
 """
 
 from __future__ import annotations

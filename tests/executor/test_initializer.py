@@ -1,0 +1,49 @@
+"""The initializer of an executor: on each worker, on its replacement, and when it fails."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from pathlib import Path
+
+import pytest
+
+from scoop_ft import Executor
+
+from . import calls
+from .conftest import LIMIT_S, kill, live
+
+
+def test_the_initializer_runs_on_each_worker_and_its_replacement(
+    tmp_path: Path, nothing_left: None
+) -> None:
+    with Executor(
+        2, run_dir=tmp_path / "run", initializer=calls.set_state, initargs=(str(tmp_path), 40)
+    ) as executor:
+        assert [f.result(LIMIT_S) for f in [executor.submit(calls.get_state)] * 3] == [40] * 3
+        assert list(executor.map(calls.get_state, range(50))) == list(range(40, 90))
+        for worker in live(tmp_path / "run").workers:
+            kill(worker.pid)
+        assert list(executor.map(calls.get_state, range(60))) == list(range(40, 100))
+        pids = {executor.submit(os.getpid).result(LIMIT_S)}
+        assert all((tmp_path / f"init-{pid}").exists() for pid in pids)
+    assert len(list(tmp_path.glob("init-*"))) >= 2
+
+
+def test_an_initializer_that_fails(
+    tmp_path: Path, nothing_left: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    executor = Executor(2, run_dir=tmp_path / "run", initializer=calls.broken_initializer)
+    futures = [executor.submit(calls.square, n) for n in range(20)]
+    for future in futures:
+        with pytest.raises(RuntimeError, match="no such telescope"):
+            future.result(LIMIT_S)
+    with pytest.raises(concurrent.futures.BrokenExecutor, match="no such telescope"):
+        executor.submit(calls.square, 1)
+    executor.shutdown()
+    said = capfd.readouterr().err
+    assert said.count("the initializer failed") == 1
+    with Executor(2, run_dir=tmp_path / "run", initializer=calls.broken_initializer) as again:
+        with pytest.raises(RuntimeError, match="no such telescope") as caught:
+            list(again.map(calls.square, range(5)))
+        assert "in broken_initializer" in str(caught.value.__cause__)
