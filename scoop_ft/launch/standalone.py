@@ -221,16 +221,12 @@ class _NoBroker(RunError):
     """Nobody answers at the address."""
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
-
-
 class _Service:
     """The loop of an agent that is alone."""
 
     def __init__(
         self, directory: RunDir, workers: int, *, check: bool, patience_s: float,
-        elsewhere: bool = True, up: Callable[[], None] = _nothing,
+        elsewhere: bool = True, up: Callable[[], None] | None = None,
         otherwise: str = ", or start it with --any-versions", advice: str = LONGER,
         limits: Limits = NO_LIMITS, resources: Mapping[str, int] = NOTHING,
     ) -> None:  # fmt: skip
@@ -256,7 +252,8 @@ class _Service:
         )
         self._directory = directory
         self._kill_at = 0.0
-        self._up: Callable[[], None] | None = up  # until it was called
+        self._by_hand = up is None
+        self._up: Callable[[], None] | None = up or self._say_joined  # until it was called
         self._exit_code = 0
 
     def main(self) -> int:
@@ -269,6 +266,8 @@ class _Service:
             self._host.connect()
             while not (self._host.agent.leaving and not self._children.alive):
                 self._round(wakeup)
+            if self._by_hand and self._is_over():
+                self._screen.say("the run is over")
         finally:
             self._children.kill_all()
             self._host.close()
@@ -326,6 +325,17 @@ class _Service:
         except RunError as error:
             self._refused = error
             self._host.leave()
+
+    def _say_joined(self) -> None:
+        run, workers = self._directory.info().run, self._host.agent.wanted
+        self._screen.say(
+            f"joined run {run} with {workers} worker{'s' * (workers != 1)}; Ctrl-C leaves it: what "
+            "is not done then is done elsewhere"
+        )
+
+    def _is_over(self) -> bool:
+        finished = self._host.finished
+        return finished is not None and not finished.refused and self._refused is None
 
     def _refuse(self, reason: str) -> None:
         """Something cannot be imported here: other machines do what this one has begun."""

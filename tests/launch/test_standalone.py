@@ -52,6 +52,8 @@ if __name__ == "__main__":
         print(error.__cause__)
 """
 
+OVER = "scoop-ft: the run is over\n"
+
 
 class Agents:
     """Agents of a run that others reach by its address."""
@@ -102,6 +104,21 @@ class Agents:
         """Wait until an agent has said this."""
         eventually(lambda: text in self.said(number), lambda: self.said(number))
 
+    def joined(self, workers: int) -> str:
+        """Return what an agent says when it has joined."""
+        return (
+            f"scoop-ft: joined run {RunDir(self.run.folder / 'r').info().run} with {workers} "
+            f"worker{'s' * (workers > 1)}; Ctrl-C leaves it: what is not done then is done "
+            "elsewhere\n"
+        )
+
+    def pid(self, number: int) -> int:
+        return self._started[number].pid
+
+    def wait(self, number: int) -> int:
+        """Wait for an agent's end; return its exit code."""
+        return self._started[number].wait(LIMIT_S)
+
     def finish(self) -> None:
         """Let the run come to its end."""
         (self.run.folder / "go").touch()
@@ -134,6 +151,21 @@ def agents(run_process: RunProcess) -> Iterator[Agents]:
     one.end()
 
 
+def test_who_joins_is_told_so_and_when_it_is_over(agents: Agents) -> None:
+    agents.begin()
+    agents.start("r")
+    agents.wait_for(agents.joined(1))
+    agents.join("-n", "2")
+    agents.wait_for(agents.joined(2), 1)
+    agents.up(4)
+    os.kill(agents.pid(1), signal.SIGINT)
+    assert agents.wait(1) == 130
+    agents.finish()
+    assert agents.wait(0) == 0
+    assert agents.said() == agents.joined(1) + OVER
+    assert agents.said(1) == agents.joined(2)
+
+
 def test_those_that_were_stopped_at_the_end_of_the_run_end_when_they_go_on(agents: Agents) -> None:
     agents.begin()
     there = [agents.join() for _ in range(3)]
@@ -144,7 +176,7 @@ def test_those_that_were_stopped_at_the_end_of_the_run_end_when_they_go_on(agent
     for agent in there:
         os.kill(agent.pid, signal.SIGCONT)
     assert [agent.wait(LIMIT_S) for agent in there] == [0, 0, 0]
-    assert [agents.said(number) for number in range(3)] == ["", "", ""]
+    assert [agents.said(number) for number in range(3)] == [agents.joined(1) + OVER] * 3
 
 
 def test_a_machine_that_cannot_import_the_script_leaves_and_fails_no_task(agents: Agents) -> None:
