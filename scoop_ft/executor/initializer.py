@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import shared
+from ..client.runtime import current
 from ..errors import RemoteError
 from ..ids import digest
 from ..payload import Packer
@@ -59,6 +60,9 @@ def _initialize(key: str) -> None:
         _done[key] = error
     else:
         _done[key] = None
+        runtime = current()
+        if runtime is not None:
+            runtime.keep_context()
 
 
 def error_of(error: BaseException | None) -> BaseException | None:

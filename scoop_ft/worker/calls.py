@@ -243,6 +243,7 @@ class Calls:
                 self.on_unfit(error)
             raise
         self.imported = True
+        self._crew.keep_context()
         self._slate.imported()
 
 

@@ -9,6 +9,7 @@ All of it happens in the main thread.  The link's lock is never held while user 
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import heapq
 import logging
@@ -26,6 +27,7 @@ from ..client.scopes import Scope
 from ..ids import task_id
 from ..slate import BESIDE, CANCELLED, DONE, RETIRE_AT, RETIRED, Slate
 from ..wire.messages import SpanRef
+from . import apart
 from .calls import Abandoned, Calls, lineage_of
 from .limits import Limits
 from .session import WorkerSession
@@ -55,6 +57,7 @@ class Runner(greenlet.greenlet):
 
     def __init__(self, crew: Crew) -> None:
         super().__init__(crew.run_pieces, crew.hub)
+        self.gr_context = apart.copy(crew.context)
         crew.runners.append(self)
         self.span: Span | None = None
         self.index = 0
@@ -109,6 +112,7 @@ class Crew:
         self.active: Runner | None = None  # the one that has the thread
         self.forked = False  # this is a child that a task has forked: it runs no tasks
         self.seeding: Seeding | None = None  # in a run whose seed was given
+        self.context = contextvars.copy_context()  # what each runner begins with
         self.limits = Limits(slate, session)
         self.calls = Calls(self, slate)
         self._waiters: dict[Runner, None] = {}  # in order: what is done in which order is no dice
@@ -412,6 +416,16 @@ class Crew:
             elif now - self._looked > LOOK_S:
                 self._looked = now
                 link.look()
+
+    def keep_context(self) -> None:
+        """What is set in context variables just now holds for all tasks from here on.
+
+        Each greenlet has its own, and begins with none: without this, tasks would have 28 digits
+        where the script says ``decimal.getcontext().prec = 50`` as it is imported.
+        """
+        self.context = apart.copy(contextvars.copy_context())
+        for runner in self._spare:
+            runner.gr_context = apart.copy(self.context)
 
     def take_globals(self, runner: Runner) -> None:
         """Make the global generators this runner's (see `seeding`)."""

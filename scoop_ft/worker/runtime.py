@@ -55,6 +55,10 @@ class WorkerRuntime(Runtime):
         """Was this worker told to leave?"""
         return self._crew.leaving
 
+    def keep_context(self) -> None:
+        """What is set in context variables just now holds for all tasks that run here."""
+        self._crew.keep_context()
+
     def wait(
         self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None
     ) -> bool:

@@ -25,3 +25,10 @@ def test_what_tasks_are_and_do(run: Run) -> None:
 
 def test_what_cannot_travel(run: Run) -> None:
     assert is_ok(run("mistakes.py"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_the_script_has_set_in_context_variables_holds_for_all_tasks(
+    run: Run, workers: int
+) -> None:
+    assert is_ok(run("contexts.py", workers=workers))

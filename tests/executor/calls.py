@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import os
 import signal
 import time
@@ -94,6 +95,22 @@ def set_state(folder: str, value: int) -> None:
 
 def get_state(x: int = 0) -> int:
     return int(state["value"]) + x
+
+
+def set_digits(digits: int) -> None:
+    """Be an initializer: set what is kept in a context variable."""
+    decimal.getcontext().prec = digits
+
+
+def digits() -> int:
+    return decimal.getcontext().prec
+
+
+def digits_below(depth: int) -> list[int]:
+    """Tell the digits of tasks below each other, from the lowest."""
+    if depth == 0:
+        return [digits()]
+    return [*futures.submit(digits_below, depth - 1).result(), digits()]
 
 
 def broken_initializer() -> None:

@@ -30,6 +30,13 @@ def test_the_initializer_runs_on_each_worker_and_its_replacement(
     assert len(list(tmp_path.glob("init-*"))) >= 2
 
 
+def test_what_the_initializer_sets_in_context_variables_holds_for_tasks_of_tasks(
+    tmp_path: Path, nothing_left: None
+) -> None:
+    with Executor(1, initializer=calls.set_digits, initargs=(50,)) as executor:
+        assert executor.submit(calls.digits_below, 3).result(LIMIT_S) == [50] * 4
+
+
 def test_an_initializer_that_fails(
     tmp_path: Path, nothing_left: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
