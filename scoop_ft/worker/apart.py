@@ -1,13 +1,17 @@
 """Keeps apart the tasks that wait in one process: what each of them finds as its own.
 
 While a task waits for its children, its worker runs other tasks.  What one of those sets must not
-be what the other computes with.  When tasks wait, and for what, is `runner`'s business.
+be what the other computes with: context variables, and what a process has only one of.  When tasks
+wait, and for what, is `runner`'s business.
 """
 
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
+import warnings
+from typing import Any, NamedTuple
 
 
 def copy(context: contextvars.Context) -> contextvars.Context:
@@ -21,3 +25,85 @@ def _own_decimals() -> None:
     decimal = sys.modules.get("decimal")
     if decimal is not None:
         decimal.setcontext(decimal.getcontext().copy())
+
+
+class Place(NamedTuple):
+    """What a process has only one of, as somebody's code has left it.
+
+    Looked at for each task that waits, and nearly always as before: so it is a tuple.
+    """
+
+    folder: str  # empty: it was removed, and nobody comes back to it
+    stdout: Any
+    stderr: Any
+    filters: Any  # of warnings; and what `catch_warnings` replaces with them
+    showwarning: Any
+    show: Any
+
+    def put_back(self, now: Place) -> None:
+        """Let the process have it again, in place of what it has now.
+
+        Raises
+        ------
+        OSError
+            The folder is not there any more; all else was put back.
+        """
+        sys.stdout, sys.stderr = self.stdout, self.stderr
+        if self.filters is not now.filters:  # equal ones may be two, of which one is changed later
+            warnings.filters = self.filters
+            warnings.showwarning = self.showwarning
+            warnings._showwarnmsg_impl = self.show  # type: ignore[attr-defined]
+            _look_up_warnings_anew()
+        if self.folder != now.folder and self.folder:
+            os.chdir(self.folder)
+
+
+def place() -> Place:
+    """Return how the process is just now."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        folder = ""
+    show = warnings._showwarnmsg_impl  # type: ignore[attr-defined]
+    return Place(folder, sys.stdout, sys.stderr, warnings.filters, warnings.showwarning, show)
+
+
+def _look_up_warnings_anew() -> None:
+    """Have Python forget, as when a filter is added, which warnings were shown or ignored."""
+    changed = getattr(warnings, "_filters_mutated", None)
+    if changed is not None:
+        changed()
+
+
+class StoppedLoop:
+    """An event loop that stands still, since a coroutine in it waits for results of tasks."""
+
+    def __init__(self, loop: Any) -> None:
+        import asyncio
+
+        self._loop = loop
+        self._task = asyncio.current_task(loop)
+        self._hooks = sys.get_asyncgen_hooks()
+        # Since 3.12 there is one current task a thread, and no longer one a loop.
+        self._swap_task = getattr(asyncio.tasks, "_swap_current_task", None)
+        if self._swap_task is not None:
+            self._swap_task(loop, None)
+        asyncio._set_running_loop(None)
+        sys.set_asyncgen_hooks(None, None)
+
+    def go_on(self) -> None:
+        """Let it be the loop that runs again."""
+        import asyncio
+
+        asyncio._set_running_loop(self._loop)
+        if self._swap_task is not None:
+            self._swap_task(self._loop, self._task)
+        sys.set_asyncgen_hooks(*self._hooks)
+
+
+def stop_loop() -> StoppedLoop | None:
+    """Let other tasks run event loops of their own; None: none is running here."""
+    asyncio = sys.modules.get("asyncio")  # imported for nobody
+    running = getattr(asyncio, "_get_running_loop", None)
+    loop = None if running is None else running()
+    return None if loop is None else StoppedLoop(loop)

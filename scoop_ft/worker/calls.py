@@ -22,6 +22,7 @@ from ..pickling import load_small
 from ..raised import dump_exception
 from ..slate import DEADLINE, DONE, INDEX, Slate
 from ..wire.messages import Status
+from . import apart
 from .limits import Overdue
 from .spans import Done, Piece, Span
 from .tray import TRAY_BYTES
@@ -70,6 +71,7 @@ class Calls:
         until = began + PIECE_NS
         runner.waited = False
         runner.span = span
+        runner.place = apart.place()
         if session.seeded:
             crew.take_globals(runner)
         plain = self.plain and span.group is None and not (session.seeded or span.time_limit_s)
@@ -162,6 +164,7 @@ class Calls:
         try:
             if not self.imported:
                 self._import_script()
+                runner.place = apart.place()
             if span.time_limit_s:  # what the import took does not count
                 limits.begin(runner, span.time_limit_s)
             args = load(*span.arguments(index))

@@ -9,6 +9,7 @@ All of it happens in the main thread.  The link's lock is never held while user 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import heapq
@@ -70,6 +71,7 @@ class Runner(greenlet.greenlet):
         self.until = 0.0  # when the task's time limit is over; 0: it has none
         self.told = False  # that it was over while the task waited
         self.cut_off = False  # it was told: what it returns or raises then is no result
+        self.place = apart.place()  # where its task has begun
         self.callbacks: deque[Callable[[], None]] = deque()
         self.rouse: Callable[[], None] = functools.partial(crew.wake, self)
 
@@ -302,12 +304,20 @@ class Crew:
 
     def _switch_away(self, runner: Runner) -> None:
         self._slate.pause()
+        left, began, loop = apart.place(), runner.place, apart.stop_loop()
+        with contextlib.suppress(OSError):  # its folder is gone: others stay where they are
+            began.put_back(left)
         self.hub.switch()
         if self.seeding is not None:
             self.seeding.take(runner)
-        runner.look()
-        if runner.until:
-            self.limits.check(runner)
+        if loop is not None:
+            loop.go_on()
+        try:
+            left.put_back(apart.place())  # if its folder is gone meanwhile, the task hears of it
+        finally:
+            runner.look()
+            if runner.until:
+                self.limits.check(runner)
 
     def _abandon(self, spans: list[SpanRef], cancelled: bool) -> None:
         """Running tasks are not wanted any more: those that wait are ended when they look."""

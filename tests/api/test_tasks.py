@@ -32,3 +32,8 @@ def test_what_the_script_has_set_in_context_variables_holds_for_all_tasks(
     run: Run, workers: int
 ) -> None:
     assert is_ok(run("contexts.py", workers=workers))
+
+
+@pytest.mark.parametrize("what", ["folder", "removed", "prints", "warns", "loops"])
+def test_tasks_that_wait_find_the_process_as_they_left_it(run: Run, what: str) -> None:
+    assert is_ok(run("places.py", what))
