@@ -10,12 +10,11 @@ import os
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import streams
+from . import ending
 
 if TYPE_CHECKING:
     from ..client.link import Link
@@ -27,8 +26,8 @@ INTERRUPTED = 130
 AGAIN = "--again"  # there was a root before, in this launch of the run
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a script; return its exit code."""
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run a script, and end this process with its exit code."""
     from ..lifeline import hold
 
     hold()
@@ -69,14 +68,15 @@ def main(argv: list[str] | None = None) -> int:
         interrupts.off()
         handlers.off()
         if current() is not runtime:
-            return code  # a child that the script has forked
+            streams.flush()
+            os._exit(code)  # a child that the script has forked
         if code == INTERRUPTED and interrupts.seen:
-            return code
+            ending.leave_at_once(code)
         _end(runtime, link, code)
     except (BrokenRun, RunError) as error:
         print(f"scoop-ft: error: {error}", file=sys.stderr)
-        return 1
-    return code
+        ending.leave_at_once(1)
+    ending.leave(code)
 
 
 def _hear_interrupts() -> None:
@@ -187,25 +187,12 @@ def _end(runtime: RootRuntime, link: Link, code: int) -> None:
     """Tell the broker, and wait until that is synced."""
     from ..wire.messages import End
 
-    _join_threads()
-    streams.flush()
+    ending.finish()
     session = runtime.session
     runtime.flush()
     with link.state:
         session.keep(End(session.number(), code))
     link.wait(session.all_acknowledged)
-
-
-def _join_threads() -> None:
-    """Wait for the user's threads, as the interpreter does: they may still use futures."""
-    for thread in _users_threads():
-        thread.join()
-
-
-def _users_threads() -> Iterator[threading.Thread]:
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            yield thread
 
 
 class _Interrupts:
@@ -230,6 +217,4 @@ class _Interrupts:
 
 
 if __name__ == "__main__":
-    code = main()
-    streams.flush()
-    os._exit(code)
+    main()

@@ -132,3 +132,30 @@ def test_a_task_may_send_itself_sigterm_and_handle_it(run: Run, tmp_path: Path) 
         "    assert list(futures.map(work, range(3))) == [1, 1, 1]\n    print('ok')\n"
     )
     assert is_ok(run(script))
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_a_script_leaves_to_its_end_is_done(run: Run, tmp_path: Path, code: int) -> None:
+    """Files that it has not closed are written, its exit functions called, its pools ended."""
+    done = run("leaves_to_the_end.py", *["it has failed"] * code)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == "script\nat exit 9\n"
+    rows = [f"{x},{x * x}" for x in range(10)]
+    assert (tmp_path / "results.csv").read_text().splitlines() == rows
+    assert len((tmp_path / "elsewhere.txt").read_text().splitlines()) == 10
+    assert not list(tmp_path.glob("of-the-script-*"))
+    assert done.stderr.count("it has failed") == code
+
+
+def test_what_a_script_has_written_is_there_when_it_is_interrupted(
+    run: Run, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, time\nfrom scoop_ft import futures\n"
+        "if __name__ == '__main__':\n    file = open('results.txt', 'w')\n"
+        "    file.write(str(futures.submit(abs, -7).result()))\n"
+        "    os.kill(os.getppid(), signal.SIGINT)\n    time.sleep(60)\n"
+    )
+    assert run(script).returncode == 130
+    assert (tmp_path / "results.txt").read_text() == "7"

@@ -1,0 +1,64 @@
+"""Ends the script's process as Python ends it: what the script has left to its end is done.
+
+Files that it has not closed are written, its exit functions called, its threads waited for, those
+of its thread pools told to end.  What is said to the broker, and when, is decided in `__main__`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import NoReturn
+
+from .. import script, streams
+
+
+def finish() -> None:
+    """Do what the script has left to the end: before the run is said to have ended.
+
+    All of it may still use futures, and is done again if this process dies meanwhile.
+    """
+    for ask in reversed(getattr(threading, "_threading_atexits", ())):
+        ask()  # the threads of a pool that was not shut down wait until they are told
+    for thread in _users_threads():
+        thread.join()
+    atexit._run_exitfuncs()
+    write_files()
+
+
+def write_files() -> None:
+    """Write out what the files hold back that the script has open at its top level."""
+    module = script.module()
+    for value in list(vars(module).values()) if module is not None else ():
+        if issubclass(type(value), io.IOBase) and not value.closed:
+            try:
+                value.flush()
+            except (OSError, ValueError) as error:  # a full disk: as Python would say it
+                print(f"scoop-ft: {value!r} could not be written: {error}", file=sys.stderr)
+    streams.flush()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process as Python does: whatever else writes as it goes away is waited for."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except Exception:  # noqa: BLE001 - nobody reads it: Python would end with a code of its own
+            setattr(sys, name, None)
+    sys.exit(code)
+
+
+def leave_at_once(code: int) -> NoReturn:
+    """End this process though threads may hang, or the run is no more."""
+    write_files()
+    os._exit(code)
+
+
+def _users_threads() -> Iterator[threading.Thread]:
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            yield thread
