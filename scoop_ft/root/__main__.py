@@ -162,10 +162,25 @@ def _show(error: BaseException) -> None:
         _end_at_users_line(trace)
     import traceback
 
-    traceback.print_exception(type(error), error.with_traceback(trace), trace)
+    if not _told_to_hook(error.with_traceback(trace)):
+        traceback.print_exception(type(error), error, trace)
     if isinstance(error, ModuleNotFoundError) and error.name == "scoop":
         print("scoop-ft: a script for SCOOP is started with --scoop: ", end="", file=sys.stderr)
         print("scoop-ft run --scoop SCRIPT", file=sys.stderr)
+
+
+def _told_to_hook(error: BaseException) -> bool:
+    """Let the script's own `sys.excepthook` have it; False: it has none, or that has failed."""
+    if sys.excepthook is sys.__excepthook__:
+        return False
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except Exception:  # noqa: BLE001 - the user's code
+        import traceback
+
+        traceback.print_exc()
+        return False
+    return True
 
 
 def _end_at_users_line(trace: TracebackType | None) -> None:

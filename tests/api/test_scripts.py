@@ -159,3 +159,17 @@ def test_what_a_script_has_written_is_there_when_it_is_interrupted(
     )
     assert run(script).returncode == 130
     assert (tmp_path / "results.txt").read_text() == "7"
+
+
+def test_the_scripts_own_excepthook_hears_of_what_ends_it(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\ndef hook(kind, error, trace):\n"
+        "    print('heard', kind.__name__, error, trace.tb_lineno)\n    raise KeyError(1)\n"
+        "if __name__ == '__main__':\n    sys.excepthook = hook\n"
+        "    raise ValueError('of the script')\n"
+    )
+    done = run(script)
+    assert (done.returncode, done.stdout) == (1, "heard ValueError of the script 7\n")
+    assert "KeyError: 1" in done.stderr  # as Python has it: the hook's error, then the other one
+    assert "ValueError: of the script" in done.stderr
