@@ -177,8 +177,20 @@ class Journal(BaseJournal):
 
     @property
     def size_bytes(self) -> int:
-        """The size of the data file."""
-        return (self.path / DATA_FILE).stat().st_size
+        """The size of the data file.
+
+        Raises
+        ------
+        JournalBroken
+            It was removed or moved: what is written now would never be found again.
+        """
+        data = self.path / DATA_FILE
+        try:
+            return data.stat().st_size
+        except FileNotFoundError:
+            raise self._break(
+                f"{data} was removed or moved while it was written to; put it back"
+            ) from None
 
     @property
     def live_bytes(self) -> int:
@@ -237,6 +249,7 @@ class Journal(BaseJournal):
             raise JournalError("a journal does not survive a fork: open it in the process using it")
 
     def _store(self, staging: Staging) -> None:
+        _ = self.size_bytes  # the engine would go on writing to a file that nobody finds again
         self._reserve.restore()
         released = advanced = False
         while True:

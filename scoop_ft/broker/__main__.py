@@ -86,7 +86,7 @@ def _open(options: argparse.Namespace) -> tuple[Loop, Journal]:
     logging.basicConfig(
         filename=run.log("broker"), format="%(asctime)s %(levelname)s %(message)s", level=20
     )
-    new = not run.journal.exists()
+    new = not run.has_journal() and not run.journal.exists()
     journal = _journal(run, info, new=new)
     try:
         broker = Broker(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scoop_journal import Journal, JournalLocked, Reader, verify
+from scoop_journal import Journal, JournalBroken, JournalLocked, Reader, verify
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -129,3 +129,19 @@ def test_a_failed_write_or_sync_is_never_retried(
         found = [seq for seq, _ in journal.scan()]
         assert found == list(range(1, len(found) + 1))
         assert int(committed) <= len(found) <= int(committed) + 1
+
+
+@pytest.mark.parametrize("what", ["", "data.mdb"])
+def test_nothing_is_written_to_a_file_that_is_gone(path: Path, what: str) -> None:
+    """The engine would go on writing to it, and nobody would find that again."""
+    there = path.with_name("there")
+    with Journal.create(path, "a-run") as journal:
+        journal.append(1, b"one")
+        journal.commit()
+        (path / what).rename(there)
+        journal.append(1, b"two")
+        with pytest.raises(JournalBroken, match="was removed or moved while it was written to"):
+            journal.commit()
+    there.rename(path / what)
+    with Journal.open(path) as journal:
+        assert [record.header for _, record in journal.scan()] == [b"one"]

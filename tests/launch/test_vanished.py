@@ -51,3 +51,25 @@ def test_it_is_said_in_one_line(shell: Shell, moved: bool) -> None:
         there.rename(here)
         done = shell.type("resume", "-q", "here")
         assert (done.returncode, done.stdout) == (0, f"{sum(range(TASKS))}\n"), done.stderr
+
+
+def test_a_journal_that_is_gone_is_not_begun_anew(shell: Shell) -> None:
+    """Or the run would go on with nothing, and wait for results that nobody has any more."""
+    launcher = shell.start("run", "-n", "2", "--run-dir", "here", shell.script(NAPS))
+    napped = shell.folder / "napped"
+    eventually(lambda: napped.exists() and napped.stat().st_size > 5)
+    journal = shell.folder / "here" / "journal"
+    there = take_away(journal, moved=True)
+    assert launcher.wait(20) == 2
+    gone = (
+        f"the journal of {journal.parent} is gone, and all results with it (there is no "
+        f"{journal / 'data.mdb'}): put it back, or run the script again with another --run-dir"
+    )
+    assert gone in shell.read("err")
+    assert not journal.exists()
+    assert "Traceback" not in (journal.parent / "logs" / "broker.log").read_text()
+    done = shell.type("resume", "here")
+    assert (done.returncode, done.stderr) == (2, f"scoop-ft: error: {gone}\n")
+    there.rename(journal)
+    done = shell.type("resume", "-q", "here")
+    assert (done.returncode, done.stdout) == (0, f"{sum(range(TASKS))}\n"), done.stderr
