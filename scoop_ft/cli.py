@@ -323,8 +323,10 @@ def main(argv: list[str] | None = None) -> int:
         return _fail("interrupted", 130, said)
     except RunError as error:
         return _fail(str(error), error.exit_code, said)
-    except (ScoopError, OSError) as error:
+    except ScoopError as error:
         return _fail(_one_line(str(error)), 2, said)
+    except OSError as error:
+        return _fail(_one_line(_of_the_system(error)), 2, said)
 
 
 def _prepare(arguments: list[str]) -> tuple[list[str], _Said]:
@@ -349,6 +351,13 @@ def _fail(text: str, code: int, said: _Said) -> int:
         traceback.print_exc()
     print(f"scoop-ft: error: {text}", file=sys.stderr, flush=True)
     return code
+
+
+def _of_the_system(error: OSError) -> str:
+    """Say what the system has refused in nobody's words but its own, and where to look."""
+    if not error.filename or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}; check that path, its permissions and its disk"
 
 
 def _one_line(text: str) -> str:

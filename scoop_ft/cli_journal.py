@@ -28,7 +28,10 @@ def verify(run_dir: str | None) -> int:
 
     from .rundir import named
 
-    report = scoop_journal.verify(named(run_dir).journal)
+    try:
+        report = scoop_journal.verify(named(run_dir).journal)
+    except scoop_journal.JournalError as error:  # it could not be looked at
+        raise RunError(str(error)) from error
     if not report.ok:
         raise RunError(report.problem)
     note = " (its writer is at work: pages at rest were not looked at)" if report.live else ""

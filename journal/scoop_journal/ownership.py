@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .errors import JournalLocked
+from .errors import JournalError, JournalLocked
 from .filesystem import is_no_room
 from .layout import OWNER_FILE, OWNER_LOCK_FILE
 
@@ -67,9 +67,12 @@ class OwnerLock:
         JournalLocked
             When another holds it, naming the holder.
         """
-        fd = os.open(self._folder / OWNER_LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fd = os.open(self._folder / OWNER_LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except PermissionError as error:
+            raise _not_yours(self._folder, error) from error
         deadline = time.monotonic() + self._patience
-        while not _try_lock(fd):
+        while not self._try(fd):
             if time.monotonic() >= deadline:
                 os.close(fd)
                 holder = read_owner(self._folder)
@@ -79,6 +82,13 @@ class OwnerLock:
                 )
             time.sleep(_LOOK_AGAIN_S)
         self._fd = fd
+
+    def _try(self, fd: int) -> bool:
+        try:
+            return _try_lock(fd)
+        except OSError as error:
+            os.close(fd)
+            raise _no_locks(self._folder, error) from error
 
     def sign(self) -> None:
         """Write down who holds the lock."""
@@ -91,6 +101,8 @@ class OwnerLock:
         except OSError as error:
             with contextlib.suppress(OSError):
                 fresh.unlink()
+            if isinstance(error, PermissionError):
+                raise _not_yours(self._folder, error) from error
             if not is_no_room(error.errno):
                 raise
             self._sign_over(text)
@@ -152,7 +164,25 @@ def has_owner(folder: Path) -> bool:
         fd = os.open(folder / OWNER_LOCK_FILE, _LOOK)
     except FileNotFoundError:
         return False
+    except PermissionError as error:
+        raise _not_yours(folder, error) from error
     try:
         return not _try_lock(fd, shared=True)
+    except OSError as error:
+        raise _no_locks(folder, error) from error
     finally:
         os.close(fd)
+
+
+def _not_yours(folder: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"{folder} cannot be opened: {error.strerror}; have its owner give you the right to, "
+        "or take a copy"
+    )
+
+
+def _no_locks(folder: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"files in {folder} cannot be locked ({error.strerror}); put the run on a local disk, "
+        "such as a folder in $TMPDIR"
+    )

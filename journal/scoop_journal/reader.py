@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .condition import Found, Intent, inspect, inspect_file, map_bytes, require
 from .envelope import unpack_named
 from .filesystem import require_safe
-from .layout import DATA_FILE, FIRST_SEQ, MAGIC_KEY, NEXT_KEY, RUN_KEY, unpack_magic
+from .layout import DATA_FILE, FIRST_SEQ, LOCK_FILE, MAGIC_KEY, NEXT_KEY, RUN_KEY, unpack_magic
 from .ownership import has_owner, read_owner
 from .packing import needed_bytes
 from .store import Store, read_next
@@ -31,6 +31,11 @@ class Meta(NamedTuple):
     run: str
     format: int
     next_seq: int
+
+
+def _may_write(path: Path) -> bool:
+    """Whether a file can be written to, or made."""
+    return os.access(path if path.exists() else path.parent, os.W_OK)
 
 
 class Reader:
@@ -63,7 +68,9 @@ class Reader:
             # A writer came to life meanwhile (or hides behind a process namespace).
             finding = inspect(folder, live=True, records=False)
         require(folder, finding, Intent.USE)
-        return cls(folder, Store(folder, map_size=map_bytes(folder), write=False))
+        # What is at rest needs no table of readers, which not everybody may write to.
+        lock = live or _may_write(folder / LOCK_FILE) or has_owner(folder)
+        return cls(folder, Store(folder, map_size=map_bytes(folder), write=False, lock=lock))
 
     @property
     def meta(self) -> Meta:

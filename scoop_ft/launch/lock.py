@@ -37,13 +37,20 @@ class RunLock:
             raise RunError(
                 f"the run directory {self._run.path} cannot be written to: {error.strerror}"
             ) from error
-        while not _try_lock(file, exclusive=True):
+        while not self._try(file):
             if time.monotonic() > deadline:
                 file.close()
                 raise RunError(self._held())
             time.sleep(0.01)
         self._file = file
         _ours.add(self._run.path)
+
+    def _try(self, file: IO[bytes]) -> bool:
+        try:
+            return _try_lock(file, exclusive=True)
+        except OSError as error:
+            file.close()
+            raise _no_locks(self._run, error) from error
 
     def _held(self) -> str:
         """Say who holds the lock, and what can be done."""
@@ -86,7 +93,18 @@ def is_locked(run: RunDir) -> bool:
     except OSError:
         return False
     with file:
-        return not _try_lock(file, exclusive=False)
+        try:
+            return not _try_lock(file, exclusive=False)
+        except OSError as error:
+            raise _no_locks(run, error) from error
+
+
+def _no_locks(run: RunDir, error: OSError) -> RunError:
+    """Say what it means where the system can lock no file: nobody can tell who else is there."""
+    return RunError(
+        f"files in {run.path} cannot be locked ({error.strerror}): put the run on a local disk, "
+        "such as a folder in $TMPDIR"
+    )
 
 
 def _private_opener(path: str, flags: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from scoop_journal import Journal, JournalError, verify
 
 from scoop_ft.errors import RunError
 from scoop_ft.launch.lock import RunLock, is_locked
@@ -45,3 +48,27 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         holder.kill()
         holder.wait()
         assert not is_locked(RunDir(tmp_path))
+
+
+def test_where_nothing_can_be_locked_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems know no locks: nobody can tell there who else is at work."""
+    import fcntl
+
+    def refuse(fd: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    run = RunDir(tmp_path)
+    Journal.create(run.journal, "a-run").close()
+    run.lock.touch()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    said = r"cannot be locked \(No locks available\).*local disk"
+    with pytest.raises(RunError, match=said):
+        RunLock(run).acquire()
+    with pytest.raises(RunError, match=said):
+        is_locked(run)
+    with pytest.raises(JournalError, match=said):
+        Journal.open(run.journal)
+    with pytest.raises(JournalError, match=said):
+        verify(run.journal)
