@@ -243,6 +243,10 @@ class BaseJournal(ABC):
     def has_room(self, wanted: int) -> bool:
         """Whether new work of this size may be taken in, so that its end can be stored too."""
 
+    @abstractmethod
+    def why_full(self) -> str:
+        """Say what has no room for more, and what to do about it."""
+
     def close(self) -> None:
         """End.  What was not committed is lost; closing twice is no error."""
         self._closed = True

@@ -158,6 +158,16 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def largest_file_bytes() -> int | None:
+    """How large this process may make a file; None: as large as the disk has room for."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
 def is_no_room(code: int | None) -> bool:
     """Whether an error number says that there is no room (or no more allowed)."""
     return code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -87,6 +87,10 @@ class MemoryJournal(BaseJournal):
         """Whether new work of this size may be taken in."""
         return self.free_bytes() - self.staged_bytes >= wanted
 
+    def why_full(self) -> str:
+        """Say what has no room for more, and what to do about it."""
+        return f"the disk of {self.path} is full: make room, and it goes on"
+
     def _open_snapshot(self) -> AbstractContextManager[_Stored]:
         return nullcontext(self._stored)
 

@@ -46,15 +46,16 @@ class Reserve:
         """Make the reserve again, if it is missing and there is room for twice its size."""
         if self.held or free_bytes(self._folder) < 2 * self.size:
             return
-        fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
-            allocate(fd, self.size)
+            fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                allocate(fd, self.size)
+            finally:
+                os.close(fd)
         except OSError as error:
             self.release()  # part of a reserve would pass for a whole one
             if not is_no_room(error.errno):
                 raise
-        finally:
-            os.close(fd)
 
     def release(self) -> bool:
         """Give the reserve up; False when there was none to give."""

@@ -18,7 +18,14 @@ from .compact import drop_leftovers
 from .condition import Intent, inspect, inspect_file, map_bytes, require
 from .envelope import unpack_named
 from .errors import JournalBroken, JournalDamaged, JournalError, JournalExists, JournalFull
-from .filesystem import can_store, free_bytes, is_no_room, require_safe, sync_folder
+from .filesystem import (
+    can_store,
+    free_bytes,
+    is_no_room,
+    largest_file_bytes,
+    require_safe,
+    sync_folder,
+)
 from .layout import DATA_FILE, FIRST_SEQ, NEXT_KEY, OWNER_LOCK_FILE, RUN_KEY, UNSYNCED_FILE
 from .mapped import forget_pages
 from .ownership import OwnerLock
@@ -217,6 +224,21 @@ class Journal(BaseJournal):
         # Free pages of the file serve as well, and for the reserve, too, once that is given up.
         pages = self._free_pages_bytes()
         return (self._reserve.held or pages >= self._reserve.size) and left + pages >= needed
+
+    def why_full(self) -> str:
+        """Say what has no room for more, and what to do about it."""
+        limit, left = largest_file_bytes(), self.free_bytes()
+        if limit is not None and limit < max(self._reserve.size, self.size_bytes + _AMPLE_BYTES):
+            return (
+                f"no file may be larger than {limit:,} bytes, which the journal {self.path} needs: "
+                "raise that limit (ulimit -f), stop the run, and resume it"
+            )
+        if left >= _AMPLE_BYTES and not can_store(self.path, _AMPLE_BYTES):
+            return (
+                f"nothing more can be stored in {self.path}, though its disk has {left:,} bytes "
+                "left: a quota is used up, or its inodes are; remove files, and it goes on"
+            )
+        return f"the disk of {self.path} is full: make room, and it goes on"
 
     def _free_pages_bytes(self) -> int:
         """How much of the file can be counted on: what is large needs pages that lie together."""

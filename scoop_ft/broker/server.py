@@ -164,7 +164,7 @@ class Server:
     def _say_full(self) -> None:
         if self._broker.full:
             return
-        self._broker.full = f"the disk of {self._journal.path} is full: make room, and it goes on"
+        self._broker.full = self._journal.why_full()
         log.error("%s", self._broker.full)
 
     # ---- committing ------------------------------------------------------------------------

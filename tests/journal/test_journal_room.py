@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -156,6 +157,41 @@ def test_no_journal_is_left_where_there_is_no_room(small_disk: Path, leave: int)
     with pytest.raises(JournalFull, match="free some space"):
         Journal.create(small_disk / "journal", "a-run")
     assert [entry.name for entry in small_disk.iterdir()] == ["ballast"]
+
+
+def test_a_disk_without_inodes_takes_no_more(small_disk: Path) -> None:
+    """There is room on it, but no file can be made, and so no reserve either."""
+    with Journal.create(small_disk / "journal", "a-run") as journal:
+        (journal.path / "reserve").unlink()
+        subprocess.run(["mount", "-o", "remount,nr_inodes=8", str(small_disk)], check=True)
+        with contextlib.suppress(OSError):
+            for number in range(8):
+                (small_disk / str(number)).touch()
+        assert not journal.has_room(1)
+        assert "a quota is used up, or its inodes are" in journal.why_full()
+        (small_disk / "0").unlink()
+        assert journal.has_room(1)
+
+
+FILE_LIMITED = """\
+import resource, sys
+from scoop_journal import Journal
+with Journal.create(sys.argv[1], "a-run", reserve_bytes=1 << 20) as journal:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, resource.RLIM_INFINITY))
+    (journal.path / "reserve").unlink()
+    assert not journal.has_room(1)
+    print(journal.why_full())
+"""
+
+
+def test_a_limit_of_file_size_is_called_so(path: Path) -> None:
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", FILE_LIMITED, str(path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == (
+        f"no file may be larger than 524,288 bytes, which the journal {path} needs: "
+        "raise that limit (ulimit -f), stop the run, and resume it\n"
+    )
 
 
 def test_room_is_reckoned_with_what_is_staged(path: Path) -> None:
