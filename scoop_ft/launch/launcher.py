@@ -95,7 +95,7 @@ def run(script: str, args: list[str], run_dir: str | None, options: Options) -> 
     try:
         supervisor = _supervise(directory, info, options, None)
         if in_vain := _in_vain(directory, info, supervisor):
-            _remove(directory, itself=made_here)
+            _remove(directory, lock, itself=made_here)
         else:
             _give_back(directory, info, supervisor, options)
     finally:
@@ -119,7 +119,7 @@ def _in_vain(directory: RunDir, info: RunInfo, supervisor: Supervisor) -> bool:
     return not (found["tasks"].get("done") or found["tasks"].get("failed") or found.get("kept"))
 
 
-def _remove(directory: RunDir, *, itself: bool) -> None:
+def _remove(directory: RunDir, lock: RunLock, *, itself: bool) -> None:
     """Remove a run that has come to nothing; what its broker has said last is shown."""
     import shutil
 
@@ -129,6 +129,8 @@ def _remove(directory: RunDir, *, itself: bool) -> None:
         log = []
     if log and "Traceback" in "\n".join(log):
         _say("the last lines of the broker's log:\n  " + "\n  ".join(log[-LOG_LINES:]))
+    directory.run_json.unlink(missing_ok=True)  # nobody goes on with it from here
+    lock.release()  # on NFS, or in user space, a file that is open stays under another name
     shutil.rmtree(directory.path, ignore_errors=True)
     if not itself:
         directory.path.mkdir(mode=0o700)

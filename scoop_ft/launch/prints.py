@@ -69,6 +69,10 @@ class RootOutput:
         for stream, lines in self._lines.items():
             self._write(stream, lines.flush())
 
+    def close(self) -> None:
+        """No script is started any more: close its log."""
+        self._log.close()
+
     def _write(self, stream: str, data: bytes) -> None:
         if data:
             self._screen.write(1 if stream == "stdout" else 2, data)

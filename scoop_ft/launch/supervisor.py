@@ -129,6 +129,8 @@ class Supervisor:
         finally:
             self._children.kill_all()  # nobody, but for an error of our own
             self.host.close()
+            self._broker_log.close()
+            self._root_output.close()
             wakeup.close()
 
     def _over(self) -> bool:

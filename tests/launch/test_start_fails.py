@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -207,3 +208,19 @@ def test_with_too_few_descriptors_for_a_worker_the_line_of_what_is_waited_for_sa
     reason = "[Errno 24] Too many open files: allow more (ulimit -n), or start fewer workers (-n)"
     assert line.endswith(f"waiting: the workers die as they start: {reason}")
     assert "pid 0" not in done.stderr
+
+
+def test_nothing_is_left_where_open_files_cannot_be_removed(shell: Shell) -> None:
+    """There they stay under another name, and the next try was told that there is something."""
+    source, mounted = shell.folder / "source", shell.folder / "mounted"
+    source.mkdir(), mounted.mkdir()
+    if not shutil.which("bindfs") or subprocess.run(["bindfs", source, mounted]).returncode:
+        pytest.skip("a file system in user space cannot be had here: no bindfs")
+    try:
+        words = ["-q", "-n", "1", "--run-dir", "mounted/run", shell.script("print('hello')\n")]
+        done = shell.type("run", *words)
+        assert (done.returncode, os.listdir(source)) == (2, []), done.stderr
+        done = shell.type("run", "--journal-unsafe-fs", *words)
+        assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
+    finally:
+        subprocess.run(["umount", "-l", mounted], check=True)
