@@ -43,6 +43,7 @@ class Root(ABC):
         self.server = Server(self.runtime, self.look, self._end)
         self.sources = Sources(self.session, self.link, may_change=True, anew=True)
         self.modules = Modules(self.sources)
+        self._versions = Versions(self.sources)
         self._process = os.getpid()
         self._at_once = False
 
@@ -54,7 +55,7 @@ class Root(ABC):
         self.check()
         if runtimes.current() is None:
             runtimes.install(self.runtime)
-        Versions(self.sources).start()
+        self._versions.start()
         self.modules.say_all()
 
     def tell_imports(self) -> None:
@@ -77,6 +78,7 @@ class Root(ABC):
         except (BrokenRun, OSError):
             pass  # it has ended already, one way or the other
         finally:
+            self._versions.end()
             self.server.abandon()
             if runtimes.current() is self.runtime:
                 runtimes.install(None)

@@ -36,18 +36,22 @@ class Versions:
         self._before = frozenset(before)
         self._own: set[str] = set()
         self._told: tuple[frozenset[str], frozenset[str]] | None = None
+        self._over = threading.Event()
 
     def start(self) -> None:
         """Say which Python this is, and begin to watch."""
         self._say(environment.bare())
         threading.Thread(target=self._watch, name="scoop-ft-versions", daemon=True).start()
 
+    def end(self) -> None:
+        """Watch no longer: this process is the root of that run no more, and may live for weeks."""
+        self._over.set()
+
     def _watch(self) -> None:
-        never = threading.Event()
-        never.wait(FIRST_S)
-        while True:
+        patience_s = FIRST_S
+        while not self._over.wait(patience_s):
             self.look()
-            never.wait(AGAIN_S)
+            patience_s = AGAIN_S
 
     def look(self) -> None:
         """Tell the versions if there is more than was told."""
