@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -76,3 +76,6 @@ class SocketsPort(Protocol):
 
     def send(self, session: bytes, message: Message, frames: Sequence[Buffer]) -> bool:
         """Send to a session; False when it cannot be reached."""
+
+    def forget_all_but(self, sessions: Container[bytes]) -> None:
+        """Forget the connections of sessions that the broker knows no more."""

@@ -5,6 +5,7 @@ A connection is anything hashable; no socket is touched here.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Generic, TypeVar
 
 Route = TypeVar("Route")
@@ -57,3 +58,19 @@ class Routes(Generic[Route]):
     def lose(self, session: bytes) -> None:
         """A session is reached nowhere any more."""
         self._sessions.pop(self._routes.pop(session), None)
+
+    def known(self) -> set[bytes]:
+        """Return the sessions of which something is kept."""
+        return {*self._routes, *self._numbers}
+
+    def forget_all_but(self, sessions: Container[bytes]) -> None:
+        """Forget those that the broker knows no more.
+
+        Nothing is said to who has ended, so nobody finds out that it is reached no more.  One that
+        is there after all begins with another hello, as on a new connection.
+        """
+        for session in self.known():
+            if session not in sessions:
+                self._numbers.pop(session, None)
+                if session in self._routes:
+                    self.lose(session)

@@ -151,6 +151,7 @@ class Server:
         if now >= self._reap_at:
             self._reap_at = now + REAP_S
             self._journal.reap_readers()
+            self._sockets.forget_all_but(broker.peers)
 
     def _look_for_room(self) -> None:
         if self._stuck and not self.commit():

@@ -12,7 +12,7 @@ are had up to the hard limit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import zmq
@@ -193,6 +193,14 @@ class Sockets:
                 raise
             return False
         return True
+
+    def known(self) -> set[bytes]:
+        """Return the sessions of which something is kept."""
+        return self._routes.known()
+
+    def forget_all_but(self, sessions: Container[bytes]) -> None:
+        """Forget the connections of sessions that the broker knows no more."""
+        self._routes.forget_all_but(sessions)
 
     def close(self) -> None:
         """Close everything; what was sent gets half a second to leave."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from scoop_journal import MemoryJournal
@@ -40,6 +40,9 @@ class Waiting:
     def send(self, session: bytes, message: wire.Message, frames: Sequence[Buffer]) -> bool:
         self.sent.append(message)
         return True
+
+    def forget_all_but(self, sessions: Container[bytes]) -> None:
+        return
 
 
 def test_what_is_not_committed_stays_small_however_much_has_come() -> None:

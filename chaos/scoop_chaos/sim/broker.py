@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scoop_journal import JournalBroken
@@ -75,6 +75,10 @@ class SimSockets:
             return True
         self._routes.lose(session)
         return False
+
+    def forget_all_but(self, sessions: Container[bytes]) -> None:
+        """Forget the connections of sessions that the broker knows no more."""
+        self._routes.forget_all_but(sessions)
 
     def _send(self, conn: Conn, message: wire.Message, frames: Sequence[Any]) -> bool:
         parcel = encode(message), [bytes(frame) for frame in frames]
