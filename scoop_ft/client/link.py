@@ -179,8 +179,8 @@ class Link:
         if self.pumping:
             try:
                 self._wake_out.send(b"x")
-            except BlockingIOError:
-                return  # it is full of wake-ups already
+            except OSError:
+                return  # it is full of wake-ups already, or closed meanwhile
 
     # ---- the pump ----------------------------------------------------------------------------
 
@@ -282,3 +282,5 @@ class Link:
         self._busy.set()
         with self._pump_lock:
             self._connection.close()
+            self._wake_in.close()
+            self._wake_out.close()

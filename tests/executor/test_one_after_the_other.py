@@ -13,7 +13,6 @@ def have():
     deadline = time.monotonic() + 20  # one may just be looking for packages
     while threading.active_count() > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-    gc.collect()
     return [each.name for each in threading.enumerate()], psutil.Process().num_fds()
 
 def open_and_close():
@@ -23,6 +22,7 @@ def open_and_close():
         assert pool.map(abs, [-1]) == [1]
 
 if __name__ == "__main__":
+    gc.disable()  # with a million objects of the program's own it comes once in an hour
     open_and_close()
     before = have()
     open_and_close()
