@@ -291,8 +291,11 @@ class Broker:
 
     def needs_ticks(self) -> bool:
         """May something be due soon?"""
-        may_recall = self.dispatcher.any_idle() and self.book.tally.of(LEASED) > 0
-        return bool(self.grace_until or self.cancels or self.full or may_recall)
+        return bool(self.grace_until or self.cancels or self.full)
+
+    def may_take_back(self) -> bool:
+        """May idle workers be given something that others have, as time passes?"""
+        return self.dispatcher.any_idle() and self.book.tally.of(LEASED) > 0
 
     def dispatch(self) -> None:
         """Give what is queued to those who can run it."""

@@ -31,10 +31,17 @@ BUSY_LOOKS = 8  # workers looked at for prefetching in one step
 
 
 class Dispatcher:
-    """Gives spans to workers and takes them back."""
+    """Gives spans to workers and takes them back.
+
+    Attributes
+    ----------
+    moved_at : float
+        When a worker was last given something, or has last got rid of something.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.moved_at = 0.0
         # Workers that have nothing; those whose tasks wait, or did a moment ago; those that have
         # said something since they had work.  (Ordered: their first ones are taken all the time.)
         self._idle: OrderedDict[bytes, Peer] = OrderedDict()
@@ -50,6 +57,7 @@ class Dispatcher:
 
     def lease(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """The worker has these tasks."""
+        self.moved_at = self._broker.now
         if not peer.load:
             peer.began_at = self._broker.now
         peer.lease(batch, start, stop, self._broker.costs.in_hand(batch) * peer.drag)
@@ -59,6 +67,7 @@ class Dispatcher:
 
     def release(self, peer: Peer, batch: Batch, start: int, stop: int) -> None:
         """The worker has these tasks no longer."""
+        self.moved_at = self._broker.now
         peer.release(batch, start, stop)
         if peer.load:
             self._busy[peer.session] = peer

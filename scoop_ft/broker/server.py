@@ -32,6 +32,7 @@ PAUSE_S: Final = 0.004  # and then for a pause of the messages, no longer than t
 COMMIT_BYTES: Final = 8 << 20  # this much is committed at once
 BURST: Final = 256  # messages taken before anything is sent
 IDLE_S: Final = 0.5
+CALM: Final = 1 / 16  # of the time for which no task has begun or ended, until the next look
 ROOM_S: Final = 0.5  # how often a full disk is looked at
 ROOM_BYTES: Final = 1 << 20  # new work is taken in while this much room is left
 REAP_S: Final = 30.0
@@ -222,7 +223,12 @@ class Server:
             if self._awaits_pause:
                 return PAUSE_S / 4
             return min(self._window_s(), TICK_S)
-        return TICK_S if self._broker.needs_ticks() else IDLE_S
+        if self._broker.needs_ticks():
+            return TICK_S
+        if self._broker.may_take_back():  # what has run for an hour is not worth 50 looks a second
+            quiet_s = self._clock() - self._broker.dispatcher.moved_at
+            return min(max(TICK_S, quiet_s * CALM), IDLE_S)
+        return IDLE_S
 
     # ---- sending ---------------------------------------------------------------------------
 

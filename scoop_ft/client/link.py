@@ -268,13 +268,19 @@ class Link:
             while not self._closed:
                 self._busy.wait()
                 time.sleep(self.tick_s)
-                if time.monotonic() - self.last_pump >= self.tick_s:
+                if self.pumping:
+                    self._wait_for_others(self._is_left_alone, POLL_S)
+                elif time.monotonic() - self.last_pump >= self.tick_s:
                     self.pump(0.0)
         except BaseException as error:
             # Nobody would notice this thread's death: those who wait shall hear of it.
             self.session.ended = f"its connection failed with {error!r}"
             self.wake()
             raise
+
+    def _is_left_alone(self) -> bool:
+        """Does nobody block at the socket?"""
+        return not self.pumping
 
     def close(self) -> None:
         """Hang up."""
