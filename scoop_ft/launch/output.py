@@ -116,8 +116,12 @@ class Log:
         os.close(descriptor)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; an empty one goes, or each agent that comes for a night leaves some."""
         os.close(self._descriptor)
+        if not self._size:
+            with contextlib.suppress(OSError):  # the folder is gone: so is the file
+                if self._path.is_file() and not self._path.stat().st_size:
+                    self._path.unlink()
 
 
 class Screen:

@@ -160,3 +160,14 @@ def test_a_reader_that_goes_away_does_not_hurt() -> None:
     os.close(write_end)
     assert done.returncode == 0
     assert done.stderr.endswith(b"scoop-ft: said\n")
+
+
+def test_a_log_in_which_nothing_was_written_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "worker-node1-4711-0.log"
+    Log(path).close()
+    assert not path.exists()
+    log = Log(path)
+    log.write(b"a print\n")
+    log.close()
+    Log(path).close()  # of the next worker in its place, which has printed nothing
+    assert path.read_bytes() == b"a print\n"
