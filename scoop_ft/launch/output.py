@@ -90,16 +90,15 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = self._open()
-        self._size = os.fstat(self._descriptor).st_size
+        self._descriptor = -1  # until something is written: many a worker prints nothing
+        self._size = 0
         self.failed = ""
-
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, data: bytes) -> None:
         """Append to it."""
         try:
+            if self._descriptor < 0:
+                self._open()
             if self._size >= LOG_BYTES:
                 with contextlib.suppress(OSError):  # then this one goes on for as much again
                     self._begin_anew()
@@ -108,20 +107,22 @@ class Log:
         except OSError as error:
             self.failed = str(error)
 
+    def _open(self) -> None:
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
+
     def _begin_anew(self) -> None:
         self._size = 0
         with contextlib.suppress(FileNotFoundError):  # somebody has taken it away
             os.replace(self._path, self._path.with_name(f"{self._path.name}.1"))
-        descriptor, self._descriptor = self._descriptor, self._open()
-        os.close(descriptor)
+        older = self._descriptor
+        self._open()
+        os.close(older)
 
     def close(self) -> None:
-        """Close the file; an empty one goes, or each agent that comes for a night leaves some."""
-        os.close(self._descriptor)
-        if not self._size:
-            with contextlib.suppress(OSError):  # the folder is gone: so is the file
-                if self._path.is_file() and not self._path.stat().st_size:
-                    self._path.unlink()
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
 
 class Screen:
