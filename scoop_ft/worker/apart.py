@@ -11,7 +11,7 @@ import contextvars
 import os
 import sys
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 
 def copy(context: contextvars.Context) -> contextvars.Context:
@@ -27,45 +27,40 @@ def _own_decimals() -> None:
         decimal.setcontext(decimal.getcontext().copy())
 
 
-class Place(NamedTuple):
-    """What a process has only one of, as somebody's code has left it.
-
-    Looked at for each task that waits, and nearly always as before: so it is a tuple.
-    """
-
-    folder: str  # empty: it was removed, and nobody comes back to it
-    stdout: Any
-    stderr: Any
-    filters: Any  # of warnings; and what `catch_warnings` replaces with them
-    showwarning: Any
-    show: Any
-
-    def put_back(self, now: Place) -> None:
-        """Let the process have it again, in place of what it has now.
-
-        Raises
-        ------
-        OSError
-            The folder is not there any more; all else was put back.
-        """
-        sys.stdout, sys.stderr = self.stdout, self.stderr
-        if self.filters is not now.filters:  # equal ones may be two, of which one is changed later
-            warnings.filters = self.filters
-            warnings.showwarning = self.showwarning
-            warnings._showwarnmsg_impl = self.show  # type: ignore[attr-defined]
-            _look_up_warnings_anew()
-        if self.folder != now.folder and self.folder:
-            os.chdir(self.folder)
+#: What a process has only one of, as somebody's code has left it: the current folder (empty: it was
+#: removed, and nobody comes back to it), stdout, stderr, the filters of warnings and the two that
+#: `warnings.catch_warnings` replaces with them.  Looked at twice for each task that waits, and
+#: nearly always as before: so it is a plain tuple.
+Place = tuple[bytes, Any, Any, Any, Any, Any]
 
 
 def place() -> Place:
     """Return how the process is just now."""
     try:
-        folder = os.getcwd()
+        folder = os.getcwdb()
     except FileNotFoundError:
-        folder = ""
-    show = warnings._showwarnmsg_impl  # type: ignore[attr-defined]
-    return Place(folder, sys.stdout, sys.stderr, warnings.filters, warnings.showwarning, show)
+        folder = b""
+    return (
+        folder, sys.stdout, sys.stderr, warnings.filters, warnings.showwarning,
+        warnings._showwarnmsg_impl,  # type: ignore[attr-defined]
+    )  # fmt: skip
+
+
+def put_back(before: Place, now: Place) -> None:
+    """Let the process be again as it was before, in place of as it is now.
+
+    Raises
+    ------
+    OSError
+        The folder is not there any more; all else was put back.
+    """
+    folder, sys.stdout, sys.stderr, filters, showwarning, show = before
+    if filters is not now[3]:  # equal ones may be two, of which one is changed later
+        warnings.filters, warnings.showwarning = filters, showwarning
+        warnings._showwarnmsg_impl = show  # type: ignore[attr-defined]
+        _look_up_warnings_anew()
+    if folder and folder != now[0]:
+        os.chdir(folder)
 
 
 def _look_up_warnings_anew() -> None:

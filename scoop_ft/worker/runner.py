@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 LOOK_S: Final = 0.001  # who has nothing waits for what is asked back from here
 TICK_S: Final = 0.015  # so long results may wait while tasks run; a look takes some 0.2 ms
 
+#: Where a folder is not there any more, others stay where they are.  Made once: tasks often wait.
+_UNLESS_GONE: Final = contextlib.suppress(OSError)
+
 
 class Runner(greenlet.greenlet):
     """A greenlet that runs tasks.
@@ -305,15 +308,17 @@ class Crew:
     def _switch_away(self, runner: Runner) -> None:
         self._slate.pause()
         left, began, loop = apart.place(), runner.place, apart.stop_loop()
-        with contextlib.suppress(OSError):  # its folder is gone: others stay where they are
-            began.put_back(left)
+        with _UNLESS_GONE:
+            apart.put_back(began, left)
         self.hub.switch()
         if self.seeding is not None:
             self.seeding.take(runner)
         if loop is not None:
             loop.go_on()
         try:
-            left.put_back(apart.place())  # if its folder is gone meanwhile, the task hears of it
+            apart.put_back(
+                left, apart.place()
+            )  # if its folder is gone meanwhile, the task hears of it
         finally:
             runner.look()
             if runner.until:
