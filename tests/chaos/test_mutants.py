@@ -53,7 +53,7 @@ def test_a_line_that_is_not_there_once_is_refused(old: str) -> None:
 
 
 def test_the_product_as_it_is_is_not_caught() -> None:
-    assert hunt(None, 0, WITHIN).violation is None
+    assert hunt(None, 0, 100).violation is None  # `test_sim` runs thousands
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import scoop_chaos
+import scoop_journal
 from click.testing import CliRunner
 from scoop_chaos.sim.campaign import Report, reports
 from scoop_chaos.sim.command import command, replay_command
@@ -16,6 +20,7 @@ from scoop_chaos.sim.minimise import minimise
 from scoop_chaos.sim.plan import draw
 from scoop_chaos.sim.world import run
 
+import scoop_ft
 from scoop_ft.broker.core import Broker
 from scoop_ft.broker.tasks import HELD, LEASED, Batch
 
@@ -81,21 +86,28 @@ def test_what_was_found_is_mended(seed: int) -> None:
     assert run(draw(seed)).violations == []
 
 
-def test_a_seed_has_one_trace_in_any_process() -> None:
-    """Also where sets have another order."""
-    program = (
-        "from tests.chaos.test_sim import traces\n"
-        "print(traces())"
-    )  # fmt: skip
+def test_a_seed_has_one_trace_in_any_process_and_folder(tmp_path: Path) -> None:
+    """Also where sets have another order, and files another name."""
+    elsewhere = tmp_path / "a folder whose name is longer than that of the other"
+    for package in (scoop_ft, scoop_journal, scoop_chaos):
+        source = Path(package.__file__).parent
+        shutil.copytree(
+            source, elsewhere / source.name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(__file__, elsewhere / "the_seeds.py")
     found = {
         subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "-c", f"from {module} import traces; print(traces())"],
+            cwd=folder,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
             check=True,
         ).stdout.strip()
-        for hash_seed in ("1", "2")
+        for folder, module, hash_seed in (
+            (Path.cwd(), "tests.chaos.test_sim", "1"),
+            (elsewhere, "the_seeds", "2"),
+        )
     }
     assert found == {traces()}
 

@@ -144,7 +144,7 @@ def test_nothing_is_left_in_the_folders_for_temporary_files(run: HostsRun) -> No
         f"import tempfile\ntempfile.tempdir = {str(there)!r}\n"
     )
     script = run.script(WAITING)
-    for number in range(4):
+    for number in range(2):
         words = ("-n", "2", "--pythonpath", str(elsewhere), "--run-dir", f"r{number}", script)
         run.on("127.0.0.2 127.0.0.3", *words)
         up(run, 2)

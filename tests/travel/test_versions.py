@@ -263,6 +263,7 @@ def other_python() -> str | None:
     return next(filter(None, found), None)
 
 
+@pytest.mark.long
 def test_another_python_is_turned_away(
     run_process: RunProcess,
     elsewhere: Elsewhere,
