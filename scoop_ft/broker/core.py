@@ -114,7 +114,9 @@ class Broker:
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full
         self.grace_until = 0.0
         self.expected: set[bytes] = set()  # workers of before a restart that are not back yet
-        self.relied: set[bytes] = set()  # functions that workers have sent, or older brokers knew
+        self.relied: set[bytes] = set()  # small functions of workers, and what older brokers knew
+        # Other functions of workers, by session, until a batch calls them.
+        self.announced: set[tuple[bytes, bytes]] = set()
         self.gone = Departed()  # sessions that ended or were replaced: none comes back
         self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}

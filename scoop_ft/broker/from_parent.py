@@ -26,7 +26,9 @@ def on_define(
     b: Broker, peer: Peer, m: wire.Define, header: bytes, frames: Sequence[Buffer]
 ) -> None:
     """A function: the first one of its digest is recorded, whoever sends it."""
-    if peer.role == "worker":
+    if peer.role == "worker" and len(frames[0]) > wire.SMALL_BYTES:
+        b.announced.add((peer.session, m.digest))
+    elif peer.role == "worker":
         b.relied.add(m.digest)
     if m.digest not in b.book.functions:
         seq = b.append(Kind.FUNCTION, header, frames[0])
@@ -41,9 +43,12 @@ def on_define(
 def forget(b: Broker) -> None:
     """The root has saved its state: a function that no task calls it sends again before its next.
 
-    Workers do not: what they have sent stays until the run is resumed.
+    Workers do so only with what is not small, and for each of their parents: what a parent calls is
+    known while that parent runs.  The small ones stay until the run is resumed.
     """
-    gone = b.book.forget_uncalled(b.relied)
+    b.announced = {each for each in b.announced if each[0] in b.peers}
+    announced = {digest for _, digest in b.announced}
+    gone = b.book.forget_uncalled(b.relied | announced if announced else b.relied)
     if not gone:
         return
     b.costs.forget(gone)
@@ -70,6 +75,8 @@ def on_submit(
         raise ProtocolError("only a worker runs tasks")
     if m.batch[:SESSION_BYTES] != peer.session:
         raise ProtocolError("a batch bears the name of another session")
+    if b.announced:
+        b.announced.difference_update((peer.session, function) for function in m.functions)
     if m.batch in b.book.batches:
         _serve_again(b, peer, m, header, frames)
         return

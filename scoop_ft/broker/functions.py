@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from ..wire.messages import Define
+from ..wire.messages import SMALL_BYTES, Define
 from .records import Edit
 
-SMALL_BYTES: Final = 1_024  # a function that travels by name has less
-SPARE: Final = 256  # of such, kept though no task calls them: what they mean, and what they take
+SPARE: Final = 256  # small ones kept though no task calls them: what they mean, and what they take
 
 
 class FunctionCode(NamedTuple):

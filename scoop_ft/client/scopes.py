@@ -151,6 +151,8 @@ class Scope:
         Its random numbers, once it has asked for some (`scoop_ft.randomness`).
     options : Options
         Those of all calls in the open batch.
+    defined : dict
+        What the broker knows for its sake: see `Session.define`.
     called_for : int
         Its children whose results somebody wants to be called for (see `Room.waits`).
     time_limit_s : float
@@ -159,9 +161,9 @@ class Scope:
 
     __slots__ = (
         "_bulk", "_firsts", "_functions", "_group", "_groups", "_indices", "_keys", "_packer",
-        "_thread", "_which", "abandoned", "alive", "called_for", "generators", "keeper", "lineage",
-        "lock", "next", "options", "ordered", "replayed",
-        "skipped", "task", "time_limit_s",
+        "_thread", "_which", "abandoned", "alive", "called_for", "defined", "generators",
+        "keeper", "lineage", "lock", "next", "options", "ordered", "replayed", "skipped", "task",
+        "time_limit_s",
     )  # fmt: skip
 
     def __init__(self, task: bytes, lineage: bytes, *, replayed: bool) -> None:
@@ -171,6 +173,7 @@ class Scope:
         self.alive = True
         self.abandoned = False
         self.called_for = 0
+        self.defined: dict[bytes, bytes] = {}
         self.next = 0
         self.skipped: list[tuple[int, int]] = []
         self.keeper: Any = None

@@ -145,16 +145,21 @@ class Session:
         """Is everything that was kept synced by the broker?"""
         return not self._unacknowledged
 
-    def define(self, function: Definition) -> None:
-        """Send a function, unless it was sent before, and means the same still."""
-        if self._defined.get(function.digest) == function.code:
+    def define(self, function: Definition, scope: Scope) -> None:
+        """Send a function that a parent calls, unless the broker knows it, and what it means."""
+        defined = self.defined_for(scope, function)
+        if defined.get(function.digest) == function.code:
             return
         message = wire.Define(
             self.number(), function.digest, function.name, function.code, function.python,
             list(function.sources),
         )  # fmt: skip
         self.keep(message, (function.blob,))
-        self._defined[function.digest] = function.code
+        defined[function.digest] = function.code
+
+    def defined_for(self, scope: Scope, function: Definition) -> dict[bytes, bytes]:
+        """Return what was sent that such a call of this parent may count on: digest to meaning."""
+        return self._defined
 
     def saved(self, message: wire.Checkpoint, frames: Frames, receipt: Receipt) -> None:
         """Say a parent's state.  What the script calls after it is sent anew: see `Forget`."""
@@ -176,7 +181,7 @@ class Session:
     ) -> None:
         """Send a batch."""
         for function in closed.functions:
-            self.define(function)
+            self.define(function, closed.scope)
         packed = closed.packed
         message = wire.Submit(
             n=self.number(),
@@ -296,13 +301,16 @@ class Session:
         self.settings = m.settings
         if m.incarnation != self._incarnation:
             self._incarnation = m.incarnation
-            self._defined.clear()  # another broker may have forgotten what nothing calls
+            self._forget_defined()  # another broker may have forgotten what nothing calls
         self.seed = m.settings.get("seed", self.seed)
         self.seeded = m.settings.get("seeded", False)
         self._renumber()
         self.outbox = [(message, parts) for _, message, parts, _, _ in self._unacknowledged]
         self.outbox += [(message, ()) for message in self._given_up_again()]
         self.outbox += [(message, ()) for message in self._asked.values()]
+
+    def _forget_defined(self) -> None:
+        self._defined.clear()
 
     def _given_up_again(self) -> Iterator[wire.Cancel]:
         """Another broker hears of some batches for the first time: all of them would be wanted."""

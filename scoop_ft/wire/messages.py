@@ -13,11 +13,13 @@ their tasks.  ``n`` numbers the messages a session wants acknowledged: 1, 2, 3, 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7
+
+SMALL_BYTES: Final = 1_024  # of a function's pickle: one that travels by name has less
 
 Range = tuple[int, int]
 SpanRef = tuple[bytes, int, int]
@@ -95,6 +97,8 @@ class Hello(Message, frozen=True, tag=1):
 
 class Define(Message, frozen=True, tag=2):
     """A function, sent once a session before its first use.  Frames: its pickle.
+
+    One that is not small, and that tasks call, is sent once for each of these: it leaves with them.
 
     ``digest`` is its name, of what it is; ``code`` is the digest of what it means, with all that it
     calls (empty: unknown), under the Python version ``python``, read from the files ``sources``:

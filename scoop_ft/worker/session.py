@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from ..client.groups import Single
-from ..client.scopes import Scope
-from ..client.session import HANDLERS, Session
+from ..client.scopes import Definition, Scope
+from ..client.session import HANDLERS, Frames, Receipt, Session
 from ..ids import split_task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
@@ -152,6 +152,26 @@ class WorkerSession(Session):
                 self.say(wire.Returned(0, back))
             elif back:
                 self._silent.setdefault(scope.task, []).extend(back)
+
+    def defined_for(self, scope: Scope, function: Definition) -> dict[bytes, bytes]:
+        """Return what was sent, small functions for all parents.
+
+        The others leave with the parent that calls them, or with its state.
+        """
+        small = len(function.blob) <= wire.SMALL_BYTES
+        return self._defined if small else scope.defined
+
+    def saved(self, message: wire.Checkpoint, frames: Frames, receipt: Receipt) -> None:
+        """Say a parent's state."""
+        super().saved(message, frames, receipt)
+        scope = self.scopes.get(message.parent)
+        if scope is not None:
+            scope.defined.clear()
+
+    def _forget_defined(self) -> None:
+        super()._forget_defined()
+        for scope in list(self.scopes.values()):
+            scope.defined.clear()
 
     def give_up(self, span: Span, index: int, dropped_on: int) -> None:
         """A task was abandoned, since the broker had said so on a connection.

@@ -66,10 +66,10 @@ def test_a_function_counts_as_said_when_it_was_said() -> None:
     keep = session.keep
     session.keep = interrupted  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        session.define(function)
+        session.define(function, root.scope)
     session.keep = keep  # type: ignore[method-assign]
-    session.define(function)
-    session.define(function)
+    session.define(function, root.scope)
+    session.define(function, root.scope)
     assert [type(m) for m, _ in session.outbox] == [wire.Define]
-    session.define(function._replace(code=b"another" + bytes(9)))
+    session.define(function._replace(code=b"another" + bytes(9)), root.scope)
     assert [type(m) for m, _ in session.outbox] == [wire.Define] * 2, "it means something else"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 
 from scoop_ft.broker import timing
+from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import HELD, LEASED
+from scoop_ft.client.scopes import Definition, Scope, define
+from scoop_ft.client.session import Receipt
 from scoop_ft.functions import dump_function
 from scoop_ft.ids import batch_id, digest, task_id
 from scoop_ft.wire import messages as wire
@@ -373,3 +376,99 @@ def test_a_function_stays_while_there_is_a_call_of_it() -> None:
     session.functions._spare_bytes = SPARE_BYTES
     session._forget_spare()
     assert first in session.functions, "it has just been claimed"
+
+
+def captured(number: int) -> Definition:
+    """Return a function that a task defines, which has captured something."""
+    return define(functools.partial(max, bytes([number]) * 2_000))
+
+
+def call(worker: JoinedWorker, scope: Scope, function: Definition) -> None:
+    """A parent calls a function, and the broker hears of it."""
+    scope.add(function, ("x",), {})
+    worker.real.close(scope)
+    worker.send()
+
+
+def save(peer: JoinedRoot | JoinedWorker, scope: Scope) -> None:
+    """A parent saves its state."""
+    message = wire.Checkpoint(
+        peer.real.number(), scope.task, 0, scope.next, 0, [], peer.real.last_batch(),
+        scope.waits_for(), False, [],
+    )  # fmt: skip
+    peer.real.saved(message, [b"state"], Receipt())
+    peer.send()
+
+
+def is_recorded(rig: Rig, function: Definition) -> bool:
+    """Is a function in the journal?"""
+    rig.commit()
+    numbers = {seq for seq, record in rig.journal.scan() if record.kind == Kind.FUNCTION}
+    return rig.broker.book.functions.get(function.digest, (0, ""))[0] in numbers
+
+
+def test_what_a_task_has_defined_leaves_with_the_state_that_makes_it_needless() -> None:
+    """The tasks of each generation may define other functions, that have captured something."""
+    rig = Rig()
+    root, worker = started(rig, "a")
+    for generation in range(3):
+        function = captured(generation)
+        parent = worker.begin()
+        scope = worker.parent(parent)
+        call(worker, scope, function)
+        save(root, root.scope)
+        assert is_recorded(rig, function), "a child of a task that runs is a call of it"
+        worker.finish(worker.begin(), b"x")
+        worker.finish(parent, b"a")
+        worker.send()
+        rig.commit()
+        root.handle()
+        save(root, root.scope)
+        assert not is_recorded(rig, function)
+        root.submit("a")
+        root.send()
+        worker.real.say(wire.Idle(worker.real._runs))
+        worker.send()
+        rig.dispatch()
+        worker.handle()
+
+
+def test_a_function_that_a_task_sends_is_there_for_the_call_behind_it() -> None:
+    """The script may save its state between the two."""
+    rig = Rig()
+    root, worker = started(rig, "a")
+    function = captured(0)
+    worker.real.define(function, worker.parent(worker.begin()))
+    worker.send()
+    save(root, root.scope)
+    assert is_recorded(rig, function)
+
+
+def test_a_function_that_has_captured_something_is_sent_for_each_parent() -> None:
+    rig = Rig()
+    _, worker = started(rig, "a", "b")
+    function = captured(0)
+    first, second = (worker.parent(worker.begin()) for _ in range(2))
+
+    def times() -> int:
+        sent = [each.message for each in worker.real._unacknowledged]
+        return sum(type(m) is wire.Define and m.digest == function.digest for m in sent)
+
+    call(worker, first, function)
+    call(worker, first, function)
+    assert times() == 1
+    call(worker, second, function)
+    assert times() == 2
+    save(worker, first)
+    call(worker, first, function)
+    call(worker, second, function)
+    assert times() == 3, "what the first has called may have left with its state"
+    worker.submit(first, "by its name")
+    worker.submit(second, "by its name")
+    worker.send()
+    sent = [each.message for each in worker.real._unacknowledged]
+    assert sum(type(m) is wire.Define for m in sent) == 4
+    rig.restart()
+    come_back(rig, worker)
+    call(worker, second, function)
+    assert times() == 4, "another broker may have forgotten it"
