@@ -7,14 +7,13 @@ of its thread pools told to end.  What is said to the broker, and when, is decid
 from __future__ import annotations
 
 import atexit
-import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
-from .. import script, streams
+from .. import open_files
 
 
 def finish() -> None:
@@ -27,19 +26,7 @@ def finish() -> None:
     for thread in _users_threads():
         thread.join()
     atexit._run_exitfuncs()
-    write_files()
-
-
-def write_files() -> None:
-    """Write out what the files hold back that the script has open at its top level."""
-    module = script.module()
-    for value in list(vars(module).values()) if module is not None else ():
-        if issubclass(type(value), io.IOBase) and not value.closed:
-            try:
-                value.flush()
-            except (OSError, ValueError) as error:  # a full disk: as Python would say it
-                print(f"scoop-ft: {value!r} could not be written: {error}", file=sys.stderr)
-    streams.flush()
+    open_files.write()
 
 
 def leave(code: int) -> NoReturn:
@@ -54,7 +41,7 @@ def leave(code: int) -> NoReturn:
 
 def leave_at_once(code: int) -> NoReturn:
     """End this process though threads may hang, or the run is no more."""
-    write_files()
+    open_files.write()
     os._exit(code)
 
 

@@ -212,7 +212,7 @@ class _Exit:
         """Hand over what is done and what has not started, then end this process."""
         if not self._once.acquire(blocking=False):
             time.sleep(2 * LEAVE_S)  # the other thread ends us meanwhile
-        from .. import profiling
+        from .. import open_files, profiling
 
         self._link.after_pump = None  # our own looks at the socket come here no more
         if self._session.refused:
@@ -225,7 +225,7 @@ class _Exit:
             while not self._was_heard() and time.monotonic() - began < self._limit():
                 self._link.pump(0.05)
         profiling.save("worker")
-        streams.flush()
+        open_files.write()
         self._slate.leave(self._why)
         # Tasks that still run, their threads and their waiting parents end here, unasked.
         os._exit(0)

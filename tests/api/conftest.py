@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,11 @@ def run(tmp_path: Path, nothing_left: None) -> Run:
     """A call that runs a program with ``scoop-ft run`` and returns what came of it."""
 
     def run_it(
-        program: str | Path, *args: str, workers: int = 2, stdin: str = "", limit: float = LIMIT_S
-    ) -> Done:
+        program: str | Path, *args: str, workers: int = 2, stdin: str = "", limit: float = LIMIT_S,
+        options: Sequence[str] = (),
+    ) -> Done:  # fmt: skip
         path = PROGRAMS / program
-        words = ["run", "-q", "-n", str(workers), str(path), *args]
+        words = ["run", "-q", "-n", str(workers), *options, str(path), *args]
         return _call([sys.executable, "-m", "scoop_ft", *words], tmp_path, stdin, limit)
 
     return run_it

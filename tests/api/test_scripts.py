@@ -173,3 +173,14 @@ def test_the_scripts_own_excepthook_hears_of_what_ends_it(run: Run, tmp_path: Pa
     assert (done.returncode, done.stdout) == (1, "heard ValueError of the script 7\n")
     assert "KeyError: 1" in done.stderr  # as Python has it: the hook's error, then the other one
     assert "ValueError: of the script" in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--max-tasks-per-worker", "3"]])
+def test_what_tasks_have_written_is_there_when_their_worker_has_ended(
+    run: Run, tmp_path: Path, options: list[str]
+) -> None:
+    """Once, though tasks have forked; and a pipe that is full keeps no worker from ending."""
+    assert is_ok(run("tasks_write.py", options=options))
+    for name in ("log.txt", "rows.csv", "elsewhere.bin"):
+        lines = (tmp_path / name).read_text().splitlines()
+        assert sorted(int(line.split(",")[0]) for line in lines) == list(range(20)), name
