@@ -124,10 +124,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _prepare_script(settings: dict[str, Any], sources: Sources) -> None:
     from .. import script
+    from . import children
 
     script.find_modules_in(settings.get("import_path", []))
     if settings.get("script"):
         script.prepare_worker(settings["script"], settings.get("args", []), sources.script)
+        children.install()
 
 
 def _mind_forks(crew: Crew) -> None:

@@ -184,3 +184,9 @@ def test_what_tasks_have_written_is_there_when_their_worker_has_ended(
     for name in ("log.txt", "rows.csv", "elsewhere.bin"):
         lines = (tmp_path / name).read_text().splitlines()
         assert sorted(int(line.split(",")[0]) for line in lines) == list(range(20)), name
+
+
+def test_tasks_may_share_their_work_among_processes_of_their_own(run: Run) -> None:
+    """Those do not know the name under which a worker has the script."""
+    pytest.importorskip("joblib")
+    assert is_ok(run("tasks_use_joblib.py"))
