@@ -22,6 +22,8 @@ from .. import streams
 from ..slate import LACKS, NO_IMPORT, OF_ITSELF, STALE, Slate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..client.link import Link
     from ..client.sources import Sources
     from ..rundir import RunDir
@@ -53,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     from ..rundir import RunDir, read_keys
     from .runtime import WorkerRuntime
     from .session import WorkerSession
+    from .stuck import Stuck
 
     run = RunDir(options.run_dir)
     session = WorkerSession(
@@ -77,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, exit_.on_sigterm)
     _mind_forks(crew)
     Handlers(crew.at_work, {signal.SIGTERM: First(slate.is_unwanted, exit_.on_sigterm)}).install()
+    exit_.meanwhile = Stuck(crew).look
     link.after_pump = exit_.look
     link.start()
     _join(session, link)
@@ -157,7 +161,10 @@ def _mind_forks(crew: Crew) -> None:
 
 
 class _Exit:
-    """Leaves once, from whichever thread notices first that it is time."""
+    """Leaves once, from whichever thread notices first that it is time.
+
+    Until then ``meanwhile`` is called while the main thread computes.
+    """
 
     def __init__(self, session: WorkerSession, link: Link, crew: Crew, slate: Slate) -> None:
         self._slate = slate
@@ -166,6 +173,7 @@ class _Exit:
         self._crew = crew
         self._once = threading.Lock()
         self._why = OF_ITSELF
+        self.meanwhile: Callable[[], None] = lambda: None
         self._request = 0  # whose answer shows that our last words were heard
 
     def on_sigterm(self, number: int, frame: Any) -> None:
@@ -205,10 +213,11 @@ class _Exit:
 
     def look(self) -> None:
         """After each look at the socket: is it time?  (The main thread may be in a long task.)"""
-        if (self._crew.leaving or self._session.ended) and (
-            threading.current_thread() is not threading.main_thread()
-        ):
+        if threading.current_thread() is threading.main_thread():
+            return
+        if self._crew.leaving or self._session.ended:
             self.leave()
+        self.meanwhile()
 
     def leave(self) -> None:
         """Hand over what is done and what has not started, then end this process."""

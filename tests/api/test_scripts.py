@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +192,20 @@ def test_tasks_may_share_their_work_among_processes_of_their_own(run: Run) -> No
     """Those do not know the name under which a worker has the script."""
     pytest.importorskip("joblib")
     assert is_ok(run("tasks_use_joblib.py"))
+
+
+def test_who_stands_still_where_another_waits_for_the_thread_is_told(
+    run: Run, tmp_path: Path
+) -> None:
+    """As for a lock that the other holds; but not who computes."""
+    done = run("holds_a_lock.py", "asks")
+    assert (done.returncode, done.stdout) == (0, "None False\n"), done.stderr
+    line = (
+        r"scoop-ft: holds_a_lock\.asks \(task \w+:0\) has stood still at holds_a_lock\.py:36 "
+        r"for \d+ s in the worker with pid \d+, where holds_a_lock\.holds \(task \w+:0\), "
+        r"whose results have come, cannot go on before; [^\n]*\n"
+    )
+    assert re.fullmatch(line, done.stderr), done.stderr
+    shutil.rmtree(tmp_path / "met")
+    done = run("holds_a_lock.py", "computes")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "None None\n", "")
