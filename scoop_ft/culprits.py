@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from scoop_ft import script
 from scoop_ft.errors import UnpicklableError
 from scoop_ft.pickling import dumps
 
@@ -99,8 +100,5 @@ def _function_parts(func: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _describe(value: Any) -> str:
-    kind = type(value)
-    name = kind.__qualname__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
+    name = script.full_name(type(value))
     return f"a {name}" if name[0].lower() not in "aeiou" else f"an {name}"

@@ -60,6 +60,4 @@ def function_name(func: Any) -> str:
         module = getattr(func, "__module__", None)
     if module is None:  # methods of C types
         module = type(getattr(func, "__self__", None)).__module__
-    if module in script.MODULE_NAMES and (file := script.path()) is not None:
-        module = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or module
-    return name if module == "builtins" else f"{module}.{name}"
+    return name if module == "builtins" else f"{script.module_for_people(module)}.{name}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any
 
+from scoop_ft import script
 from scoop_ft.culprits import refusal
 from scoop_ft.errors import RemoteError, RemoteTraceback
 from scoop_ft.pickling import dumps, load
@@ -114,10 +115,7 @@ def _same_error(sent: BaseException, arrived: BaseException) -> bool:
 
 
 def _stand_in(error: BaseException) -> RemoteError:
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
+    name = script.full_name(type(error))
     try:
         text = str(error)
     except BaseException as why:  # noqa: BLE001 - user code may raise anything

@@ -284,6 +284,21 @@ def path() -> str | None:
     return _script.path if _script is not None else None
 
 
+def full_name(definition: type) -> str:
+    """Return the name of a class for people, who know the script's module by the script's file."""
+    module, name = definition.__module__, definition.__qualname__
+    if module == "builtins":
+        return name
+    return f"{module_for_people(module)}.{name}"
+
+
+def module_for_people(module: str) -> str:
+    """Return a module's name; the script's is that of its file."""
+    if module in MODULE_NAMES and _script is not None:
+        return os.path.splitext(os.path.basename(_script.path))[0] or module
+    return module
+
+
 def began_ns() -> int:
     """Return when this process was told of its script, on the clock of files' times; 0: never."""
     return _script.began_ns if _script is not None else 0

@@ -18,6 +18,13 @@ def makes_lock() -> object:
     return {"inner": [threading.Lock()]}
 
 
+class Bound:
+    """Goes nowhere."""
+
+    def __getstate__(self) -> object:
+        raise TypeError("it stays here")
+
+
 class Stubborn(Exception):
     def __init__(self, lock: object) -> None:
         super().__init__("stubborn", lock)
@@ -77,6 +84,9 @@ def check_arguments() -> None:
 
 def check_results() -> None:
     mistake(futures.submit(makes_lock).result, "the result of mistakes.makes_lock", "['inner'][0]")
+    mistake(
+        futures.submit(Bound).result, "the result of mistakes.Bound", "it is a mistakes.Bound ("
+    )
     future = futures.submit(raises_stubborn)
     error = future.exception()
     assert isinstance(error, (Stubborn, RemoteError)), error
