@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..ids import short
+from ..wire.messages import NO_WORKER
 from . import departures, lanes, once, records
 from .peers import Peer
 from .tasks import CANCELLED, HELD, LEASED, QUEUED
@@ -86,7 +87,7 @@ def waiting(b: Broker) -> str:
         return "no program has joined" if served else "the script's process is not connected"
     if tally.of(QUEUED) or tally.of(LEASED):
         if not workers:
-            return "no worker is connected" + _turned_away(b)
+            return NO_WORKER + _turned_away(b)
         if not usable and any(p.suspended for p in workers):
             return "all workers are stopped or silent"
         if not usable:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from ..wire.messages import (
+    NO_WORKER,
     PROTOCOL_VERSION,
     Ack,
     Gone,
@@ -196,7 +197,16 @@ class Agent:
             return f"the workers die as they start{words and ': '}{words}"
         if self._slots and all(slot.replacing for slot in self._slots):
             return "all workers are just being replaced by new processes"
+        if self.stats.get("waiting") == NO_WORKER and any(map(self._is_starting, self._slots)):
+            return "the workers are starting"
         return ""
+
+    def _is_starting(self, slot: _Slot) -> bool:
+        """Tell whether there is no reason yet to think that a worker does not come up."""
+        worker = slot.worker
+        if worker is None or worker.sight.ready or slot.bad_starts:
+            return False
+        return self._last_tick - worker.born < STARTUP_S
 
     # ---- workers --------------------------------------------------------------------------------
 

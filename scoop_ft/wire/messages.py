@@ -455,6 +455,9 @@ class Answer(Message, frozen=True, tag=43):
     running: bool
 
 
+NO_WORKER: Final = "no worker is connected"  # why a run waits, in `Stats`
+
+
 class Stats(Message, frozen=True, tag=44):
     """How the run is, as plain maps (the ``tasks``, ``workers`` and ``waiting`` of ``status``)."""
 

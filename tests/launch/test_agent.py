@@ -12,7 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from scoop_ft.launch.agent import ENDS_UNASKED, HEARTBEAT_S, LONGEST_DELAY_S, SILENCE_S, Agent
+from scoop_ft.launch.agent import (
+    ENDS_UNASKED,
+    HEARTBEAT_S,
+    LONGEST_DELAY_S,
+    SILENCE_S,
+    STARTUP_S,
+    Agent,
+)
 from scoop_ft.launch.effects import (
     Effect,
     Finished,
@@ -25,6 +32,7 @@ from scoop_ft.launch.effects import (
     Unfit,
 )
 from scoop_ft.wire.messages import (
+    NO_WORKER,
     Ack,
     Gone,
     Heartbeat,
@@ -143,6 +151,18 @@ def test_deaths_at_start_are_slowed_down_and_explained() -> None:
         "trying again in 1 s:\n  Trace\n  no numpy"
     )
     assert [bool(text) for text in words[:7]] == [True, False, True, False, False, True, False]
+
+
+def test_workers_that_are_just_starting_are_no_trouble_yet() -> None:
+    agent = agent_of(1)
+    session, _ = next_spawn(agent, 0.0)
+    agent.started(session, 1, 0.0)
+    agent.received(Stats({"waiting": "a disk is full"}), 1.0)
+    assert agent.trouble() == ""
+    agent.received(Stats({"waiting": NO_WORKER}), 1.0)
+    assert agent.trouble() == "the workers are starting"
+    agent.tick(STARTUP_S + 1, {session: Sight()})
+    assert agent.trouble() == "", "nobody knows why it does not come up"
 
 
 def test_a_machine_that_cannot_import_the_script_leaves() -> None:

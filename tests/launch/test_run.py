@@ -381,3 +381,23 @@ def test_a_long_name_of_the_temporary_directory(shell: Shell) -> None:
     )  # fmt: skip
     assert (done.stdout, done.returncode) == ("7\n", 0), done.stderr
     assert list(deep.iterdir()) == []
+
+
+def test_workers_that_start_slowly_are_said_to_be_starting(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = shell.folder / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text(
+        "import sys, time\n"
+        "if any('scoop_ft.worker' in word for word in sys.orig_argv):\n    time.sleep(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{slow}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    script = shell.script(
+        "from scoop_ft import futures\nif __name__ == '__main__':\n"
+        "    print(futures.submit(abs, -7).result())\n"
+    )
+    done = shell.type("run", "-n", "2", script)
+    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
+    assert "0 of 2 workers; waiting: the workers are starting\n" in done.stderr
+    assert "no worker is connected" not in done.stderr
