@@ -98,8 +98,8 @@ class Runtime(ABC):
         """Was this process asked to leave its machine?"""
         return False
 
-    def keep_context(self) -> None:  # noqa: B027 - only workers have anything to do
-        """What is set in context variables just now holds for all tasks that run here."""
+    def keep_surroundings(self) -> None:  # noqa: B027 - only workers have anything to do
+        """What is set in this process just now holds for all tasks that run here."""
 
     # ---- submitting ------------------------------------------------------------------------
 

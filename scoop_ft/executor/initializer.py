@@ -62,7 +62,7 @@ def _initialize(key: str) -> None:
         _done[key] = None
         runtime = current()
         if runtime is not None:
-            runtime.keep_context()
+            runtime.keep_surroundings()
 
 
 def error_of(error: BaseException | None) -> BaseException | None:

@@ -164,7 +164,6 @@ class Calls:
         try:
             if not self.imported:
                 self._import_script()
-                runner.place = apart.place()
             if span.time_limit_s:  # what the import took does not count
                 limits.begin(runner, span.time_limit_s)
             args = load(*span.arguments(index))
@@ -246,7 +245,7 @@ class Calls:
                 self.on_unfit(error)
             raise
         self.imported = True
-        self._crew.keep_context()
+        self._crew.keep_surroundings()
         self._slate.imported()
 
 

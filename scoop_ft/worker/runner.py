@@ -74,7 +74,7 @@ class Runner(greenlet.greenlet):
         self.until = 0.0  # when the task's time limit is over; 0: it has none
         self.told = False  # that it was over while the task waited
         self.cut_off = False  # it was told: what it returns or raises then is no result
-        self.place = apart.place()  # where its task has begun
+        self.place = apart.place()  # as its task has found the process
         self.callbacks: deque[Callable[[], None]] = deque()
         self.rouse: Callable[[], None] = functools.partial(crew.wake, self)
 
@@ -315,10 +315,9 @@ class Crew:
             self.seeding.take(runner)
         if loop is not None:
             loop.go_on()
+        runner.place = apart.place()  # others may have left it otherwise than it was before
         try:
-            apart.put_back(
-                left, apart.place()
-            )  # if its folder is gone meanwhile, the task hears of it
+            apart.put_back(left, runner.place)  # is its folder gone, the task hears of it
         finally:
             runner.look()
             if runner.until:
@@ -432,12 +431,16 @@ class Crew:
                 self._looked = now
                 link.look()
 
-    def keep_context(self) -> None:
-        """What is set in context variables just now holds for all tasks from here on.
+    def keep_surroundings(self) -> None:
+        """What is set in this process just now holds for all tasks from here on (see `apart`).
 
-        Each greenlet has its own, and begins with none: without this, tasks would have 28 digits
-        where the script says ``decimal.getcontext().prec = 50`` as it is imported.
+        Each greenlet has context variables of its own, and begins with none: without this, tasks
+        would have 28 digits where the script says ``decimal.getcontext().prec = 50`` as it is
+        imported.  And while the task waits that an initializer was called for, others would run in
+        another folder than that which it has chosen.
         """
+        if self.active is not None:
+            self.active.place = apart.place()
         self.context = apart.copy(contextvars.copy_context())
         for runner in self._spare:
             runner.gr_context = apart.copy(self.context)

@@ -55,9 +55,9 @@ class WorkerRuntime(Runtime):
         """Was this worker told to leave?"""
         return self._crew.leaving
 
-    def keep_context(self) -> None:
-        """What is set in context variables just now holds for all tasks that run here."""
-        self._crew.keep_context()
+    def keep_surroundings(self) -> None:
+        """What is set in this process just now holds for all tasks that run here."""
+        self._crew.keep_surroundings()
 
     def wait(
         self, ready: Callable[[], bool], groups: Iterable[Group], timeout_s: float | None

@@ -113,6 +113,13 @@ def digits_below(depth: int) -> list[int]:
     return [*futures.submit(digits_below, depth - 1).result(), digits()]
 
 
+def folders_below(depth: int) -> list[str]:
+    """Tell the folders of tasks below each other, from the lowest."""
+    if depth == 0:
+        return [os.getcwd()]
+    return [*futures.submit(folders_below, depth - 1).result(), os.getcwd()]
+
+
 def broken_initializer() -> None:
     raise RuntimeError("no such telescope")
 

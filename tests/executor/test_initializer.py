@@ -37,6 +37,16 @@ def test_what_the_initializer_sets_in_context_variables_holds_for_tasks_of_tasks
         assert executor.submit(calls.digits_below, 3).result(LIMIT_S) == [50] * 4
 
 
+def test_the_folder_that_the_initializer_has_chosen_is_that_of_tasks_of_tasks(
+    tmp_path: Path, nothing_left: None
+) -> None:
+    """Also of those that run while the task waits that has called it."""
+    with Executor(1, initializer=os.chdir, initargs=(str(tmp_path),)) as executor:
+        for _ in range(2):
+            found = executor.submit(calls.folders_below, 3).result(LIMIT_S)
+            assert found == [str(tmp_path)] * 4
+
+
 def test_an_initializer_that_fails(
     tmp_path: Path, nothing_left: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
