@@ -33,7 +33,8 @@ from .surround import around
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 LONGEST_WAIT_S: Final = 0.5
-ROOT_PATIENCE_S: Final = 2.0  # for the root to end once the broker says that the run is over
+ROOT_PATIENCE_S: Final = 2.0  # for one that has begun again when the run was over already
+NEWS_S: Final = 2.0  # until it is known here that the run is over, however busy the machine is
 SILENCE_WORTH_SAYING_S: Final = 1.5
 BROKER_AND_ROOT: Final = 2  # processes that are started first
 
@@ -176,8 +177,17 @@ class Supervisor:
             self._give_up(GiveUp(f"the broker refused: {told.reason}", 1))
         elif self._over_since is None:
             self._over_since = now
-        elif now - self._over_since > ROOT_PATIENCE_S and self._ending is None:
-            self._end(recorded or 0)  # a root that was killed at its very end has begun again
+        elif now - self._over_since > ROOT_PATIENCE_S and self._root_has_begun_again():
+            self._end(recorded or 0)
+
+    def _root_has_begun_again(self) -> bool:
+        """Was it killed at its very end, and started before it was known that this is the end?
+
+        One that goes away is left to it: it may hold much, and write as it lets go of that.
+        """
+        if self._root is None or self._over_since is None or self._ending is not None:
+            return False
+        return self._root_upkeep.restarts > 0 and self._over_since - self._root.born < NEWS_S
 
     def _poll(self, wakeup: Wakeup) -> list[int]:
         import zmq
