@@ -61,6 +61,13 @@ class Run(RunProcess):
             assert time.monotonic() < deadline, f"no new {name} within {limit} s{self._told()}"
             time.sleep(POLL_S)
 
+    def workers(self, count: int) -> list[int]:
+        """Wait until there are so many workers; return their pids."""
+        found: list[int] = []
+        while len(found) < count:
+            found.append(self.pid("worker", but=found))
+        return found
+
     def strike(self, name: str, but: Collection[int] = ()) -> int:
         """Kill one process of this name that is none of those; return its pid."""
         victim = self.pid(name, but)
