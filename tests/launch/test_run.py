@@ -244,22 +244,28 @@ def test_a_journal_that_was_cut_off_is_refused_while_its_broker_is_still_there(
     shell: Shell,
 ) -> None:
     launcher, run = start_sleeper(shell)
-    broker = psutil.Process(status(shell)["broker"]["pid"])
-    broker.suspend()
+    launcher.kill()
+    launcher.wait()
+    broker = shell.start("broker", run.path.name, called="broker-")  # ends with no launcher
+    eventually(lambda: status(shell)["broker"]["pid"] == broker.pid)
+    broker.send_signal(signal.SIGSTOP)
     try:
-        launcher.kill()
-        launcher.wait()
         data = run.journal / "data.mdb"
         os.truncate(data, data.stat().st_size // 2)
-        for command in ("status", "resume"):
-            done = shell.type(command, run.path.name)
-            assert done.returncode == 2, done
-            assert "its data file is cut off" in done.stderr
-            assert done.stderr.count("\n") == 1
-        said = shell.type("resume").stderr
-        assert f"no run to go on with: {run.path.name} cannot be read: the journal at" in said
+        refused = shell.type("explain", run.path.name)
+        shown = shell.type("status", run.path.name)
     finally:
         broker.kill()
+        broker.wait()
+    assert shown.returncode == 0, shown
+    assert "its data file is cut off" in " ".join(shown.stdout.split())
+    after = [shell.type(command, run.path.name) for command in ("status", "resume")]
+    for done in (refused, *after):
+        assert done.returncode == 2, done
+        assert "its data file is cut off" in done.stderr
+        assert done.stderr.count("\n") == 1
+    said = shell.type("resume").stderr
+    assert f"no run to go on with: {run.path.name} cannot be read: the journal at" in said
 
 
 def test_who_dies_is_started_again(shell: Shell) -> None:
