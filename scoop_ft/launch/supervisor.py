@@ -33,7 +33,7 @@ from .surround import around
 from .upkeep import Again, BrokerUpkeep, GiveUp, RootEnded, RootUpkeep
 
 LONGEST_WAIT_S: Final = 0.5
-ROOT_PATIENCE_S: Final = 2.0  # for one that has begun again when the run was over already
+ROOT_PATIENCE_S: Final = 2.0  # for the root to end once the broker says that the run is over
 NEWS_S: Final = 2.0  # until it is known here that the run is over, however busy the machine is
 SILENCE_WORTH_SAYING_S: Final = 1.5
 BROKER_AND_ROOT: Final = 2  # processes that are started first
@@ -177,8 +177,12 @@ class Supervisor:
             self._give_up(GiveUp(f"the broker refused: {told.reason}", 1))
         elif self._over_since is None:
             self._over_since = now
-        elif now - self._over_since > ROOT_PATIENCE_S and self._root_has_begun_again():
+        elif self._is_overdue(now) and self._root_has_begun_again():
             self._end(recorded or 0)
+
+    def _is_overdue(self, now: float) -> bool:
+        """Is the run over for longer than a script's process needs to end?"""
+        return self._over_since is not None and now - self._over_since > ROOT_PATIENCE_S
 
     def _root_has_begun_again(self) -> bool:
         """Was it killed at its very end, and started before it was known that this is the end?
@@ -392,6 +396,8 @@ class Supervisor:
         agent = self.host.agent
         if not agent.connected and now - self._began > SILENCE_WORTH_SAYING_S:
             return "the broker does not answer"
+        if self._root is not None and self._is_overdue(now):
+            return f"the script has ended, its process {self._root.pid} has not; Ctrl-C ends it"
         return agent.trouble() or self._fleet.trouble()
 
     def _log(self, text: str) -> None:

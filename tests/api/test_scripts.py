@@ -149,23 +149,6 @@ def test_what_a_script_leaves_to_its_end_is_done(run: Run, tmp_path: Path, code:
     assert done.stderr.count("it has failed") == code
 
 
-def test_a_script_that_takes_long_to_go_away_is_not_killed_as_it_does(
-    run: Run, tmp_path: Path
-) -> None:
-    """Who holds much takes long to let go of it, and a file that he holds is written then."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import time\nfrom scoop_ft import futures\n"
-        "class Held:\n    def __init__(self):\n        self.file = open('results.txt', 'w')\n"
-        "    def __del__(self, sleep=time.sleep):\n        sleep(5)\n"
-        "if __name__ == '__main__':\n    held = Held()\n"
-        "    held.file.write(str(futures.submit(abs, -7).result()))\n"
-    )
-    done = run(script)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "results.txt").read_text() == "7"
-
-
 def test_what_a_script_has_written_is_there_when_it_is_interrupted(
     run: Run, tmp_path: Path
 ) -> None:

@@ -407,3 +407,18 @@ def test_workers_that_start_slowly_are_said_to_be_starting(
     assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
     assert "0 of 2 workers; waiting: the workers are starting\n" in done.stderr
     assert "no worker is connected" not in done.stderr
+
+
+def test_a_script_that_takes_long_to_go_away_is_not_killed_as_it_does(shell: Shell) -> None:
+    """Who holds much takes long to let go of it, and a file that he holds is written then."""
+    script = shell.script(
+        "import time\nfrom scoop_ft import futures\n"
+        "class Held:\n    def __init__(self):\n        self.file = open('results.txt', 'w')\n"
+        "    def __del__(self, sleep=time.sleep):\n        sleep(8)\n"
+        "if __name__ == '__main__':\n    held = Held()\n"
+        "    held.file.write(str(futures.submit(abs, -7).result()))\n"
+    )
+    done = shell.type("run", "-n", "1", script)
+    assert done.returncode == 0, done.stderr
+    assert (shell.folder / "results.txt").read_text() == "7"
+    assert "the script has ended, its process" in done.stderr
