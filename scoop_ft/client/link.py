@@ -200,6 +200,8 @@ class Link:
 
     def _exchange(self, seconds: float) -> None:
         session = self.session
+        if self._closed:  # since the helper has last looked
+            return
         if seconds <= 0:  # else the poll tells
             self._lost = self._lost or self._connection.ended()
         if session.reconnect or self._lost or self._silent():

@@ -93,3 +93,14 @@ def test_a_look_says_what_somebody_waits_for(ends: Any) -> None:
     broker.say(wire.Recall(5))
     look_until(link, lambda: flushed)
     assert broker.hear() == [wire.Returned(5, [])]
+
+
+def test_a_link_that_was_closed_connects_no_more(tmp_path: Path) -> None:
+    """Its helper thread may be about to look after it, for the last time."""
+    session = WorkerSession(SESSION, "here", b"an agent")
+    link = Link(session, Connection(lambda: f"ipc://{tmp_path}/nobody", lambda: None), lambda: None)
+    link.start()
+    link.close()
+    session.reconnect = True  # nobody has answered
+    link.pump(0.0)
+    assert session.connections == 1
