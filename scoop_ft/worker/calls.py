@@ -8,6 +8,7 @@ given up is ended by itself.  Who waits, and who gets the thread next, is decide
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -105,7 +106,7 @@ class Calls:
         loaded = span.numbers(begin, piece.stop)
         numbers = None if ends else tray.numbers  # until there is something else
         function, args = None, None  # type: Any, Any
-        anew = span.which is not None
+        anew, modules = span.which is not None, len(sys.modules)
         while piece.next < piece.stop:
             index = runner.index = piece.next
             words[INDEX] = index
@@ -123,6 +124,8 @@ class Calls:
                     name = span.function(index)
                     function = callables(name)
                     anew = span.which is not None or not is_shared(name)
+                    if len(sys.modules) != modules:
+                        modules = self._imported(modules)
                 named = type(args) is list
                 value = function(*args[0], **args[1]) if named else function(*args)
                 if runner.tray is tray:
@@ -166,8 +169,10 @@ class Calls:
                 self._import_script()
             if span.time_limit_s:  # what the import took does not count
                 limits.begin(runner, span.time_limit_s)
+            modules = len(sys.modules)
             args = load(*span.arguments(index))
             function = session.functions.load(span.function(index))
+            self._imported(modules)
             if session.seeded:  # only now: what was imported may have seeded, too
                 self._crew.seed_for(lineage_of(span, index))
             named = type(args) is list
@@ -178,6 +183,12 @@ class Calls:
         self._end(runner, span, index, done)
         if span.time_limit_s:
             limits.end(runner)
+
+    def _imported(self, modules: int) -> int:
+        """Return how many modules there are; what new ones have set holds for all tasks."""
+        if len(sys.modules) != modules:
+            self._crew.keep_surroundings()
+        return len(sys.modules)
 
     # ---- how they end --------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Tasks of a worker have one thread.  Who waits for results lets others run, and goes on when they
 let go of the thread.  One that waits for what only a waiting task can give, as a lock that it
 holds, never does: neither ends, and nothing else would tell.  Only says it: a task that waits for a
-program of its own looks the same.
+program of its own looks the same, unless `subprocess` tells.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Stuck:
             self._say(active, waiting, took)
 
     def _say(self, active: Runner, waiting: Runner, still_s: float) -> None:
-        who, other = self._name(active), self._name(waiting)
-        if not who or not other or who.split()[0] in self._said:
+        who, other, place = self._name(active), self._name(waiting), _place()
+        if not who or not other or place is None or who.split()[0] in self._said:
             return
         self._said.add(who.split()[0])
         print(
-            f"scoop-ft: {who} has stood still{_place()} for {still_s:.0f} s in the worker with pid "
+            f"scoop-ft: {who} has stood still{place} for {still_s:.0f} s in the worker with pid "
             f"{os.getpid()}, where {other}, whose results have come, cannot go on before; "
             "if it waits for a lock that the other holds, neither ends: stop the run, hold no lock "
             "while waiting for futures, and resume",
@@ -90,10 +90,12 @@ def _computed_s() -> float:
     return time.clock_gettime(time.pthread_getcpuclockid(main))
 
 
-def _place() -> str:
-    """Say where the main thread is in the user's own code."""
+def _place() -> str | None:
+    """Say where the main thread is in the user's own code; None: it waits for another program."""
     frame: Any = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None:
+        if frame.f_globals.get("__name__") == "subprocess":
+            return None
         folder, file = os.path.split(frame.f_code.co_filename)
         if folder and is_own_place(str(frame.f_globals.get("__name__", "")), folder):
             return f" at {file}:{frame.f_lineno}"

@@ -32,6 +32,7 @@ def test_what_the_script_has_set_in_context_variables_holds_for_all_tasks(
     run: Run, workers: int
 ) -> None:
     assert is_ok(run("contexts.py", workers=workers))
+    assert is_ok(run("late_contexts.py", workers=workers))
 
 
 @pytest.mark.parametrize("what", ["folder", "removed", "prints", "warns", "loops"])

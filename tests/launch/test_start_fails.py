@@ -201,7 +201,7 @@ def test_with_too_few_descriptors_for_a_worker_the_line_of_what_is_waited_for_sa
 ) -> None:
     words = ["timeout", "-s", "INT", "6", *shell.command("run", "-n", "2", shell.script(WAITING))]
     done = subprocess.run(
-        ["/bin/sh", "-c", 'ulimit -n 30; exec "$@"', "sh", *words],
+        ["/bin/sh", "-c", 'ulimit -n 27; exec "$@"', "sh", *words],
         cwd=shell.folder, capture_output=True, text=True, timeout=LIMIT_S,
     )  # fmt: skip
     line = next(line for line in done.stderr.splitlines() if "waiting: the workers" in line)

@@ -62,6 +62,7 @@ class Plan:
     start_s: float
     pace: float
     look_every: int  # the whole state of the broker is looked at after so many steps
+    large: bool = False  # functions travel as those do that have captured much
     saving: bool = False  # the script saves its state after each phase
     strikes: list[Strike] = field(default_factory=list)
 
@@ -111,6 +112,7 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         # An edited script asks no more for some of what runs: nobody gives that up.
         calm = _EDITS.isdisjoint(each.fault for each in plan.strikes)
         plan.program = hanging(plan.program, rng, giving_up=calm and rng.random() < 0.5)
+    plan.large = rng.random() < 0.5
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
     plan.program = without(plan.program, left_out)

@@ -436,7 +436,7 @@ def run(plan: Plan, *, tracing: bool = False) -> Outcome:
     >>> run(draw(1)).violations
     []
     """
-    with stand_ins.in_place(virtual_time), _no_collection():
+    with stand_ins.in_place(virtual_time, large=plan.large), _no_collection():
         world = stage.world = World(plan, tracing=tracing)
         try:
             world.run()
