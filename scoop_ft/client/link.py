@@ -98,8 +98,10 @@ class Link:
         """Wait at the socket, or for the thread that does, until something has come."""
         if self._pump_lock.acquire(blocking=False):
             try:
+                self.pumping = True  # who changes what is looked at now ends the poll to come
                 self._pump(0 if ready() else seconds)
             finally:
+                self.pumping = False
                 self._pump_lock.release()
                 self._tell()
             self._call_back()

@@ -168,8 +168,12 @@ class Server:
         return not self.arrivals and not self._held and all(map(_is_done, self._others))
 
     def _round(self) -> None:
-        patience_s = GATHER_S if self.runtime.scope().has_open() else LOOK_S
-        self.runtime.link.wait(self._has_work, patience_s)
+        opened = self.runtime.scope().has_open()
+        # A batch that is opened meanwhile is to leave in its time, not after the whole patience.
+        self.runtime.link.wait(
+            lambda: self._has_work() or self.runtime.scope().has_open() > opened,
+            GATHER_S if opened else LOOK_S,
+        )
         self._look()
         self._settle()
 

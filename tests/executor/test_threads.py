@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from scoop_ft import Executor, Pool
 
+from ..waiting import eventually
 from . import calls
 from .conftest import LIMIT_S
 
@@ -101,3 +106,32 @@ def test_who_waits_for_a_map_needs_no_processor(shared: Executor) -> None:
     began, used = time.monotonic(), time.process_time()
     list(shared.map(calls.pause, [0.3] * 8))
     assert time.process_time() - used < 0.2 * (time.monotonic() - began)
+
+
+def test_a_call_that_comes_as_its_server_goes_to_sleep_is_sent(
+    own: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would have woken the server up again before its next look."""
+    monkeypatch.setattr("scoop_ft.executor.serving.LOOK_S", 30.0)
+    monkeypatch.setattr("scoop_ft.client.link.POLL_S", 30.0)
+    own.submit(calls.square, 1).result(LIMIT_S)
+    assert own._run is not None
+    link: Any = own._run.runtime.link
+    came: list[concurrent.futures.Future[int]] = []
+    goes_to_sleep, quiet = link._wait_for_news, threading.Event()
+
+    def as_it_does(ready: Callable[[], bool], seconds: float) -> None:
+        if quiet.is_set() and threading.get_ident() == link.server and not came:
+            other = threading.Thread(target=lambda: came.append(own.submit(calls.square, 7)))
+            other.start()
+            other.join()
+        goes_to_sleep(ready, seconds)
+
+    monkeypatch.setattr(link, "_wait_for_news", as_it_does)
+    eventually(link.session.all_acknowledged)
+    time.sleep(0.5)  # what the broker says of itself is over
+    quiet.set()
+    link.wake()
+    eventually(lambda: came)
+    eventually(came[0].done, within_s=10.0)  # who waits for its result would ask for hurry
+    assert came[0].result() == 49
