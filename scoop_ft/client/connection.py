@@ -70,6 +70,12 @@ class Connection:
         cannot be read any more, the one before counts: the launcher says that its broker is gone.
     keep_unread : bool
         What has come can be read when the connection has ended.
+
+    Attributes
+    ----------
+    copies : bool
+        Large frames are copied, too: what sends them without a copy is gone once pyzmq's own exit
+        function has been called.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Connection:
         *,
         keep_unread: bool = False,
     ) -> None:
+        self.copies = False
         self._keep_unread = keep_unread
         self._endpoint = endpoint
         self._keys = keys
@@ -136,12 +143,13 @@ class Connection:
         if self._waiting or not self._try_to_send(self._socket, message, frames):
             self._waiting.append((message, frames))
 
-    @staticmethod
-    def _try_to_send(socket: zmq.Socket[bytes], message: Message, frames: Sequence[Buffer]) -> bool:
+    def _try_to_send(
+        self, socket: zmq.Socket[bytes], message: Message, frames: Sequence[Buffer]
+    ) -> bool:
         header = encode(message)
         large = any(len(frame) >= LARGE for frame in frames)
         try:
-            send(socket, [header, *frames], copy=not large)
+            send(socket, [header, *frames], copy=self.copies or not large)
         except zmq.Again:
             return False
         return True

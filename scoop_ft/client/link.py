@@ -286,6 +286,10 @@ class Link:
         """Does nobody block at the socket?"""
         return not self.pumping
 
+    def copy_all(self) -> None:
+        """Send without what pyzmq's exit function ends, which is about to be called."""
+        self._connection.copies = True
+
     def close(self) -> None:
         """Hang up."""
         self._closed = True

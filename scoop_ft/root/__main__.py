@@ -202,8 +202,12 @@ def _end(runtime: RootRuntime, link: Link, code: int) -> None:
     """Tell the broker, and wait until that is synced."""
     from ..wire.messages import End
 
-    ending.finish()
     session = runtime.session
+    ending.join_threads()
+    runtime.flush()
+    link.wait(session.all_acknowledged)
+    link.copy_all()
+    ending.call_exit_functions()
     runtime.flush()
     with link.state:
         session.keep(End(session.number(), code))

@@ -16,15 +16,19 @@ from typing import NoReturn
 from .. import open_files
 
 
-def finish() -> None:
-    """Do what the script has left to the end: before the run is said to have ended.
-
-    All of it may still use futures, and is done again if this process dies meanwhile.
-    """
+def join_threads() -> None:
+    """Wait for the script's threads: they may still use futures."""
     for ask in reversed(getattr(threading, "_threading_atexits", ())):
         ask()  # the threads of a pool that was not shut down wait until they are told
     for thread in _users_threads():
         thread.join()
+
+
+def call_exit_functions() -> None:
+    """Do what is left to Python's end: before the run is said to have ended.
+
+    Those functions may use futures, too, and are called again if this process dies meanwhile.
+    """
     atexit._run_exitfuncs()
     open_files.write()
 

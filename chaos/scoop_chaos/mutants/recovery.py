@@ -139,7 +139,7 @@ RECORDING = (
         "result-records-stay",
         "When a batch is dropped, the records of its results stay in the journal.",
         f"{_BOOK}._drop_batch",
-        "self._dropped.extend({(seq, size) for _, _, seq, size in batch.results})",
+        "self._dropped.extend(results.items())",
         "pass",
     ),
     Mutant(
