@@ -131,6 +131,8 @@ class Broker:
         self.turned_away: dict[str, str] = {}  # machines that do not join, and why
         self._drops: dict[bytes, wire.Drop] = {}  # said last, and not yet sent
         self._ack_due: set[bytes] = set()
+        self._unsynced_from = 0  # the first record that is not; 0: all are
+        self.fetches: list[tuple[bytes, wire.Fetch]] = []  # of what is not synced
         self.sync_due: set[bytes] = set()  # sessions with results that may not be committed
         self.on_disk = 0  # tasks that had finished at the last commit
         self.stopping = False
@@ -252,6 +254,8 @@ class Broker:
     def on_committed(self) -> None:
         """All that was appended is committed and synced: acknowledge what waited for it."""
         self.on_disk = self.book.finished
+        self._unsynced_from = 0
+        keeping.on_synced(self)
         synced, self.sync_due = self.sync_due, set()
         for session in sorted(synced):
             peer = self.peers.get(session)
@@ -346,7 +350,13 @@ class Broker:
         self, kind: Kind, header: bytes, payload: Any = b"", buffers: Sequence[Any] = ()
     ) -> int:
         """Append a record to the journal."""
-        return self.journal.append(kind, header, payload, buffers)
+        seq = self.journal.append(kind, header, payload, buffers)
+        self._unsynced_from = self._unsynced_from or seq
+        return seq
+
+    def is_synced(self, seq: int) -> bool:
+        """Will a record be there whatever happens?"""
+        return not self._unsynced_from or seq < self._unsynced_from
 
     def await_batch(
         self, name: bytes, peer: Peer, message: Any, header: bytes, frames: Sequence[Buffer] = ()

@@ -113,16 +113,30 @@ def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequen
     if not runs_here(b, peer, m.parent, m, header, frames):
         return
     kept = b.book.kept.get(m.parent) or Kept()
-    if m.step < 0:
-        _send(b, peer, m, kept.checkpoint, m.step)
-        return
-    number = kept.find_step(m)
+    number = m.step if m.step < 0 else kept.find_step(m)
+    saved = None
     if number is not None:
-        b.reused += 1
-        _send(b, peer, m, kept.steps[number], number)
+        saved = kept.checkpoint if number < 0 else kept.steps[number]
+    if saved is not None and not b.is_synced(saved.seq):
+        # Who has said it may be dead, and nobody would say it again: it is told when it is sure.
+        b.fetches.append((peer.session, m))
+        b.hurry = True
         return
-    b.other_steps += m.step in kept.steps
-    _send(b, peer, m, None, kept.free_number(m))
+    if number is None:
+        b.other_steps += m.step in kept.steps
+        number = kept.free_number(m)
+    elif number >= 0:
+        b.reused += 1
+    _send(b, peer, m, saved, number)
+
+
+def on_synced(b: Broker) -> None:
+    """What was asked for and not synced is: tell those who are there still."""
+    fetches, b.fetches = b.fetches, []
+    for session, m in fetches:
+        peer = b.peers.get(session)
+        if peer is not None and peer.connected:
+            on_fetch(b, peer, m, b"", ())
 
 
 def _send(b: Broker, peer: Peer, m: wire.Fetch, saved: Saved | None, number: int) -> None:

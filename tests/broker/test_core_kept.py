@@ -383,6 +383,35 @@ def test_what_a_parent_has_kept_is_asked_for_before_its_batch_is_said_again() ->
     assert answers == [False]
 
 
+def test_a_step_that_another_has_made_is_told_only_when_it_is_synced() -> None:
+    """Who goes on with a value that a broker's death loses goes on with what nobody knows."""
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    first = rig.worker(agent)
+    root.submit("leaf:a")
+    rig.settle(work=False)
+    first.handle()
+    task = first.queue[0].id
+    step(first, task, 0, CALL, b"the first's")
+    rig.flush()
+    rig.vanish(first)
+    agent.gone(first, task=task)
+    second = rig.worker(agent)
+    rig.dispatch()
+    second.handle()
+    assert second.queue[0].id == task
+    told: list[bytes] = []
+    second.on_fetched = lambda m, frames: told.append(frames[0])  # type: ignore[attr-defined]
+    second.say(wire.Fetch(1, task, 0, CALL, []))
+    rig.flush()
+    second.handle()
+    assert not told
+    assert rig.broker.hurry
+    rig.commit()
+    second.handle()
+    assert told == [b"the first's"]
+
+
 def test_a_root_checkpoint_drops_the_steps_it_has_behind_it() -> None:
     rig = Rig()
     root = rig.root()
