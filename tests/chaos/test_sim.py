@@ -67,6 +67,7 @@ FOUND: dict[int, str] = {
     71: "what was given up before a broker died was wanted by the next one, and kept all workers",
     2537: "a stopped worker was at a call that was given up later, and was never told",
     16410971: "a batch that no journal had was said again without what was given up of it",
+    21594343: "what a disk that never synced leaves unsaid waits for its batches: the check",
     20011383: "a step that was not synced was told to another worker, and lost with its broker",
     18004637: "an older attempt came back first, and waited for what a later one's state stood for",
     7039530: "what an older attempt had told nobody was said to be left out",
