@@ -194,10 +194,6 @@ class Sockets:
             return False
         return True
 
-    def known(self) -> set[bytes]:
-        """Return the sessions of which something is kept."""
-        return self._routes.known()
-
     def forget_all_but(self, sessions: Container[bytes]) -> None:
         """Forget the connections of sessions that the broker knows no more."""
         self._routes.forget_all_but(sessions)

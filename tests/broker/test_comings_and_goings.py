@@ -81,6 +81,6 @@ def test_the_connections_of_workers_that_are_gone_are_forgotten(site: Site) -> N
     site.now += REAP_S
     site.say(wire.Heartbeat([]), to=agent)
     site.server.step(site.now)
-    assert site.sockets.known() == {AGENT, bytes(8)}
+    assert site.sockets._routes.known() == {AGENT, bytes(8)}
     site.say(wire.Idle(0), to=stays)
     site.until(lambda: peers[bytes(8)].idle)
