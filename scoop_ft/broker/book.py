@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Collection
 
-from ..ids import ROOT_ID, split_task_id, task_id
+from ..ids import ROOT_ID, SESSION_BYTES, split_task_id, task_id
 from ..wire.messages import (
     Checkpoint,
     Define,
@@ -143,6 +143,7 @@ class Book:
         departures.begin(family, m)
         family.batches[m.batch] = batch
         if family.place(Segment(m.first, m.count, batch, 0)):
+            family.reordered(m.batch[:SESSION_BYTES])
             self.departing[m.parent] = None
         return batch
 
@@ -164,6 +165,7 @@ class Book:
                 family.bind(Segment(ordinal, count, found, index))
             else:  # a checkpoint has dropped it since: nobody is there
                 family.vacate(ordinal, ordinal + count)
+        family.reordered(m.session)
         self.departing[m.parent] = None
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:

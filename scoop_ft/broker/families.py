@@ -107,11 +107,14 @@ class Family:
         How many of its calls were recorded as new.
     claims : bool
         It runs its calls itself: those that begin and end within its life are told to nobody.
+    informed : set of bytes or None
+        The sessions that know which child each ordinal is: the one whose run of the parent has put
+        others there, and those that were given the parent since (None: nobody has put any).
     """
 
     __slots__ = (
-        "_blocks", "_functions", "_lineage", "batches", "claims", "fresh", "host", "parent", "pool",
-        "session", "unclaimed",
+        "_blocks", "_functions", "_lineage", "batches", "claims", "fresh", "host", "informed",
+        "parent", "pool", "session", "unclaimed",
     )  # fmt: skip
 
     def __init__(self, parent: bytes) -> None:
@@ -124,6 +127,7 @@ class Family:
         self.session = b""
         self.fresh = 0
         self.claims = False
+        self.informed: set[bytes] | None = None
         self._lineage = b""
         self._functions: list[bytes] = []
 
@@ -240,6 +244,19 @@ class Family:
             while start < stop and places[start] == ordinal + start - begin:
                 start += 1
             yield begin, start, ordinal - begin
+
+    def reordered(self, session: bytes) -> None:
+        """A run of the parent in this session has put others at some ordinals."""
+        self.informed = {session}
+
+    def given(self, session: bytes) -> None:
+        """The parent is to begin in this session."""
+        if self.informed is not None:
+            self.informed.add(session)
+
+    def is_outdated(self, session: bytes) -> bool:
+        """Would a run of the parent in this session take one child for another?"""
+        return self.informed is not None and session not in self.informed
 
     def unclaim(self) -> None:
         """The parent will be run again, or somewhere else."""

@@ -205,8 +205,11 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
         if found is None or not peer.holds(*found):
             return
         family = b.book.family(parent)
-        if any(family.missing(start, stop) for start, stop in hosting.ranges):
-            # A later attempt has saved its state since: what this one waits for has left with that.
+        if family.is_outdated(peer.session) or any(
+            family.missing(start, stop) for start, stop in hosting.ranges
+        ):
+            # A later attempt has submitted its calls in another order since, or saved its state,
+            # and what this one waits for has left with that.
             b.dispatcher.take_back(peer, *found)
             return
     elif peer.session != b.root:

@@ -33,7 +33,8 @@ def on_checkpoint(
         return  # in place of the last one it would bring back what that one stands for
     if _progress(b, m, frames):
         b.book.forgive(m.parent)
-    _carry_lost(b, m, 0 if kept is None or kept.checkpoint is None else kept.checkpoint.next)
+    before = 0 if kept is None or kept.checkpoint is None else kept.checkpoint.next
+    _carry_lost(b, peer.session, m, before)
     b.book.apply_checkpoint(b.append(Kind.CHECKPOINT, header, frames[0], frames[1:]), m)
     b.take_back_dropped()
     if m.parent == ROOT_ID:
@@ -41,7 +42,7 @@ def on_checkpoint(
     b.hurry = b.hurry or m.waits
 
 
-def _carry_lost(b: Broker, m: wire.Checkpoint, before: int) -> None:
+def _carry_lost(b: Broker, session: bytes, m: wire.Checkpoint, before: int) -> None:
     """What has lost its ordinal may be submitted yet: it gets one that the state does not cover.
 
     So it is when calls that had ended as the state before was saved are submitted anew, since their
@@ -56,7 +57,7 @@ def _carry_lost(b: Broker, m: wire.Checkpoint, before: int) -> None:
             slots.append((at, stop - start, batch.id, start))
             at += stop - start
     if slots:
-        message = Bind(m.parent, bytes(16), [], slots)
+        message = Bind(m.parent, bytes(16), [], slots, session)
         b.book.apply_bind(b.append(Kind.BIND, encode(message)), message)
 
 

@@ -66,12 +66,14 @@ class Bind(msgspec.Struct, array_like=True, frozen=True):
 
     ``void`` are indices of ``batch`` (the record before this one) that are older tasks; ``slots``
     are children of ``parent`` that are found at another ordinal than they were recorded at.
+    ``session`` runs the parent.
     """
 
     parent: bytes
     batch: bytes
     void: list[Range]
     slots: list[tuple[int, int, bytes, int]]  # ordinal, count, batch, index
+    session: bytes = b""
 
 
 class Change(msgspec.Struct, array_like=True, frozen=True):

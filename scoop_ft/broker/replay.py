@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..ids import SESSION_BYTES
 from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Range, Submit
@@ -208,7 +209,8 @@ def _bind(
     bound = moved + (same if batch is not None else [])
     slots = [(m.first + start, stop - start, older.id, at) for start, stop, older, at in bound]
     void = sorted((start, stop) for start, stop, _, _ in bound) if batch is not None else []
-    message = Bind(m.parent, m.batch if batch is not None else bytes(16), void, slots)
+    name = m.batch if batch is not None else bytes(16)
+    message = Bind(m.parent, name, void, slots, m.batch[:SESSION_BYTES])
     seq = b.append(Kind.BIND, records.encode(message))
     b.book.apply_bind(seq, message)
 
