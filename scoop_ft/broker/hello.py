@@ -143,9 +143,11 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             peer.release(batch, start, stop)
     unwanted: list[wire.SpanRef] = []
     cancelled: list[wire.SpanRef] = []
+    strays: list[wire.SpanRef] = []
     for name, start, stop in holding:
         batch = b.book.batches.get(name)
         if batch is None:
+            strays.append((name, start, stop))
             if b.grace_until:
                 message = wire.Hello(
                     1, peer.session, "worker", "", 0, b"", [], [(name, start, stop)]
@@ -173,6 +175,7 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             b.resubmitted += b.requeue(batch, a, z, first=True)
             for index in [i for i in batch.families if a <= i < z]:
                 b.orphan_family(task_id(name, index))
+    b.strays.note(peer, strays)
     if cancelled:
         b.drop(peer, cancelled, cancelled=True)
     if unwanted:

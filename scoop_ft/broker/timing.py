@@ -33,6 +33,8 @@ def on_tick(b: Broker, now: float) -> None:
             b.grace_until = min(b.grace_until, now + REUNION_S)
         if now >= b.grace_until:
             _end_grace(b)
+    else:
+        b.strays.let_go()
     for peer in _to_be_looked_at(b):
         if peer.role == "worker":
             _look_at_worker(b, peer, now)

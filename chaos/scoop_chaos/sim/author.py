@@ -106,6 +106,16 @@ def numbering(program: Program, rng: Random) -> Program:
     return tuple(found)
 
 
+def unordered(program: Program, rng: Random) -> Program:
+    """Let some of those that submit calls do so in another order each time that they run."""
+    found = []
+    for key, millis, how, children in program:
+        if how in ("mapped", *SUBMITTING) and rng.random() < 0.6:
+            how = "unordered"
+        found.append((key, millis, how, unordered(children, rng)))
+    return tuple(found)
+
+
 def hanging(program: Program, rng: Random, *, giving_up: bool) -> Program:
     """Give a phase calls that never end: they have time limits, or are given up."""
     phases = list(program)

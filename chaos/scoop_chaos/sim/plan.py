@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from ..faults import Fault
-from .author import Author, collecting, hanging, keeping, numbering, widen, without
+from .author import Author, collecting, hanging, keeping, numbering, unordered, widen, without
 from .workload import Program
 
 #: How likely each kind is, when it is one of those that a seed allows.
@@ -113,6 +113,8 @@ def draw(seed: int, *, only: Collection[int] | None = None, left_out: Collection
         calm = _EDITS.isdisjoint(each.fault for each in plan.strikes)
         plan.program = hanging(plan.program, rng, giving_up=calm and rng.random() < 0.5)
     plan.large = rng.random() < 0.5
+    if rng.random() < 0.2:
+        plan.program = unordered(plan.program, rng)
     if only is not None:
         plan.strikes = [strike for strike in plan.strikes if strike.number in only]
     plan.program = without(plan.program, left_out)

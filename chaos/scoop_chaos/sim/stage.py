@@ -29,6 +29,11 @@ def root() -> int:
     return int(world.roots) if current() is not None else 0
 
 
+def another() -> int:
+    """Return another number each time; 0 in a serial run."""
+    return 0 if current() is None else int(world.checks.new_number())
+
+
 def work(seconds: float, *, deaf: bool = False) -> None:
     """Compute; ``deaf`` as extensions do that never let go of the interpreter's lock."""
     runtime: Any = current()
@@ -90,7 +95,7 @@ def loaded(done: int, least: int) -> None:
 
 def make(key: str, number: int) -> int:
     """A durable step is made: another value each time."""
-    return 0 if current() is None else int(world.checks.new_number())
+    return another()
 
 
 def made(key: str, number: int, value: int) -> None:

@@ -225,6 +225,13 @@ def submitted(key: str, children: tuple[Call, ...]) -> Any:
     return combined(gather(child, future) for child, future in zip(children, each, strict=True))
 
 
+def unordered(key: str, children: tuple[Call, ...]) -> Any:
+    """One submit each, in another order each time that it runs: a set's."""
+    salt = stage.another()
+    shuffled = sorted(children, key=lambda child: zlib.crc32(f"{salt}{child[0]}".encode()))
+    return submitted(key, tuple(shuffled))
+
+
 def completed(key: str, children: tuple[Call, ...]) -> Any:
     """As they end; each brings another call about, so that submissions follow completions."""
     calls = {futures.submit(node, child): child for child in children}
@@ -342,9 +349,10 @@ HOW: dict[str, Callable[[str, tuple[Call, ...]], Any]] = {
     "leaf": leaf, "deaf": deaf, "buffers": buffers, "raises": raises,
     "poison": poison, "poison-once": poison_once, "constant": constant,
     "mapped": mapped, "numbered": numbered, "collected": collected, "optioned": optioned,
-    "submitted": submitted, "completed": completed, "first": first, "impatient": impatient,
-    "cancelled": cancelled, "generations": generations, "collapses": collapses, "saves": saves,
-    "steps": steps, "hangs": hangs, "overruns": overruns, "limited": limited, "given-up": given_up,
+    "submitted": submitted, "unordered": unordered, "completed": completed, "first": first,
+    "impatient": impatient, "cancelled": cancelled, "generations": generations,
+    "collapses": collapses, "saves": saves, "steps": steps, "hangs": hangs, "overruns": overruns,
+    "limited": limited, "given-up": given_up,
 }  # fmt: skip
 
 
