@@ -97,4 +97,4 @@ def test_what_a_worker_submitted_that_is_gone_is_given_up_elsewhere() -> None:
     root.connect()
     worker.connect()
     wait(rig, timing.GRACE_S + 1)
-    assert [True] == given_up(worker)
+    assert given_up(worker) == [True]

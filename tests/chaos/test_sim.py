@@ -70,6 +70,8 @@ FOUND: dict[int, str] = {
     21594343: "what a disk that never synced leaves unsaid waits for its batches: the check",
     20011383: "a step that was not synced was told to another worker, and lost with its broker",
     18004637: "an older attempt came back first, and waited for what a later one's state stood for",
+    21642595: "an older attempt waited where it had a call that a later one had moved: a hang",
+    23006955: "what hangs, of a batch that had died with script and broker, kept all workers",
     7039530: "what an older attempt had told nobody was said to be left out",
 }
 

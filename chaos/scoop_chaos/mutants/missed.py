@@ -31,6 +31,20 @@ MISSED = (
         "if True:",
     ),
     Mutant(
+        "outdated-attempt-is-served",
+        "An attempt that was cut off gets what a later one has put at its ordinals.",
+        "scoop_ft.broker.families:Family.is_outdated",
+        "return self.informed is not None and session not in self.informed",
+        "return False",
+    ),
+    Mutant(
+        "strays-are-kept",
+        "Workers keep what nobody has recorded, and nobody will submit again.",
+        "scoop_ft.broker.strays:Strays.let_go",
+        "broker.drop(peer, lost, cancelled=True)",
+        "pass",
+    ),
+    Mutant(
         "gone-comes-back",
         "A process that has ended is welcomed when its last hello comes late.",
         "scoop_ft.broker.from_agent:on_gone",
