@@ -142,8 +142,10 @@ class Book:
         self.submitted += m.count
         departures.begin(family, m)
         family.batches[m.batch] = batch
-        if family.place(Segment(m.first, m.count, batch, 0)):
-            family.reordered(m.batch[:SESSION_BYTES])
+        cut = family.place(Segment(m.first, m.count, batch, 0))
+        if cut or family.author:
+            family.author = m.batch[:SESSION_BYTES]
+        if cut:
             self.departing[m.parent] = None
         return batch
 
@@ -165,8 +167,9 @@ class Book:
                 family.bind(Segment(ordinal, count, found, index))
             else:  # a checkpoint has dropped it since: nobody is there
                 family.vacate(ordinal, ordinal + count)
-        family.reordered(m.session)
-        self.departing[m.parent] = None
+        family.author = m.session
+        if m.slots:
+            self.departing[m.parent] = None
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
         """Results are recorded; return the ranges of those that are the first of their task.

@@ -44,8 +44,8 @@ from .ports import JournalPort, Ref, Send
 from .ready import Ready
 from .records import Edit, Kind, Member
 from .slices import only
-from .strays import Strays
 from .tasks import CANCELLED, DONE, FAILED, HELD, LEASED, QUEUED, Batch
+from .unrecorded import Unrecorded
 
 
 class Broker:
@@ -110,7 +110,7 @@ class Broker:
         self.delivery = Delivery(self)
         self.dispatcher = Dispatcher(self)
         self.copies = Copies(self)
-        self.strays = Strays(self)
+        self.unrecorded = Unrecorded(self)
         self.outbox: list[Send] = []
         self.full = ""
         self.refused: set[bytes] = set()  # sessions whose messages were not taken in while full

@@ -282,9 +282,6 @@ class Dispatcher:
         chosen = [(k, item) for k, item in enumerate(header.buffers) if start <= item[0] < stop]
         frames = [Ref(batch.seq, base, ends[stop - 1])]
         frames += [Ref(batch.seq, buffer=k) for k, _ in chosen]
-        replayed = sorted(i for i in batch.families if start <= i < stop)
-        for index in replayed:
-            broker.book.family(task_id(batch.id, index)).given(peer.session)
         peer.runs += 1
         # Recalled before it could begin, a task might be sent to and fro for ever.
         peer.recall_at = max(peer.recall_at, broker.now + SETTLE_S)
@@ -301,7 +298,7 @@ class Dispatcher:
                 ends=bytes(ends[start:stop]),
                 base=base,
                 buffers=[item for _, item in chosen],
-                replayed=replayed,
+                replayed=sorted(i for i in batch.families if start <= i < stop),
                 time_limit_s=batch.options_of(start).time_limit_s,
             ),
             frames,

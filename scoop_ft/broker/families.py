@@ -107,13 +107,13 @@ class Family:
         How many of its calls were recorded as new.
     claims : bool
         It runs its calls itself: those that begin and end within its life are told to nobody.
-    informed : set of bytes or None
-        The sessions that know which child each ordinal is: the one whose run of the parent has put
-        others there, and those that were given the parent since (None: nobody has put any).
+    author : bytes
+        The session that has submitted last, since one has put others at some ordinals (empty:
+        none has).
     """
 
     __slots__ = (
-        "_blocks", "_functions", "_lineage", "batches", "claims", "fresh", "host", "informed",
+        "_blocks", "_functions", "_lineage", "author", "batches", "claims", "fresh", "host",
         "parent", "pool", "session", "unclaimed",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ class Family:
         self.session = b""
         self.fresh = 0
         self.claims = False
-        self.informed: set[bytes] | None = None
+        self.author = b""
         self._lineage = b""
         self._functions: list[bytes] = []
 
@@ -245,18 +245,9 @@ class Family:
                 start += 1
             yield begin, start, ordinal - begin
 
-    def reordered(self, session: bytes) -> None:
-        """A run of the parent in this session has put others at some ordinals."""
-        self.informed = {session}
-
-    def given(self, session: bytes) -> None:
-        """The parent is to begin in this session."""
-        if self.informed is not None:
-            self.informed.add(session)
-
     def is_outdated(self, session: bytes) -> bool:
-        """Would a run of the parent in this session take one child for another?"""
-        return self.informed is not None and session not in self.informed
+        """Would a run in this session take one child for another, by what it has submitted?"""
+        return self.author not in (b"", session)
 
     def unclaim(self) -> None:
         """The parent will be run again, or somewhere else."""

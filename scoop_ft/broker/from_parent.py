@@ -149,11 +149,29 @@ def _serve_again(
 ) -> None:
     """A batch that is recorded, from a session that was not told: it may have missed results."""
     if _may_submit(b, peer, m, header, frames):
+        if b.book.family(m.parent).is_outdated(peer.session):
+            replace_run(b, peer, m.parent)
+            return
         family = host_family(b, peer, m.parent)
         for segment in family.overlapping(m.first, m.first + m.count):
             stop = segment.index + segment.count
             family.claim(segment.batch, segment.index, stop)
             b.serve(segment.batch, segment.index, stop, again=True)
+
+
+def replace_run(b: Broker, peer: Peer, parent: bytes) -> None:
+    """Another run of the parent has put others at the ordinals that this one has submitted.
+
+    It would take one call's result for another's.
+    """
+    if parent == ROOT_ID:
+        b.send(peer.session, wire.Stop("another root has taken over"))
+        b.gone.add(peer.session)
+        del b.peers[peer.session]
+        return
+    found = b.book.task(parent)
+    assert found is not None  # it runs here
+    b.dispatcher.take_back(peer, *found)
 
 
 def runs_here(
@@ -167,12 +185,12 @@ def runs_here(
         if b.grace_until:
             b.await_batch(parent[:16], peer, m, header, frames)
         else:
-            _drop_parent(b, peer, parent)
+            _turn_down(b, peer, m)
         return False
     if peer.gives_up(*split_task_id(parent)):
         return False  # it may hold the task again: this is of the attempt before
     if not peer.holds(*found):
-        _drop_parent(b, peer, parent)
+        _turn_down(b, peer, m)
         return False
     return True
 
@@ -235,12 +253,14 @@ def drop_orphans(b: Broker) -> None:
             else:
                 b.late += 1
                 if type(message) is not wire.Results:  # of a parent that nobody knows
-                    _drop_parent(b, peer, message.parent)
+                    _turn_down(b, peer, message)
 
 
-def _drop_parent(b: Broker, peer: Peer, parent: bytes) -> None:
+def _turn_down(b: Broker, peer: Peer, message: Any) -> None:
     """This parent is not wanted from this session: what it waits for would never come."""
-    name, index = split_task_id(parent)
+    if type(message) is wire.Submit:
+        b.unrecorded.turn_down(message.batch)
+    name, index = split_task_id(message.parent)
     b.drop(peer, [(name, index, index + 1)])
 
 

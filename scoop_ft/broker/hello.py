@@ -15,7 +15,7 @@ from ..wire import messages as wire
 from . import departures, from_code
 from .constants import send_const
 from .families import Segment
-from .from_parent import host_family
+from .from_parent import host_family, replace_run
 from .peers import Peer
 from .tasks import CANCELLED, HELD, LEASED, QUEUED, Batch
 
@@ -143,11 +143,11 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             peer.release(batch, start, stop)
     unwanted: list[wire.SpanRef] = []
     cancelled: list[wire.SpanRef] = []
-    strays: list[wire.SpanRef] = []
+    unrecorded: list[wire.SpanRef] = []
     for name, start, stop in holding:
         batch = b.book.batches.get(name)
         if batch is None:
-            strays.append((name, start, stop))
+            unrecorded.append((name, start, stop))
             if b.grace_until:
                 message = wire.Hello(
                     1, peer.session, "worker", "", 0, b"", [], [(name, start, stop)]
@@ -175,7 +175,7 @@ def _take_holdings(b: Broker, peer: Peer, holding: Sequence[wire.SpanRef]) -> No
             b.resubmitted += b.requeue(batch, a, z, first=True)
             for index in [i for i in batch.families if a <= i < z]:
                 b.orphan_family(task_id(name, index))
-    b.strays.note(peer, strays)
+    b.unrecorded.note(peer, unrecorded)
     if cancelled:
         b.drop(peer, cancelled, cancelled=True)
     if unwanted:
@@ -203,19 +203,16 @@ def _held_by_nobody(b: Broker, batch: Batch, start: int, stop: int) -> list[wire
 def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
     """A parent runs in this session; it waits for these children."""
     parent = hosting.parent
-    if parent != ROOT_ID:
-        found = b.book.task(parent)
-        if found is None or not peer.holds(*found):
-            return
-        family = b.book.family(parent)
-        if family.is_outdated(peer.session) or any(
-            family.missing(start, stop) for start, stop in hosting.ranges
-        ):
-            # A later attempt has submitted its calls in another order since, or saved its state,
-            # and what this one waits for has left with that.
-            b.dispatcher.take_back(peer, *found)
-            return
-    elif peer.session != b.root:
+    found = b.book.task(parent)  # None of the root
+    if peer.session != b.root if parent == ROOT_ID else found is None or not peer.holds(*found):
+        return
+    family = b.book.family(parent)
+    if found and any(family.missing(start, stop) for start, stop in hosting.ranges):
+        # A later attempt has saved its state since: what this one waits for has left with that.
+        b.dispatcher.take_back(peer, *found)
+        return
+    if _has_submitted(hosting) and family.is_outdated(peer.session):
+        replace_run(b, peer, parent)
         return
     family = host_family(b, peer, parent)
     at = 0
@@ -227,6 +224,11 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
     for start, stop in hosting.ranges:
         for segment in family.overlapping(start, stop):
             b.serve(segment.batch, segment.index, segment.index + segment.count)
+
+
+def _has_submitted(hosting: wire.Hosting) -> bool:
+    """Has this run of a parent submitted what was recorded?  Else all it says is still to come."""
+    return hosting.next > sum(stop - start for start, stop in hosting.skipped)
 
 
 def _give_up(b: Broker, segment: Segment, awaited: Sequence[wire.Range]) -> None:

@@ -66,7 +66,7 @@ class Bind(msgspec.Struct, array_like=True, frozen=True):
 
     ``void`` are indices of ``batch`` (the record before this one) that are older tasks; ``slots``
     are children of ``parent`` that are found at another ordinal than they were recorded at.
-    ``session`` runs the parent.
+    ``session`` runs the parent; with nothing else it says only that this is another run of it.
     """
 
     parent: bytes

@@ -48,7 +48,11 @@ def record(
     if fresh and departed.is_refused(b, family, m, content, fresh[0]):
         return None
     batch = _record_all(b, m, header, frames) if fresh else None
-    if moved or (batch is not None and (same or again)):
+    if (
+        moved
+        or (batch is not None and (same or again))
+        or family.is_outdated(m.batch[:SESSION_BYTES])
+    ):
         _bind(b, family, m, batch, same + again, moved)
     _change(b, m, [*again, *same, *moved])
     for start, stop, older, index in again:

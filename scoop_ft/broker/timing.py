@@ -34,7 +34,7 @@ def on_tick(b: Broker, now: float) -> None:
         if now >= b.grace_until:
             _end_grace(b)
     else:
-        b.strays.let_go()
+        b.unrecorded.let_go()
     for peer in _to_be_looked_at(b):
         if peer.role == "worker":
             _look_at_worker(b, peer, now)

@@ -8,7 +8,6 @@ from scoop_ft.broker import timing
 from scoop_ft.broker.tasks import CANCELLED
 from scoop_ft.wire import messages as wire
 
-from . import peers
 from .rig import Rig
 
 
@@ -359,77 +358,3 @@ def test_what_was_given_up_is_not_wanted_after_a_lost_connection(
     assert not second.queue
     assert rig.ran == []
     assert [state for b in rig.broker.book.batches.values() for state in b.state] == [CANCELLED]
-
-
-@pytest.mark.parametrize("restarted", [False, True])
-def test_who_comes_back_after_its_calls_were_put_in_another_order_is_served_none_of_them(
-    monkeypatch: pytest.MonkeyPatch, restarted: bool
-) -> None:
-    """It would take one call's result for another's."""
-    rig = Rig()
-    root, first = rig.root(), rig.worker()
-    first.claims = False
-    root.submit("tree:2:a")
-    rig.dispatch()
-    first.handle()
-    first.step()
-    rig.settle(work=False)
-    rig.cut(first)
-    rig.tick(timing.LOST_S + 1)
-    second = rig.worker()
-    rig.dispatch()
-    second.handle()
-    as_called = peers.children
-    with monkeypatch.context() as patch:
-        patch.setattr(peers, "children", lambda argument: as_called(argument)[::-1])
-        second.step()
-    rig.settle(work=False)
-    if restarted:
-        rig.restart()
-        root.connect()
-    rig.vanish(second)
-    if not restarted:
-        rig.tick(timing.LOST_S + 1)
-    first.connect()
-    rig.settle(work=False)
-    rig.tick(timing.GRACE_S + timing.LOST_S + 1)
-    rig.settle()
-    assert not root.missing()
-    assert not root.wrong()
-    assert rig.ran.count(b"tree:2:a") == 3, "it was begun anew"
-
-
-def test_who_was_given_the_task_after_its_calls_were_put_in_another_order_may_come_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rig = Rig()
-    root, first = rig.root(), rig.worker()
-    first.claims = False
-    root.submit("tree:2:a")
-    rig.dispatch()
-    first.handle()
-    first.step()
-    rig.settle(work=False)
-    rig.vanish(first)
-    rig.tick(timing.LOST_S + 1)
-    as_called = peers.children
-    second = rig.worker()
-    rig.dispatch()
-    second.handle()
-    with monkeypatch.context() as patch:
-        patch.setattr(peers, "children", lambda argument: as_called(argument)[::-1])
-        second.step()
-    rig.settle(work=False)
-    rig.vanish(second)
-    rig.tick(timing.LOST_S + 1)
-    third = rig.worker()
-    rig.dispatch()
-    third.handle()
-    third.step()
-    rig.settle(work=False)
-    rig.cut(third)
-    third.connect()
-    rig.settle()
-    assert not root.missing()
-    assert not root.wrong()
-    assert rig.ran.count(b"tree:2:a") == 3

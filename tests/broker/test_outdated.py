@@ -1,0 +1,213 @@
+"""An attempt comes back whose calls a later one has put in another order: it gets none of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from scoop_ft.broker import timing
+from scoop_ft.wire import messages as wire
+
+from . import peers
+from .peers import FakeRoot, FakeWorker
+from .rig import Rig
+
+CALLS = "tree:2:a"
+
+
+def lost(rig: Rig, peer: peers.FakePeer) -> None:
+    """A process dies, and is given up."""
+    rig.vanish(peer)
+    rig.tick(timing.LOST_S + 1)
+
+
+def begin(
+    rig: Rig, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch, *, backwards: bool
+) -> None:
+    """Have a worker begin what is queued, and submit its calls in this order or in the other."""
+    worker.claims = False
+    rig.dispatch()
+    worker.handle()
+    assert worker.queue
+    as_called = peers.children
+    with monkeypatch.context() as patch:
+        if backwards:
+            patch.setattr(peers, "children", lambda argument: as_called(argument)[::-1])
+        worker.step()
+    rig.settle(work=False)
+
+
+def begun(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> tuple[FakeRoot, FakeWorker]:
+    """Return a root, and a worker that has submitted the calls of its task."""
+    root, worker = rig.root(), rig.worker()
+    root.submit(CALLS)
+    begin(rig, worker, monkeypatch, backwards=False)
+    return root, worker
+
+
+def ends_well(rig: Rig, root: FakeRoot) -> None:
+    rig.tick(timing.GRACE_S + timing.LOST_S + 1)
+    rig.settle()
+    assert not root.missing()
+    assert not root.wrong()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_comes_back_begins_anew(monkeypatch: pytest.MonkeyPatch, restarted: bool) -> None:
+    """It would take one call's result for another's."""
+    rig = Rig()
+    root, first = begun(rig, monkeypatch)
+    rig.cut(first)
+    rig.tick(timing.LOST_S + 1)
+    second = rig.worker()
+    begin(rig, second, monkeypatch, backwards=True)
+    if restarted:
+        rig.restart()
+        root.connect()
+        rig.vanish(second)
+    else:
+        lost(rig, second)
+    first.connect()
+    rig.settle(work=False)
+    ends_well(rig, root)
+    assert rig.ran.count(CALLS.encode()) == 3
+
+
+def test_who_was_given_the_task_again_and_has_not_heard_of_it_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was told to drop the task, and given it again, on a connection that broke then."""
+    rig = Rig()
+    root, first = begun(rig, monkeypatch)
+    rig.cut(first)
+    rig.tick(timing.LOST_S + 1)
+    second = rig.worker()
+    begin(rig, second, monkeypatch, backwards=True)
+    lost(rig, second)
+    first.connect()
+    rig.flush()
+    first.handle(1)
+    first.say(wire.Idle(0))
+    rig.dispatch()
+    assert any(type(m) is wire.Run for m, _ in first.inbox)
+    rig.cut(first)
+    first.connect()
+    rig.settle(work=False)
+    ends_well(rig, root)
+
+
+def test_so_does_who_was_silent_while_its_agent_came_back_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    agent, root = rig.agent(), rig.root()
+    first = rig.worker(agent)
+    root.submit(CALLS)
+    begin(rig, first, monkeypatch, backwards=False)
+    first.say(wire.Idle(first.runs))
+    agent.handle()
+    first.awake = False
+    rig.tick(timing.SILENT_AGENT_S + 2)
+    second = rig.worker()
+    begin(rig, second, monkeypatch, backwards=True)
+    lost(rig, second)
+    agent.connect()
+    rig.flush()
+    agent.handle()
+    agent.heartbeat({first: ("idle", b"")})
+    rig.dispatch()
+    assert any(type(m) is wire.Run and m.replayed for m, _ in first.inbox)
+    first.awake = True
+    rig.cut(first)
+    first.connect()
+    for _ in range(6):
+        agent.heartbeat({first: ("idle", b"")})
+        rig.settle()
+        rig.tick(1)
+    assert not root.missing()
+    assert not root.wrong()
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_who_has_begun_since_goes_on(monkeypatch: pytest.MonkeyPatch, backwards: bool) -> None:
+    """Also when it has submitted the same, so that nothing of it was new, and brokers die."""
+    rig = Rig()
+    root, first = begun(rig, monkeypatch)
+    lost(rig, first)
+    second = rig.worker()
+    begin(rig, second, monkeypatch, backwards=True)
+    lost(rig, second)
+    third = rig.worker()
+    begin(rig, third, monkeypatch, backwards=backwards)
+    rig.cut(third)
+    third.connect()
+    rig.settle(work=False)
+    for _ in range(3):
+        rig.commit()
+        rig.restart()
+        root.connect()
+        third.connect()
+        rig.settle(work=False)
+        rig.tick(timing.GRACE_S + 1)
+        rig.settle(work=False)
+    assert not third.all_of(wire.Drop)
+    assert rig.ran == [CALLS.encode()] * 3
+
+
+def test_what_may_not_be_repeated_is_not_lost_with_a_broker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two resumes have tried it again, the last one in the order of the one before."""
+    rig = Rig()
+    options = wire.Options(repeatable=False)
+    for backwards in (False, True, True):
+        root, agent = rig.root(), rig.agent()
+        worker = rig.worker(agent)
+        root.submit(CALLS, options=options)
+        rig.settle(work=False)
+        begin(rig, worker, monkeypatch, backwards=backwards)
+        if rig.ran.count(CALLS.encode()) == 3:
+            break
+        rig.vanish(worker)
+        agent.gone(worker, task=next(iter(worker.scopes)))
+        rig.settle(work=False)
+        rig.vanish(agent)
+        rig.vanish(root)
+        rig.commit()
+        rig.restart(resume=True)
+    rig.commit()
+    rig.restart()
+    for peer in (agent, root, worker):
+        peer.connect()
+    rig.settle(work=False)
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle(work=False)
+    assert not root.results
+
+
+def test_a_root_that_was_replaced_is_sent_away() -> None:
+    """The broker that had replaced it is dead, and the other root, too."""
+    rig = Rig()
+    one = rig.root()
+    one.submit("leaf:a")
+    one.submit("leaf:b")
+    rig.settle()
+    rig.cut(one)
+    del rig.peers[one.session]
+    two = rig.root()
+    two.submit("leaf:b")
+    two.submit("leaf:a")
+    rig.settle(work=False)
+    rig.restart()
+    rig.vanish(two)
+    rig.peers[one.session] = one
+    one.connect()
+    rig.worker()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert one.stopped == "another root has taken over"
+    three = rig.root()
+    three.submit("leaf:b")
+    three.submit("leaf:a")
+    rig.settle()
+    assert not three.missing()
+    assert not three.wrong()
