@@ -300,6 +300,8 @@ class Book:
             return
         self._dropped += kept.save(seq, m)
         family = self.family(m.parent)
+        if m.upto:  # others may leave the journal with what this stands for
+            family.author = m.upto[:SESSION_BYTES]
         # Those whose records have left the journal before it was read count all the same.
         unseen = max(family.missing(m.first, m.next) - kept.outdated, 0)
         self.submitted += unseen

@@ -108,8 +108,8 @@ class Family:
     claims : bool
         It runs its calls itself: those that begin and end within its life are told to nobody.
     author : bytes
-        The session that has submitted last, since one has put others at some ordinals (empty:
-        none has).
+        The session that has submitted last, since one has put others at some ordinals or has
+        saved its state (empty: none has).
     """
 
     __slots__ = (

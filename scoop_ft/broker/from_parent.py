@@ -95,6 +95,9 @@ def on_submit(
     if needless:
         _serve_again(b, peer, m, header, frames)  # said again after the state: it waits for some
         return
+    if _was_overtaken(b, peer, m):
+        replace_run(b, peer, m.parent)
+        return
     family = host_family(b, peer, m.parent)
     batch = replay.record(b, family, m, header, frames)
     if batch is None:
@@ -144,6 +147,14 @@ def host_family(b: Broker, peer: Peer, parent: bytes) -> Family:
     return family
 
 
+def _was_overtaken(b: Broker, peer: Peer, m: wire.Submit) -> bool:
+    """Is a batch said again, and was another run recorded after what this one said behind it?"""
+    family = b.book.family(m.parent)
+    return family.is_outdated(peer.session) and any(
+        name > m.batch and name[:SESSION_BYTES] == peer.session for name in family.batches
+    )
+
+
 def _serve_again(
     b: Broker, peer: Peer, m: wire.Submit, header: bytes, frames: Sequence[Buffer]
 ) -> None:
@@ -160,9 +171,8 @@ def _serve_again(
 
 
 def replace_run(b: Broker, peer: Peer, parent: bytes) -> None:
-    """Another run of the parent has put others at the ordinals that this one has submitted.
-
-    It would take one call's result for another's.
+    """Another run of the parent has come between: what lies at the ordinals that this one has
+    submitted is not what it takes it for, or has left.
     """
     if parent == ROOT_ID:
         b.send(peer.session, wire.Stop("another root has taken over"))

@@ -203,15 +203,12 @@ def _held_by_nobody(b: Broker, batch: Batch, start: int, stop: int) -> list[wire
 def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
     """A parent runs in this session; it waits for these children."""
     parent = hosting.parent
-    found = b.book.task(parent)  # None of the root
-    if peer.session != b.root if parent == ROOT_ID else found is None or not peer.holds(*found):
+    if not _is_run_in(b, peer, parent):
         return
     family = b.book.family(parent)
-    if found and any(family.missing(start, stop) for start, stop in hosting.ranges):
-        # A later attempt has saved its state since: what this one waits for has left with that.
-        b.dispatcher.take_back(peer, *found)
-        return
-    if _has_submitted(hosting) and family.is_outdated(peer.session):
+    # With the state of a later attempt may have left what this one waits for.
+    left = any(family.missing(start, stop) for start, stop in hosting.ranges)
+    if left or (_has_submitted(hosting) and family.is_outdated(peer.session)):
         replace_run(b, peer, parent)
         return
     family = host_family(b, peer, parent)
@@ -224,6 +221,13 @@ def _take_hosting(b: Broker, peer: Peer, hosting: wire.Hosting) -> None:
     for start, stop in hosting.ranges:
         for segment in family.overlapping(start, stop):
             b.serve(segment.batch, segment.index, segment.index + segment.count)
+
+
+def _is_run_in(b: Broker, peer: Peer, parent: bytes) -> bool:
+    if parent == ROOT_ID:
+        return peer.session == b.root
+    found = b.book.task(parent)
+    return found is not None and peer.holds(*found)
 
 
 def _has_submitted(hosting: wire.Hosting) -> bool:

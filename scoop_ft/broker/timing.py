@@ -80,6 +80,7 @@ def _renew(b: Broker, now: float, slept: float) -> None:
         request.deadline += slept
     if b.grace_until:
         b.grace_until += slept
+    b.unrecorded.renew(slept)
 
 
 def _end_grace(b: Broker) -> None:

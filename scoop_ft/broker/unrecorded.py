@@ -37,6 +37,10 @@ class Unrecorded:
         if spans:
             self._held[peer.session] = self._broker.now, list(spans)
 
+    def renew(self, slept: float) -> None:
+        """The broker, or all of the machine, was asleep so long."""
+        self._held = {who: (at + slept, spans) for who, (at, spans) in self._held.items()}
+
     def turn_down(self, batch: bytes) -> None:
         """A batch was said by a parent that runs there no more: it is not recorded."""
         self._turned_down.add(batch)

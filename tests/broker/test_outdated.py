@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scoop_ft.broker import timing
+from scoop_ft.ids import ROOT_ID, batch_id
 from scoop_ft.wire import messages as wire
 
 from . import peers
@@ -208,6 +209,112 @@ def test_a_root_that_was_replaced_is_sent_away() -> None:
     three = rig.root()
     three.submit("leaf:b")
     three.submit("leaf:a")
+    rig.settle()
+    assert not three.missing()
+    assert not three.wrong()
+
+
+def test_a_root_of_which_only_a_part_was_heard_is_sent_away_too() -> None:
+    """Its first batch was all recorded before, under another name, and would be taken for new."""
+    rig = Rig()
+    zero = rig.root()
+    zero.submit("leaf:x")
+    rig.settle()
+    one = rig.root()
+    for call in ("leaf:x", "leaf:y", "leaf:z"):
+        one.submit(call)
+    rig.flush()
+    rig.journal.commit()  # it was not told
+    rig.cut(one)
+    del rig.peers[one.session]
+    two = rig.root()
+    for call in ("leaf:y", "leaf:z", "leaf:x"):
+        two.submit(call)
+    rig.settle()
+    rig.restart()
+    rig.vanish(two)
+    rig.peers[one.session] = one
+    one.connect()
+    rig.worker()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert one.stopped
+    assert not one.wrong()
+
+
+def save(rig: Rig, root: FakeRoot, done: int) -> None:
+    """Have a root save a state that stands for so many of its calls."""
+    upto = batch_id(root.session, root.batches)
+    checkpoint = wire.Checkpoint(root.number(), ROOT_ID, 0, done, 0, [], upto, [], False, [])
+    root.keep(checkpoint, [b"state"])
+    rig.settle()
+
+
+def test_a_root_that_waits_for_what_another_ones_state_stands_for_is_sent_away() -> None:
+    rig = Rig()
+    one = rig.root()
+    one.submit("leaf:a")
+    one.submit("leaf:b")
+    rig.settle()
+    rig.cut(one)
+    del rig.peers[one.session]
+    two, worker = rig.root(), rig.worker()
+    two.submit("leaf:b")
+    two.submit("leaf:a")
+    rig.settle()
+    save(rig, two, 2)
+    rig.commit()
+    rig.restart()
+    rig.vanish(two)
+    rig.peers[one.session] = one
+    one.connect()
+    worker.connect()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert one.stopped
+
+
+def test_a_root_goes_on_whose_calls_have_left_with_its_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an earlier root had put at other ordinals is still recorded."""
+    rig = Rig()
+    one = rig.root()
+    one.submit("leaf:a", "leaf:b", "leaf:c")
+    rig.settle()
+    rig.vanish(one)
+    rig.commit()
+    rig.restart(resume=True)
+    two, worker = rig.root(), rig.worker()
+    two.submit("leaf:d", "leaf:e", "leaf:f")
+    rig.settle()
+    save(rig, two, 3)
+    rig.vanish(two)
+    rig.vanish(worker)
+    rig.commit()
+    rig.restart(resume=True)
+    three, worker = rig.root(), rig.worker()
+    three.arguments = [b"leaf:?"] * 3
+    three.results = {ordinal: (0, b"[leaf:?]") for ordinal in range(3)}
+
+    def hosting() -> list[wire.Hosting]:
+        until = min(len(three.arguments), three.unacknowledged_from(ROOT_ID))
+        waits = [(o, o + 1) for o in three.missing() if o < until]
+        return [wire.Hosting(ROOT_ID, until, waits, [(0, 3)])]
+
+    monkeypatch.setattr(three, "hosting", hosting)
+    three.submit("leaf:g")
+    rig.settle()
+    save(rig, three, 4)
+    rig.commit()
+    rig.commit()
+    rig.restart()
+    three.connect()
+    worker.connect()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not three.stopped
+    three.submit("leaf:h")
     rig.settle()
     assert not three.missing()
     assert not three.wrong()

@@ -154,3 +154,20 @@ def test_what_has_ended_while_its_worker_was_away_is_given_up() -> None:
     holder.connect()
     wait(rig, timing.LOST_S + 2)
     assert given_up(holder) == [True]
+
+
+def test_nothing_is_given_up_because_the_broker_slept() -> None:
+    """Whoever has submitted it had no time to come back."""
+    rig = Rig()
+    root, maker, holder = with_a_child(rig)
+    rig.commit()
+    hand_on(rig, maker, holder)
+    rig.restart()
+    root.connect()
+    holder.connect()
+    wait(rig, timing.GRACE_S + 0.2)
+    rig.now += 3600
+    wait(rig, 0.5)
+    assert given_up(holder) == []
+    wait(rig, timing.LOST_S + 1)
+    assert given_up(holder) == [True]
