@@ -28,6 +28,8 @@ def differences(live: Book, again: Book) -> Iterator[str]:
         here = [(s.first, s.count, s.batch.id, s.index) for s in family.segments]
         there = [(s.first, s.count, s.batch.id, s.index) for s in other.segments] if other else []
         yield from _differ(f"children of {parent.hex()}", here, there)
+        last = other.author if other else b""
+        yield from _differ(f"the last to submit for {parent.hex()}", family.author, last)
 
 
 def _kept(book: Book) -> dict[bytes, Any]:
