@@ -64,7 +64,6 @@ class _Worker(msgspec.Struct, eq=False):
     born: float = 0.0
     stopped: bool = False
     sight: Sight = Sight()
-    ready_at: float = 0.0  # when it was first seen to be
     task_since: float = 0.0
     too_large: bool = False
     overdue: bytes = b""  # the task that it is killed for, since its time limit was over
@@ -203,12 +202,13 @@ class Agent:
         return ""
 
     def _is_starting(self, slot: _Slot) -> bool:
-        """Tell whether there is no reason yet to think that a worker does not come up."""
+        """Tell whether there is no reason yet to think that a worker does not come up.
+
+        One that is ready has still to connect, and the broker's figures may be older than that.
+        """
         worker = slot.worker
         if worker is None or slot.bad_starts:
             return False
-        if worker.sight.ready:  # since then the broker may have said nothing new
-            return self._stats_at <= worker.ready_at + HEARTBEAT_S
         return self._last_tick - worker.born < STARTUP_S
 
     # ---- workers --------------------------------------------------------------------------------
@@ -384,7 +384,6 @@ class Agent:
                 worker.task_since = now
             if sight.ready and not worker.sight.ready:
                 self._changed = True
-                worker.ready_at = now
                 self._by_session[session].bad_starts = 0
                 self._by_session[session].replacing = False
             if not sight.cancelled or sight.task != worker.sight.task:

@@ -307,6 +307,10 @@ class Supervisor:
         self._root = None
         self._root_output.end()
         if self._ending is not None:
+            if self.stopped is not None and change.code == 0 and not change.signal:
+                # It was at its end, or has made one: there is nothing to go on with.
+                self.stopped = None
+                self._end(0)
             return
         stats = self.host.agent.stats
         decision = self._root_upkeep.ended(

@@ -51,6 +51,24 @@ def test_it_stops_when_its_time_is_over_and_again_until_it_is_done(run: Run) -> 
     assert len({start.name for start in run.ledger.starts()}) == 1 + TASKS
 
 
+def test_a_script_that_ends_as_it_is_stopped_has_ended(run: Run) -> None:
+    """Nothing is left to be resumed, whether it was at its end or makes one."""
+    script = run.folder / "ends.py"
+    script.write_text(
+        "import time\nfrom scoop_ft import futures\nif __name__ == '__main__':\n"
+        "    try:\n        print(futures.submit(abs, -7).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        print('ended', flush=True)\n"
+    )
+    run.start("-n", "1", "--run-dir", run.folder / "a-run", "--stop-after", "3s", script)
+    assert run.wait() == 0, run.errors
+    assert run.output == "7\nended\n"
+    assert "resume" not in run.errors
+    run.resume("-q")
+    assert run.wait() == 0
+    assert "is finished" in run.errors
+
+
 def test_a_run_that_is_done_in_time_ends_as_ever(run: Run) -> None:
     run.program("flat", 20, 0.001, options=("--stop-after", "1h"))
     assert run.finish() == f"{sum(n * n for n in range(20))}\n"
