@@ -72,6 +72,7 @@ FOUND: dict[int, str] = {
     18004637: "an older attempt came back first, and waited for what a later one's state stood for",
     21642595: "an older attempt waited where it had a call that a later one had moved: a hang",
     23006955: "what hangs, of a batch that had died with script and broker, kept all workers",
+    28562484: "a broker whose disk blocked it for the 2 s that are no sleep yet: the check",
     7039530: "what an older attempt had told nobody was said to be left out",
 }
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .world import World
 
 JUMP_S = 2.0  # who sees this much time pass between two looks was asleep
+READING_S = 0.01  # … and what came with the last look may have been read that much later
 ENDED = (DONE, FAILED)
 #: Under these faults what is said comes through within a moment, if it is said.
 PROMPT = frozenset({
@@ -319,7 +320,8 @@ class Witness:
         if core.orphans and now >= core.grace_until:
             self._world.violated(28, "messages wait for batches that nobody will send any more")
         slept, self._looked = now - self._looked, now
-        if self._looked >= 0 and slept > JUMP_S and self._core().resubmitted > before:
+        asleep = slept > JUMP_S + READING_S and self._looked >= 0
+        if asleep and core.resubmitted > before:
             self._world.violated(21, f"after {slept:.1f} s asleep leases have expired")
 
     def _lost_are_forgotten(self, core: Broker, now: float) -> None:
