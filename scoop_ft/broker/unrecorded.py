@@ -56,9 +56,9 @@ class Unrecorded:
             if peer is None:
                 del self._held[session]
             elif broker.now - since > PATIENCE_S:
-                self._let_go(peer, since, spans)
+                self._let_go(peer, spans)
 
-    def _let_go(self, peer: Peer, since: float, spans: list[SpanRef]) -> None:
+    def _let_go(self, peer: Peer, spans: list[SpanRef]) -> None:
         broker = self._broker
         lost: list[SpanRef] = []
         awaited: list[SpanRef] = []
