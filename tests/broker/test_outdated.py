@@ -45,6 +45,16 @@ def begun(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> tuple[FakeRoot, FakeWork
     return root, worker
 
 
+def overtaken(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> tuple[FakeRoot, FakeWorker, FakeWorker]:
+    """Return a root, who is cut off as it runs its task, and who has begun that since."""
+    root, first = begun(rig, monkeypatch)
+    rig.cut(first)
+    rig.tick(timing.LOST_S + 1)
+    second = rig.worker()
+    begin(rig, second, monkeypatch, backwards=True)
+    return root, first, second
+
+
 def ends_well(rig: Rig, root: FakeRoot) -> None:
     rig.tick(timing.GRACE_S + timing.LOST_S + 1)
     rig.settle()
@@ -56,11 +66,7 @@ def ends_well(rig: Rig, root: FakeRoot) -> None:
 def test_who_comes_back_begins_anew(monkeypatch: pytest.MonkeyPatch, restarted: bool) -> None:
     """It would take one call's result for another's."""
     rig = Rig()
-    root, first = begun(rig, monkeypatch)
-    rig.cut(first)
-    rig.tick(timing.LOST_S + 1)
-    second = rig.worker()
-    begin(rig, second, monkeypatch, backwards=True)
+    root, first, second = overtaken(rig, monkeypatch)
     if restarted:
         rig.restart()
         root.connect()
@@ -78,11 +84,7 @@ def test_who_was_given_the_task_again_and_has_not_heard_of_it_begins_anew(
 ) -> None:
     """It was told to drop the task, and given it again, on a connection that broke then."""
     rig = Rig()
-    root, first = begun(rig, monkeypatch)
-    rig.cut(first)
-    rig.tick(timing.LOST_S + 1)
-    second = rig.worker()
-    begin(rig, second, monkeypatch, backwards=True)
+    root, first, second = overtaken(rig, monkeypatch)
     lost(rig, second)
     first.connect()
     rig.flush()
@@ -91,6 +93,29 @@ def test_who_was_given_the_task_again_and_has_not_heard_of_it_begins_anew(
     rig.dispatch()
     assert any(type(m) is wire.Run for m, _ in first.inbox)
     rig.cut(first)
+    first.connect()
+    rig.settle(work=False)
+    ends_well(rig, root)
+
+
+def test_so_does_who_was_not_told_that_its_calls_are_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says them again."""
+    rig = Rig()
+    root, first = rig.root(), rig.worker()
+    first.claims = False
+    root.submit(CALLS)
+    rig.dispatch()
+    first.handle()
+    first.step()
+    rig.flush()
+    rig.journal.commit()
+    rig.cut(first)
+    rig.tick(timing.LOST_S + 1)
+    second = rig.worker()
+    begin(rig, second, monkeypatch, backwards=True)
+    lost(rig, second)
     first.connect()
     rig.settle(work=False)
     ends_well(rig, root)
@@ -250,6 +275,44 @@ def save(rig: Rig, root: FakeRoot, done: int) -> None:
     rig.settle()
 
 
+def loaded(rig: Rig, monkeypatch: pytest.MonkeyPatch, done: int) -> FakeRoot:
+    """Return a root that goes on from a state which stands for so many of its calls."""
+    root = rig.root()
+    root.arguments = [b"leaf:?"] * done
+    root.results = {ordinal: (0, b"[leaf:?]") for ordinal in range(done)}
+
+    def hosting() -> list[wire.Hosting]:
+        until = min(len(root.arguments), root.unacknowledged_from(ROOT_ID))
+        waits = [(o, o + 1) for o in root.missing() if o < until]
+        return [wire.Hosting(ROOT_ID, until, waits, [(0, done)])]
+
+    monkeypatch.setattr(root, "hosting", hosting)
+    return root
+
+
+@pytest.mark.parametrize("submits", [False, True])
+def test_a_root_goes_on_that_has_gone_on_from_anothers_state(
+    monkeypatch: pytest.MonkeyPatch, submits: bool
+) -> None:
+    rig = Rig()
+    one = rig.root()
+    worker = rig.worker()
+    one.submit("leaf:a")
+    rig.settle()
+    save(rig, one, 1)
+    rig.vanish(one)
+    two = loaded(rig, monkeypatch, 1)
+    if submits:
+        two.submit("leaf:b")
+    rig.settle()
+    rig.restart()
+    two.connect()
+    worker.connect()
+    rig.tick(timing.GRACE_S + 1)
+    rig.settle()
+    assert not two.stopped
+
+
 def test_a_root_that_waits_for_what_another_ones_state_stands_for_is_sent_away() -> None:
     rig = Rig()
     one = rig.root()
@@ -293,16 +356,7 @@ def test_a_root_goes_on_whose_calls_have_left_with_its_state(
     rig.vanish(worker)
     rig.commit()
     rig.restart(resume=True)
-    three, worker = rig.root(), rig.worker()
-    three.arguments = [b"leaf:?"] * 3
-    three.results = {ordinal: (0, b"[leaf:?]") for ordinal in range(3)}
-
-    def hosting() -> list[wire.Hosting]:
-        until = min(len(three.arguments), three.unacknowledged_from(ROOT_ID))
-        waits = [(o, o + 1) for o in three.missing() if o < until]
-        return [wire.Hosting(ROOT_ID, until, waits, [(0, 3)])]
-
-    monkeypatch.setattr(three, "hosting", hosting)
+    three, worker = loaded(rig, monkeypatch, 3), rig.worker()
     three.submit("leaf:g")
     rig.settle()
     save(rig, three, 4)

@@ -102,16 +102,22 @@ def hand_on(rig: Rig, maker: FakeWorker, holder: FakeWorker) -> None:
     assert holder.queue
 
 
-@pytest.mark.parametrize("back", [False, True])
-def test_what_a_worker_has_submitted_that_is_gone_is_given_up(back: bool) -> None:
-    """Or comes back after all, before a lost worker's work is taken from it."""
-    rig = Rig()
+def without_the_maker(rig: Rig) -> tuple[FakeRoot, FakeWorker, FakeWorker]:
+    """Let the broker die, and all but the one who runs the parent come back."""
     root, maker, holder = with_a_child(rig)
     rig.commit()
     hand_on(rig, maker, holder)
     rig.restart()
     root.connect()
     holder.connect()
+    return root, maker, holder
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_what_a_worker_has_submitted_that_is_gone_is_given_up(back: bool) -> None:
+    """Or comes back after all, before a lost worker's work is taken from it."""
+    rig = Rig()
+    root, maker, holder = without_the_maker(rig)
     wait(rig, timing.GRACE_S + 1)
     if back:
         maker.connect()
@@ -159,12 +165,7 @@ def test_what_has_ended_while_its_worker_was_away_is_given_up() -> None:
 def test_nothing_is_given_up_because_the_broker_slept() -> None:
     """Whoever has submitted it had no time to come back."""
     rig = Rig()
-    root, maker, holder = with_a_child(rig)
-    rig.commit()
-    hand_on(rig, maker, holder)
-    rig.restart()
-    root.connect()
-    holder.connect()
+    _, _, holder = without_the_maker(rig)
     wait(rig, timing.GRACE_S + 0.2)
     rig.now += 3600
     wait(rig, 0.5)
