@@ -269,7 +269,7 @@ def test_a_root_of_which_only_a_part_was_heard_is_sent_away_too() -> None:
 
 def save(rig: Rig, root: FakeRoot, done: int) -> None:
     """Have a root save a state that stands for so many of its calls."""
-    upto = batch_id(root.session, root.batches)
+    upto = batch_id(root.session, root.batches) if root.batches else b""
     checkpoint = wire.Checkpoint(root.number(), ROOT_ID, 0, done, 0, [], upto, [], False, [])
     root.keep(checkpoint, [b"state"])
     rig.settle()
@@ -313,7 +313,11 @@ def test_a_root_goes_on_that_has_gone_on_from_anothers_state(
     assert not two.stopped
 
 
-def test_a_root_that_waits_for_what_another_ones_state_stands_for_is_sent_away() -> None:
+@pytest.mark.parametrize("submits", [False, True])
+def test_a_root_that_waits_for_what_another_ones_state_stands_for_is_sent_away(
+    monkeypatch: pytest.MonkeyPatch, submits: bool
+) -> None:
+    """That one has submitted others, or nothing since it has loaded a state itself."""
     rig = Rig()
     one = rig.root()
     one.submit("leaf:a")
@@ -321,9 +325,10 @@ def test_a_root_that_waits_for_what_another_ones_state_stands_for_is_sent_away()
     rig.settle()
     rig.cut(one)
     del rig.peers[one.session]
-    two, worker = rig.root(), rig.worker()
-    two.submit("leaf:b")
-    two.submit("leaf:a")
+    two, worker = rig.root() if submits else loaded(rig, monkeypatch, 2), rig.worker()
+    if submits:
+        two.submit("leaf:b")
+        two.submit("leaf:a")
     rig.settle()
     save(rig, two, 2)
     rig.commit()
