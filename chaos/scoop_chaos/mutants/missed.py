@@ -73,20 +73,6 @@ MISSED = (
         "while self._unsynced:",
     ),
     Mutant(
-        "claimed-is-not-held",
-        "A worker that comes back does not name what a runner has claimed.",
-        "scoop_ft.worker.spans:Queue.spans",
-        "if claimed is not None and begin < claimed.stop:",
-        "if False:",
-    ),
-    Mutant(
-        "result-under-way-is-not-held",
-        "A worker that comes back does not name the tasks whose results are not acknowledged.",
-        "scoop_ft.worker.session:WorkerSession.holding",
-        "for _, message, _, _, _ in self._unacknowledged",
-        "for _, message, _, _ in ()",
-    ),
-    Mutant(
         "abandoned-children-are-kept",
         "The children of a task that is run elsewhere now are not handed back.",
         "scoop_ft.worker.session:WorkerSession.end",
@@ -105,20 +91,6 @@ MISSED = (
         "A waiting task that nobody wants any more is not ended.",
         "scoop_ft.worker.runner:Crew._abandon_some",
         "span.given_up += ranges  # one that runs now sees it when it next submits or waits",
-        "pass",
-    ),
-    Mutant(
-        "one-ack-for-all-deaths",
-        "The acknowledgement of one death ends the keeping of all.",
-        "scoop_ft.launch.agent:Agent.received",
-        "[gone for gone in self._unacknowledged if gone.n > message.n]",
-        "[]",
-    ),
-    Mutant(
-        "both-connections-count",
-        "What comes on a session's old connection is heard beside the new one.",
-        "scoop_ft.broker.routes:Routes.meet",
-        "self._sessions.pop(old, None)",
         "pass",
     ),
     Mutant(

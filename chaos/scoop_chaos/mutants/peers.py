@@ -155,6 +155,20 @@ WORKERS = (
         "if scope.replayed or not scope.alive:",
         "if not scope.alive:",
     ),
+    Mutant(
+        "claimed-is-not-held",
+        "A worker that comes back does not name what a runner has claimed.",
+        f"{_QUEUE}.spans",
+        "if claimed is not None and begin < claimed.stop:",
+        "if False:",
+    ),
+    Mutant(
+        "result-under-way-is-not-held",
+        "A worker that comes back does not name the tasks whose results are not acknowledged.",
+        f"{_WORKER}.holding",
+        "for _, message, _, _, _ in self._unacknowledged",
+        "for _, message, _, _ in ()",
+    ),
 )
 
 AGENTS = (
@@ -186,8 +200,23 @@ AGENTS = (
         "worker, slot.worker = slot.worker, None",
         "worker = slot.worker",
     ),
+    Mutant(
+        "one-ack-for-all-deaths",
+        "The acknowledgement of one death ends the keeping of all.",
+        f"{_AGENT}.received",
+        "[gone for gone in self._unacknowledged if gone.n > message.n]",
+        "[]",
+    ),
 )
 
-ROUTES = ()
+ROUTES = (
+    Mutant(
+        "both-connections-count",
+        "What comes on a session's old connection is heard beside the new one.",
+        f"{_ROUTES}.meet",
+        "self._sessions.pop(old, None)",
+        "pass",
+    ),
+)
 
 PEERS = (*SESSIONS, *WORKERS, *AGENTS, *ROUTES)

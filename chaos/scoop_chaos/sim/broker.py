@@ -59,6 +59,7 @@ class SimSockets:
             self._world.trace.message(session, "broker", message, conn)
             checks.received(session, message)
             self._world.witness.received(session, message)
+            self._world.owed.comes(session, message, conn)
             return session, message, header, frames
         return None
 

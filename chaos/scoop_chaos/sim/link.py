@@ -14,6 +14,7 @@ from scoop_ft.client.session import Session
 from scoop_ft.wire.codec import decode_from_broker, encode
 
 from .network import Connection
+from .owed import Owed
 from .process import Process
 from .witness import Witness
 
@@ -28,6 +29,7 @@ class SimLink:
         connection: Connection,
         flush: Callable[[], None],
         witness: Witness,
+        owed: Owed,
     ) -> None:
         self.process = process
         self.session = session
@@ -37,6 +39,7 @@ class SimLink:
         self.after_pump: Callable[[], None] | None = None
         self._flush = flush
         self._witness = witness
+        self._owed = owed
         self._hello_at = 0.0
         self._helped = False
 
@@ -124,7 +127,9 @@ class SimLink:
             header, frames = found
             message = decode_from_broker(header, frames)
             self._witness.hears(self.session, message)
+            self._owed.hears(self.session, message)
             self.session.on_message(message, frames)
+            self._owed.heard(self.session, message)
 
     def _patience(self, deadline: float | None) -> float | None:
         if self.session.welcomed:
@@ -138,6 +143,7 @@ class SimLink:
         outbox = self.session.take_outbox()
         for message, frames in outbox:
             self._witness.says(self.session, message)
+            self._owed.says(self.session, message)
             self.connection.send((encode(message), [bytes(frame) for frame in frames]))
 
     def _silent(self) -> bool:

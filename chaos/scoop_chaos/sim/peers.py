@@ -61,7 +61,12 @@ class SimRoot:
         self.session.room.size = ROOM_BYTES
         connection = Connection(world.network, "home", lambda: self.link.arrived())
         self.link: SimLink = SimLink(
-            process, self.session, connection, lambda: self.runtime.flush_open(), world.witness
+            process,
+            self.session,
+            connection,
+            lambda: self.runtime.flush_open(),
+            world.witness,
+            world.owed,
         )
         self.runtime = RootRuntime(self.session, self.link)  # type: ignore[arg-type]
         process.runtime = self.runtime
@@ -100,7 +105,7 @@ class SimWorker:
         self.session.room.size = ROOM_BYTES
         connection = Connection(world.network, agent.host, lambda: self.link.arrived())
         self.link: SimLink = SimLink(
-            process, self.session, connection, self.session.flush, world.witness
+            process, self.session, connection, self.session.flush, world.witness, world.owed
         )
         self.crew: Crew | None = None
         self.leaves_until = 0.0
@@ -222,7 +227,10 @@ class SimAgent:
 
     def _look(self, now: float) -> None:
         while (found := self.connection.receive()) is not None:
-            self._do(self.agent.received(decode_from_broker(*found), now))
+            message = decode_from_broker(*found)
+            self.world.owed.hears(self.agent, message)
+            self._do(self.agent.received(message, now))
+            self.world.owed.heard(self.agent, message)
         if self.connection.ended():
             self._do(self.agent.lost())
         if now >= self.agent.next_tick(now) or self.agent.changed:

@@ -239,6 +239,9 @@ class Witness:
                 elif here and not batch.is_claimed(index):
                     text = f"{batch!r}: the result of task {index} is passed on, not asked for"
                     self._world.violated(3, text)
+                elif (batch.state[index] == DONE) != (passed[0] == wire.Status.OK):
+                    text = f"{batch!r}: task {index} is {NAMES[batch.state[index]]}, and is not"
+                    self._world.violated(16, f"{text} as it is recorded: status {passed[0]}")
                 elif passed != self._recorded(batch, index):
                     text = f"{batch!r}: what is passed on of task {index} is not what is recorded"
                     self._world.violated(6, text)

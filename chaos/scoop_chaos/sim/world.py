@@ -26,6 +26,7 @@ from .checks import Checks
 from .clock import Clock, HostClock, virtual_time
 from .disk import SimJournal
 from .network import Network
+from .owed import Owed
 from .peers import SimAgent, SimRoot, SimWorker
 from .plan import Plan, Strike
 from .process import Process
@@ -84,6 +85,7 @@ class World:
         self.violations: list[Violation] = []
         self.checks = Checks(self)
         self.witness = Witness(self)
+        self.owed = Owed(self)
         self.journal.on_commit = self.checks.committed
         self.journal.on_torn = self.witness.torn
         self.broker: SimBroker | None = None
