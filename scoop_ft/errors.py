@@ -114,8 +114,11 @@ def _overdue(details: Mapping[str, Any]) -> str:
 
 
 def _lost_once(details: Mapping[str, Any]) -> str:
+    function = details.get("function") or "a task"
+    if details.get("taken_back"):
+        return f"{function} was begun, and could not go on ({details['taken_back']})"
     begun = "was" if details.get("begun", True) else "may have been"
-    return f"{details.get('function') or 'a task'} {begun} begun, and its worker died"
+    return f"{function} {begun} begun, and its worker died"
 
 
 def _with_the_rest(text: str, details: Mapping[str, Any]) -> str:

@@ -88,10 +88,10 @@ class Dispatcher:
         if spans and peer.connected:
             self._broker.drop(peer, spans, cancelled=cancelled)
 
-    def take_back(self, peer: Peer, batch: Batch, index: int) -> None:
+    def take_back(self, peer: Peer, batch: Batch, index: int, why: str) -> None:
         """A task cannot go on where it runs: it is queued again, at the front."""
         broker = self._broker
-        if once.fail_taken_back(broker, peer, batch, index):
+        if once.fail_taken_back(broker, peer, batch, index, why):
             return
         self.release(peer, batch, index, index + 1)
         broker.resubmitted += broker.requeue(batch, index, index + 1, first=True)

@@ -90,7 +90,7 @@ def on_submit(
     if not known:  # sent before the run was resumed, and forgotten: begun again, it is sent again
         found = b.book.task(m.parent)
         assert found is not None  # it runs here
-        b.dispatcher.take_back(peer, *found)
+        b.dispatcher.take_back(peer, *found, "a function it calls was known before a resume only")
         return
     if needless:
         _serve_again(b, peer, m, header, frames)  # said again after the state: it waits for some
@@ -181,7 +181,9 @@ def replace_run(b: Broker, peer: Peer, parent: bytes) -> None:
         return
     found = b.book.task(parent)
     assert found is not None  # it runs here
-    b.dispatcher.take_back(peer, *found)
+    b.dispatcher.take_back(
+        peer, *found, "it was begun elsewhere, too, and has made other calls there"
+    )
 
 
 def runs_here(

@@ -106,7 +106,7 @@ def _said_again(
     """
     found = b.book.task(m.parent) if m.parent != ROOT_ID else None
     if found is not None and not (saved.call == m.call and _is_recorded(b, saved, frames)):
-        b.dispatcher.take_back(peer, *found)
+        b.dispatcher.take_back(peer, *found, "a step of it was made elsewhere, with another value")
 
 
 def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequence[Buffer]) -> None:

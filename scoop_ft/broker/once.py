@@ -43,7 +43,7 @@ def give_up(b: Broker, worker: Peer, agent: Peer, m: wire.Gone) -> None:
         b.fail(batch, index, {**story(b, batch, index, 1, agent, m, how), **more})
 
 
-def fail_taken_back(b: Broker, peer: Peer, batch: Batch, index: int) -> bool:
+def fail_taken_back(b: Broker, peer: Peer, batch: Batch, index: int, why: str) -> bool:
     """A task cannot go on where it runs: if it may not be repeated it is given up."""
     if batch.options_of(index).repeatable:
         return False
@@ -51,8 +51,8 @@ def fail_taken_back(b: Broker, peer: Peer, batch: Batch, index: int) -> bool:
 
     gone = wire.Gone(0, peer.session, peer.pid, 0, 0, b"", "")
     b.dispatcher.take_away(peer, batch, index, index + 1)
-    how = "its function is not known any more"
-    b.fail(batch, index, {**story(b, batch, index, 1, peer, gone, how), "once": True})
+    more = {"once": True, "taken_back": why}
+    b.fail(batch, index, {**story(b, batch, index, 1, peer, gone, why), **more})
     return True
 
 

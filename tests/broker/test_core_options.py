@@ -10,11 +10,11 @@ from scoop_ft.broker import figures
 from scoop_ft.broker.content import Content, same_task
 from scoop_ft.broker.tasks import FAILED, LEASED
 from scoop_ft.errors import TaskLost, TaskTimeout
-from scoop_ft.ids import digest
+from scoop_ft.ids import batch_id, digest
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.messages import Options
 
-from .peers import FakeAgent, FakeRoot, FakeWorker
+from .peers import FakeAgent, FakeRoot, FakeWorker, packed_ends
 from .rig import Rig, taken
 
 
@@ -151,6 +151,23 @@ def test_what_may_not_be_repeated_is_lost_when_its_worker_died_doing_something_e
     rig.settle()
     assert "may have been begun" in str(lost(root, 0))
     assert rig.ran == [b"tree:2:a"]
+
+
+def test_what_may_not_be_repeated_and_cannot_go_on_says_why() -> None:
+    rig = Rig()
+    root, agent = rig.root(), rig.agent()
+    root.submit("leaf:a", options=Options(repeatable=False))
+    worker = rig.worker(agent)
+    taken(rig, worker, 1)
+    unknown = wire.Submit(
+        worker.number(), batch_id(worker.session, 1), worker.queue[0].id, bytes(16), 0, 1,
+        [digest(b"of before a resume")], b"", packed_ends([b"leaf:b"]), [], [],
+    )  # fmt: skip
+    worker.keep(unknown, [b"leaf:b"])
+    rig.settle()
+    text = str(lost(root, 0))
+    assert text.startswith("f was begun, and could not go on (a function it calls was known before")
+    assert "its worker died" not in text
 
 
 def test_what_may_not_be_repeated_waits_for_a_worker_that_is_stopped_or_out_of_reach() -> None:
