@@ -138,6 +138,7 @@ class Checks:
         broker = self._world.broker
         if broker is None or not broker.alive:
             return
+        self._world.owed.look()
         for text in violations(broker.core):
             self._world.violated(_number(text), text)
         for peer in broker.core.peers.values():

@@ -33,8 +33,8 @@ class Pipe:
     """One TCP connection; `kept` says how many messages of each direction still arrive."""
 
     __slots__ = (
-        "drops", "kept_down", "kept_up", "known", "lag", "last_down", "last_up", "leaves",
-        "listener", "sent_down", "sent_up",
+        "came_down", "came_up", "drops", "kept_down", "kept_up", "known", "lag", "last_down",
+        "last_up", "leaves", "listener", "sent_down", "sent_up",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -42,6 +42,7 @@ class Pipe:
         self.known = True  # to the broker's side: it can be written to
         self.drops = False  # half open: all is lost
         self.sent_up = self.sent_down = 0
+        self.came_up = self.came_down = 0
         self.kept_up = self.kept_down = 1 << 30
         self.last_up = self.last_down = 0.0
         self.leaves: list[float] = []  # when the last messages down are really sent
@@ -67,6 +68,17 @@ class Conn:
 
     def __repr__(self) -> str:
         return f"c{self.number}"
+
+    def is_quiet(self) -> bool:
+        """Is nothing under way, and has all that came been read here?"""
+        pipe = self.pipe
+        return not (
+            pipe is None
+            or self.inbox
+            or self.waiting
+            or pipe.sent_up != pipe.came_up
+            or pipe.sent_down != pipe.came_down
+        )
 
 
 class Network:
@@ -240,10 +252,12 @@ class Network:
         there = self.listener is not None and pipe.listener is self.listener
         if there and number <= pipe.kept_up and not pipe.drops:
             assert self.listener is not None
+            pipe.came_up += 1
             self.listener.arrived(conn, parcel)
 
     def _arrive_down(self, conn: Conn, pipe: Pipe, number: int, parcel: Parcel) -> None:
         if number <= pipe.kept_down and not pipe.drops and not conn.closed:
+            pipe.came_down += 1
             conn.inbox.append(parcel)
             conn.wake()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scoop_ft.launch.agent import Agent
 
     from .network import Conn
+    from .peers import SimWorker
     from .world import World
 
 
@@ -68,5 +69,37 @@ class Owed:
         elif self._heard_on.get(session, conn).number > conn.number:
             self._violated(session, f"is heard on {conn}, and is on {self._heard_on[session]}")
 
-    def _violated(self, session: bytes, text: str) -> None:
-        self._world.violated(9, f"{self._world.trace.name_of(session)} {text}")
+    # ---- when nothing is under way -----------------------------------------------------------
+
+    def look(self) -> None:
+        """What the broker counts on a worker for, that worker has."""
+        for agent in self._world.agents():
+            for worker in agent.workers.values():
+                if self._is_settled(worker):
+                    self._has_what_it_is_to_run(worker.session)
+
+    def _is_settled(self, worker: SimWorker) -> bool:
+        """Has each end heard all that the other has said, and nothing left to say?"""
+        broker, session, conn = self._world.broker, worker.session, worker.link.connection.conn
+        peer = broker.core.peers.get(session.session) if broker is not None else None
+        if broker is None or peer is None or conn is None:
+            return False
+        if not (conn.is_quiet() and session.welcomed and peer.connected):
+            return False
+        unread = any(other is conn for other, _ in broker.sockets.inbox)
+        unsaid = session.outbox or session.reconnect or peer.unsent
+        return not (unread or unsaid or peer.unsettled or peer.leaving)
+
+    def _has_what_it_is_to_run(self, session: WorkerSession) -> None:
+        broker, silent = self._world.broker, session._silent
+        assert broker is not None
+        held = {(batch, i) for batch, a, z in session.holding() for i in range(a, z)}
+        session._silent = silent  # to ask is to forget what counts no more
+        for batch, a, z in broker.core.peers[session.session].held():
+            lost = [i for i in range(a, z) if (batch, i) not in held]
+            if lost:
+                text = f"is counted on for {lost} of {batch.hex()}, and has nothing of it"
+                self._violated(session.session, text, 15)
+
+    def _violated(self, session: bytes, text: str, number: int = 9) -> None:
+        self._world.violated(number, f"{self._world.trace.name_of(session)} {text}")
