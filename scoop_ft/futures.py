@@ -84,7 +84,7 @@ def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     runtime = _runtime()
     if runtime is None:
         future = Future(None, None, Group(0, 0), 0)  # a group that misses nothing: it is done
-        future._outcome = serial.call(func, args, kwargs)
+        future._keep(*serial.call(func, args, kwargs))
         return future
     return Future(runtime, *runtime.submit(define(func), args, kwargs))
 
@@ -328,7 +328,7 @@ def _futures_as_completed(futures: Sequence[Future], deadline: float | None) -> 
     yield from (f for f in futures if f._cancelled or f._runtime is None)
     if pending:
         runtime = mine(pending[0]._runtime)
-        items = [(f, f._group, f._index) for f in pending]
+        items = ((f, f._group, f._index) for f in pending)
         yield from taking.completed(runtime, items, deadline)
 
 

@@ -122,7 +122,7 @@ def as_they_come(
             while buffer.pieces:
                 group, first, count = buffer.pieces.popleft()
                 span = range(first, first + count)
-                completions.add([((group, index), group, index) for index in span])
+                completions.add(((group, index), group, index) for index in span)
                 left += count
             if not left:
                 break

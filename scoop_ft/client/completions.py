@@ -7,7 +7,7 @@ thousand looks each.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from .groups import Group
@@ -20,23 +20,30 @@ class Completions(Generic[T]):
 
     Parameters
     ----------
-    items : list of (item, group, index)
+    items : iterable of (item, group, index)
+        No two of the same result.  A million may be waited for, so no object is kept for each.
     """
 
-    def __init__(self, items: list[tuple[T, Group, int]]) -> None:
-        self._waiting: dict[Group, dict[int, list[T]]] = {}
+    def __init__(self, items: Iterable[tuple[T, Group, int]]) -> None:
+        self._waiting: dict[Group, dict[int, T]] = {}
         self._seen: dict[Group, int] = {}
         self._changed: deque[Group] = deque()
         self._watchers: dict[Group, Callable[[], None]] = {}
         self.ready: deque[T] = deque()
         self.add(items)
 
-    def add(self, items: list[tuple[T, Group, int]]) -> None:
+    def __len__(self) -> int:
+        return len(self.ready) + sum(map(len, self._waiting.values()))
+
+    def add(self, items: Iterable[tuple[T, Group, int]]) -> None:
         """Wait for more."""
-        groups: dict[Group, None] = {}
+        groups: dict[Group, dict[int, T]] = {}
+        last, mine = None, {}  # type: Group | None, dict[int, T]
         for item, group, index in items:
-            groups[group] = None
-            self._waiting.setdefault(group, {}).setdefault(index, []).append(item)
+            if group is not last:
+                last = group
+                mine = groups[group] = self._waiting.setdefault(group, {})
+            mine[index] = item
         for group in groups:
             if group not in self._watchers:
                 self._watch(group)
@@ -74,8 +81,7 @@ class Completions(Generic[T]):
                     found = sorted(index for index in waiting if start <= index < stop)
                 else:
                     found = [index for index in range(start, stop) if index in waiting]
-                for index in found:
-                    self.ready.extend(waiting.pop(index))
+                self.ready.extend(map(waiting.pop, found))
             if not waiting:
                 self._drop(group)
         return bool(self.ready)

@@ -6,13 +6,15 @@ What it knows of the result is its group and index; how to wait is the runtime's
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from .. import errors
 from .groups import Group, outcome
 from .handlers import users, whole
 from .runtime import Runtime, current
 from .scopes import Scope
+
+_NOT_LOADED: Final = object()
 
 
 class Future:
@@ -21,7 +23,10 @@ class Future:
     It belongs to the task (or script) that submitted it and cannot be sent to another one.
     """
 
-    __slots__ = ("_callbacks", "_cancelled", "_group", "_index", "_outcome", "_runtime", "_scope")
+    __slots__ = (
+        "_callbacks", "_cancelled", "_error", "_group", "_index", "_runtime", "_scope", "_value",
+    )  # fmt: skip
+    _error: BaseException | None  # there with the value
 
     def __init__(
         self, runtime: Runtime | None, scope: Scope | None, group: Group, index: int
@@ -31,7 +36,7 @@ class Future:
         self._group = group
         self._index = index
         self._cancelled = False
-        self._outcome: tuple[Any, BaseException | None] | None = None
+        self._value: Any = _NOT_LOADED
         self._callbacks: list[Callable[[Future], Any]] | None = None
 
     def __repr__(self) -> str:
@@ -90,7 +95,7 @@ class Future:
         if not self._runtime.cancel(self._scope, ordinal, subtree=subtree):
             return False
         self._cancelled = True
-        self._outcome = (None, errors.CancelledError())
+        self._keep(None, errors.CancelledError())
         self._call_back()
         return True
 
@@ -174,18 +179,22 @@ class Future:
         if timeout is not None:
             self._look_out()
         group, index = self._group, self._index
-        if self._outcome is None and group.missing and not group.done(index):
+        if self._value is _NOT_LOADED and group.missing and not group.done(index):
             runtime = mine(self._runtime)
             if not runtime.wait(lambda: group.done(index), (group,), timeout):
                 raise errors.TimeoutError(f"no result within {timeout} s")
         return self._load()
 
     def _load(self) -> tuple[Any, BaseException | None]:
-        if self._outcome is None:
+        if self._value is _NOT_LOADED:
             found = self._group.find(self._index)
             assert found is not None
-            self._outcome = outcome(*found)
-        return self._outcome
+            self._keep(*outcome(*found))
+        return self._value, self._error
+
+    def _keep(self, value: Any, error: BaseException | None) -> None:
+        self._error = error
+        self._value = value  # last: another thread may ask
 
 
 @users

@@ -99,11 +99,11 @@ def as_they_come(
     runtime: Runtime, parts: list[Part], deadline: float | None, collect: bool
 ) -> Iterator[Any]:
     """Yield the results of a map's parts as they are there."""
-    items = [
+    items = (
         ((group, index), group, index)
         for group, first, count in parts
         for index in range(first, first + count)
-    ]
+    )
     for group, index in completed(runtime, items, deadline):
         yield taken(group, index, collect)
 
@@ -132,15 +132,15 @@ def _has_come(runtime: Runtime, completions: Completions[Any], deadline: float |
 
 
 def completed(
-    runtime: Runtime, items: list[tuple[T, Group, int]], deadline: float | None
+    runtime: Runtime, items: Iterable[tuple[T, Group, int]], deadline: float | None
 ) -> Iterator[T]:
     """Yield items as their results arrive."""
     completions = Completions(items)
-    left = len(items)
+    total = left = len(completions)
     try:
         while left:
             if not _has_come(runtime, completions, deadline):
-                raise TimeoutError(f"{left} of {len(items)} results were not there in time")
+                raise TimeoutError(f"{left} of {total} results were not there in time")
             while completions.ready:
                 left -= 1
                 yield completions.ready.popleft()
