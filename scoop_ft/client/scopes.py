@@ -52,6 +52,7 @@ _known: dict[bytes, Definition] = {}  # those that go by value, by their pickles
 _by_name: dict[int, tuple[Any, Definition]] = {}  # the others, by id
 
 
+@whole  # what a handler raises in its midst would pass for a fault of the function
 def define(func: Callable[..., Any]) -> Definition:
     """Return a function as it travels, and apart from it the options of its calls.
 

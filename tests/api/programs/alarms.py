@@ -72,6 +72,31 @@ def submits(rounds):
     assert futures.submit(double, rounds).result() == 2 * rounds
 
 
+class Rings:
+    """The alarm comes while this is pickled."""
+
+    def __reduce__(self):
+        signal.raise_signal(signal.SIGALRM)
+        return Rings, ()
+
+    def __call__(self, x):
+        return 2 * x
+
+
+def submits_what_rings():
+    """The alarm is what comes of it, or nothing: it is no fault of what is pickled."""
+    former = signal.signal(signal.SIGALRM, on_alarm)
+    for how in (futures.submit, futures.map):
+        late = 0
+        try:
+            how(Rings(), [1])
+            time.sleep(LOST_S)
+        except Late:
+            late += 1
+        assert late == 1
+    signal.signal(signal.SIGALRM, former)
+
+
 def hears(signals):
     """Each signal that a loop of asyncio hears is heard once."""
     heard = []
@@ -121,6 +146,7 @@ if __name__ == "__main__":
         waits(ROUNDS)
         assert signal.signal(signal.SIGALRM, signal.SIG_IGN) is on_alarm
     elif sys.argv[1] == "submissions":
+        submits_what_rings()
         submits(ROUNDS)
     elif sys.argv[1] == "loop":
         hears(ROUNDS)
