@@ -28,7 +28,9 @@ from ..rundir import RunDir
 PREFIX: Final = "scoop-ft-worker-"
 LOCK: Final = "agent.lock"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING: Final = tuple(  # Windows has no SIGHUP
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 @contextlib.contextmanager

@@ -34,17 +34,15 @@ class Stop:
 
 
 TIME_IS_OVER: Final = Stop("stopped: its time is over", RESUME_ME, TO_SAVE_S)
-_BY_SIGNAL: Final = {
-    signal.SIGINT: Stop("stopped", 128 + signal.SIGINT, AT_ONCE_S),
-    signal.SIGTERM: Stop("stopped by SIGTERM", RESUME_ME, TO_SAVE_S),
-    signal.SIGHUP: Stop(
-        "stopped by SIGHUP: its terminal was closed", 128 + signal.SIGHUP, AT_ONCE_S
-    ),
+_BY_SIGNAL: Final = {  # by name: not every system has all of them
+    "SIGINT": Stop("stopped", 130, AT_ONCE_S),
+    "SIGTERM": Stop("stopped by SIGTERM", RESUME_ME, TO_SAVE_S),
+    "SIGHUP": Stop("stopped by SIGHUP: its terminal was closed", 129, AT_ONCE_S),
     # What batch systems send some time before the end.
-    signal.SIGUSR1: Stop("stopped by SIGUSR1", RESUME_ME, TO_SAVE_S),
+    "SIGUSR1": Stop("stopped by SIGUSR1", RESUME_ME, TO_SAVE_S),
 }
 
 
 def asked_by(number: int) -> Stop | None:
     """Return how a signal stops a run; None for one that does not."""
-    return _BY_SIGNAL.get(signal.Signals(number))
+    return _BY_SIGNAL.get(signal.Signals(number).name)
