@@ -321,6 +321,13 @@ MEMBERS = (
         "batch, index = found[0], 0",
     ),
     Mutant(
+        "death-told-again-counts-again",
+        "A worker's death that is told to a broker again is blamed on its task once more.",
+        f"{_AGENT}:on_gone",
+        "and m.session not in b.book.departed",
+        "",
+    ),
+    Mutant(
         "one-attempt-too-many",
         "A task may kill one worker more than the limit says.",
         f"{_AGENT}:_blame",

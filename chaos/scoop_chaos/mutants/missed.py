@@ -80,32 +80,11 @@ MISSED = (
         "pass",
     ),
     Mutant(
-        "abandoned-results-are-dropped",
-        "What is finished of a parent that is run elsewhere now is not reported.",
-        "scoop_ft.worker.spans:Span.is_reported",
-        "return scope is None or scope.alive or (scope.abandoned and self.closed is None)",
-        "return scope is None or scope.alive",
-    ),
-    Mutant(
-        "abandoned-goes-on-waiting",
-        "A waiting task that nobody wants any more is not ended.",
-        "scoop_ft.worker.runner:Crew._abandon_some",
-        "span.given_up += ranges  # one that runs now sees it when it next submits or waits",
-        "pass",
-    ),
-    Mutant(
         "turned-away-is-overtaken",
         "There is room again, and what follows something that was turned away overtakes it.",
         "scoop_ft.broker.core:Broker.on_room",
         "self.send(session, wire.Unknown())",
         "self.send(session, wire.Unknown()); self.refused.discard(session)",
-    ),
-    Mutant(
-        "death-told-again-counts-again",
-        "A worker's death that is told to a broker again is blamed on its task once more.",
-        "scoop_ft.broker.from_agent:on_gone",
-        "and m.session not in b.book.departed",
-        "",
     ),
     Mutant(
         "blame-does-not-wait",

@@ -169,6 +169,20 @@ WORKERS = (
         "for _, message, _, _, _ in self._unacknowledged",
         "for _, message, _, _ in ()",
     ),
+    Mutant(
+        "abandoned-results-are-dropped",
+        "What is finished of a parent that is run elsewhere now is not reported.",
+        "scoop_ft.worker.spans:Span.is_reported",
+        "return scope is None or scope.alive or (scope.abandoned and self.closed is None)",
+        "return scope is None or scope.alive",
+    ),
+    Mutant(
+        "abandoned-goes-on-waiting",
+        "A waiting task that nobody wants any more is not ended.",
+        f"{_CREW}._abandon_some",
+        "span.given_up += ranges  # one that runs now sees it when it next submits or waits",
+        "pass",
+    ),
 )
 
 AGENTS = (
