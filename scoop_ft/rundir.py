@@ -26,6 +26,8 @@ FORMAT: Final = 1
 PARENT: Final = ".scoop-ft"
 _AS_BYTES: Final[int] = getattr(os, "O_BINARY", 0)  # Windows knows text files, too
 SERVING: Final = "serving run"  # with this a broker's log says that there is a journal
+AGENT_LOCK: Final = "agent.lock"  # in the folder of an agent that has none of the run
+TEMPORARY: Final = "temporary"  # in one that goes with the program that has made it
 SOCKETS: Final = "scoop-ft-socket-"  # temporary folders, with nothing in them but a socket
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 LONGEST_SOCKET_PATH: Final = 100  # sun_path holds 104 to 108 bytes, depending on the system
@@ -122,6 +124,12 @@ class RunDir:
             return self.path.name
         relative = os.path.relpath(self.path)
         return relative if not relative.startswith("..") else str(self.path)
+
+    @property
+    def goes_by_itself(self) -> bool:
+        """Whether it is a temporary folder, which goes with the process that has made it."""
+        marks = (AGENT_LOCK, f".{AGENT_LOCK}", TEMPORARY)
+        return any((self.path / mark).exists() for mark in marks)
 
     # ---- making and reading ---------------------------------------------------------------------
 
@@ -430,11 +438,12 @@ def new_run_id(now: float) -> str:
 def find_runs(folder: str | os.PathLike[str] = ".") -> list[RunDir]:
     """List the runs of a folder, the oldest first: in ``.scoop-ft``, and right below the folder.
 
-    What is below it may be anybody's: only what reads as a run is one.
+    What is below it may be anybody's: only what reads as a run is one.  What agents and programs
+    have in the temporary directory goes with them: nobody's last run is there.
     """
     found = [RunDir(path.parent) for path in Path(folder, PARENT).glob("*/run.json")]
     below = [RunDir(path.parent) for path in Path(folder).glob("*/run.json")]
-    found += [run for run in below if run.created()]
+    found += [run for run in below if run.created() and not run.goes_by_itself]
     return sorted(found, key=lambda run: (run.created(), run.path))
 
 

@@ -15,11 +15,10 @@ from typing import Final
 
 from ..errors import RunError
 from ..launch.lock import RunLock
-from ..rundir import RunDir
+from ..rundir import TEMPORARY, RunDir
 
 RUN: Final = "scoop-ft-run-"  # a whole run
 ROOT: Final = "scoop-ft-root-"  # what a program needs that has joined one elsewhere
-MARK: Final = "temporary"  # a file in it
 YOUNG_S: Final = 60.0  # its owner may not have locked it yet
 
 
@@ -31,7 +30,7 @@ def new_folder(kind: str) -> RunDir:
 
 def mark(folder: RunDir) -> None:
     """Let a folder go if its owner, who has locked it, should be killed."""
-    (folder.path / MARK).touch()
+    (folder.path / TEMPORARY).touch()
 
 
 def remove_left() -> None:
@@ -52,7 +51,7 @@ def _may_go(entry: os.DirEntry[str]) -> bool:
     try:
         status = entry.stat(follow_symlinks=False)
         ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        marked = entry.is_dir(follow_symlinks=False) and os.path.exists(f"{entry.path}/{MARK}")
+        marked = entry.is_dir(follow_symlinks=False) and os.path.exists(f"{entry.path}/{TEMPORARY}")
         return ours and marked and _is_old(status.st_mtime)
     except OSError:
         return False  # it has just gone

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
-from ..rundir import RunDir
+from ..rundir import AGENT_LOCK, RunDir
 
 PREFIX: Final = "scoop-ft-worker-"
-LOCK: Final = "agent.lock"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _ENDING: Final = tuple(  # Windows has no SIGHUP
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -86,10 +85,10 @@ def _hold(folder: Path) -> int | None:
 
     The file gets its name when it is locked: nobody finds it before.
     """
-    unnamed = folder / f".{LOCK}"
+    unnamed = folder / f".{AGENT_LOCK}"
     descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     if _lock(descriptor):
-        os.rename(unnamed, folder / LOCK)
+        os.rename(unnamed, folder / AGENT_LOCK)
         return descriptor
     os.close(descriptor)
     return None
@@ -126,7 +125,7 @@ def _is_ours(folder: Path) -> bool:
 
 def _remove_if_dead(folder: Path) -> None:
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = os.open(folder / AGENT_LOCK, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:  # it is just being made or removed
         return
     try:

@@ -199,6 +199,11 @@ def test_runs_are_found_by_folder_path_and_id(
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "run.json").write_text('{"distance": 5000}')
     assert [run.called for run in find_runs()] == ["a", "b", "named"]
+    for name, mark in (("agents", "agent.lock"), ("programs", "temporary")):  # in /tmp, say
+        RunDir(tmp_path / name).create(info(run="named", created=2e12))
+        (tmp_path / name / mark).touch()
+    assert [run.called for run in find_runs()] == ["a", "b", "named"]
+    assert locate("programs").path.name == "programs"
     assert locate("a").path == locate(str(tmp_path / ".scoop-ft" / "a")).path
     with pytest.raises(RunError, match="there is no run"):
         locate("c")
