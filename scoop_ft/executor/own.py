@@ -57,8 +57,9 @@ class OwnRun(Root):
         command += [str(self.opened.directory.path), *more]
         environment = commands.environment(self.opened.info.seed, stdout_is_read=False)
         self._children.start(
-            "keeper", command, environment, cwd=self.opened.info.cwd, stdout=None, stderr=None
-        )
+            "keeper", command, environment, cwd=self.opened.info.cwd, stdout=None, stderr=None,
+            interrupts_wait=True,  # it may be told to leave while it starts
+        )  # fmt: skip
 
     def look(self) -> None:
         """Start the keeper again when somebody has killed it."""

@@ -122,6 +122,7 @@ class Children:
         cwd: str,
         key: bytes = b"",
         own_group: bool = True,
+        interrupts_wait: bool = False,
         stdin: Sink = subprocess.DEVNULL,
         stdout: Sink = subprocess.PIPE,
         stderr: Sink = subprocess.PIPE,
@@ -129,7 +130,8 @@ class Children:
         """Start a process that dies with this one."""
         read_end, write_end = os.pipe()
         try:
-            with contextlib.nullcontext() if own_group else _interrupts_wait():
+            waits = interrupts_wait or not own_group
+            with _interrupts_wait() if waits else contextlib.nullcontext():
                 process = subprocess.Popen(
                     command,
                     cwd=cwd,
@@ -265,6 +267,8 @@ class Wakeup:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._former[number] = signal.signal(number, _only_wake)
+        if hasattr(signal, "pthread_sigmask"):  # one may have waited while this process started
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def take(self) -> list[int]:
         """Return the signals that came since the last time, in order."""

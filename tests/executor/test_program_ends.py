@@ -36,6 +36,34 @@ if __name__ == "__main__":
     assert f"open it again with {made}(run_dir=" in err
 
 
+def test_ctrl_c_while_its_keeper_starts_shows_nothing_of_that(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(program.folder))
+    (program.folder / "sitecustomize.py").write_text("""
+import sys, time
+if "scoop_ft.launch.keeper" in sys.orig_argv:
+    open("keeper-begins", "w").close()
+    time.sleep(1.5)
+""")
+    program.write("""
+import time
+from scoop_ft import Executor
+
+if __name__ == "__main__":
+    with Executor(1, run_dir="run") as executor:
+        time.sleep(1000)
+""")
+    process = program.start()
+    wait_until(program.folder / "keeper-begins")
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _out, err = process.communicate(timeout=LIMIT_S)
+    assert time.monotonic() - began < 10
+    assert err.count("KeyboardInterrupt") == 1, err
+    assert err.count("Traceback") == 1, err
+
+
 @pytest.mark.parametrize(
     ("made", "calls_all"),
     [
