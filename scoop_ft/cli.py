@@ -242,7 +242,7 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
     by_hand.serve(run_dir, max_attempts)
 
 
-@cli.command()
+@cli.command(short_help="Add workers to a run, by its name or its broker's address.")
 @workers("the cores this process may use")
 @click.option("--keys", type=click.Path(file_okay=False), metavar="DIR",
               help="The run's folder 'keys', or a copy; needed with a tcp address.")  # fmt: skip
@@ -255,7 +255,7 @@ def broker(run_dir: str, max_attempts: int | None) -> NoReturn:
 @resources
 @click.argument("where", metavar="RUN|ADDRESS")
 def worker(where: str, workers: int | None, keys: str | None, **options: Any) -> int:
-    """Add workers to a run, by its directory or its broker's address."""
+    """Add workers to a run, by its name, its directory or its broker's address."""
     from .launch import standalone
 
     return standalone.command(where, workers, keys, **options)
@@ -318,7 +318,7 @@ def main(argv: list[str] | None = None) -> int:
         click.echo(error.format_message())
         return 0
     except click.ClickException as error:
-        return _fail(_one_line(error.format_message()), 2, said)
+        return _fail(_one_line(_with_next_step(error)), 2, said)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130, said)
     except RunError as error:
@@ -351,6 +351,18 @@ def _fail(text: str, code: int, said: _Said) -> int:
         traceback.print_exc()
     print(f"scoop-ft: error: {text}", file=sys.stderr, flush=True)
     return code
+
+
+def _with_next_step(error: click.ClickException) -> str:
+    """Name the help of the command, where what was typed does not fit its form."""
+    text = error.format_message()
+    context = getattr(error, "ctx", None)
+    is_missing = isinstance(error, click.MissingParameter)
+    if context is None or (isinstance(error, click.BadParameter) and not is_missing):
+        return text
+    if getattr(error, "possibilities", None):  # it has named what may be meant
+        return text
+    return f"{text.rstrip('.')}: see '{context.command_path} --help'"
 
 
 def _of_the_system(error: OSError) -> str:

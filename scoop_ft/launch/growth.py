@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise RunError(f"{text} is no size: write it as 500M, 20G or 1T (0: no limit)")
+        raise RunError(f"{text} is no size: write 500M, 20G or 1T; 0: no limit")
     number, prefix, binary = found.groups()
     base = 1024 if binary else 1000
     return int(float(number) * base ** (" KMGT".index(prefix.upper()) if prefix else 0))

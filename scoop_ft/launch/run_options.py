@@ -35,7 +35,7 @@ _UNSAFE = click.option(
     help="Keep the journal on a network file system although it may be damaged there.",
 )  # fmt: skip
 _JOURNAL_LIMIT = click.option(
-    "--journal-limit", metavar="SIZE", callback=lambda context, parameter, text: size(text),
+    "--journal-limit", metavar="SIZE", callback=size,
     help="Warn when the journal is larger: 500M, 20G; 0: never (default: 20G; resume: as before).",
 )  # fmt: skip
 _DURABILITY = click.option(

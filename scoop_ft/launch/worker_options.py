@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..errors import RunError
 from .resources import typed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -41,7 +42,7 @@ def recycling(default: str) -> Callable[[Command], Command]:
     )  # fmt: skip
     memory = click.option(
         "--max-memory-per-worker", metavar="SIZE",
-        callback=lambda context, parameter, text: size(text),
+        callback=size,
         help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G "
         f"(default: {default}).",
     )  # fmt: skip
@@ -52,8 +53,13 @@ resources = click.option("--resources", metavar="NAME=N,…", callback=typed,
                          help="What each worker has for tasks that ask for it: gpu=1")  # fmt: skip
 
 
-def size(text: str | None) -> int | None:
+def size(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """Return the bytes that ``500M`` or ``20G`` are, or None."""
     from .growth import parse_size
 
-    return None if text is None else parse_size(text)
+    if text is None:
+        return None
+    try:
+        return parse_size(text)
+    except RunError as error:
+        raise RunError(f"{parameter.opts[0]}: {error}") from None

@@ -119,14 +119,17 @@ def test_a_run_directory_that_cannot_be_made(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run"], "Missing argument 'SCRIPT'"),
+        (["run"], "Missing argument 'SCRIPT': see 'scoop-ft run --help'"),
         (["run", "-n", "0", "script.py"], "'0' is not a number of workers"),
         (["run", "-n", "two", "script.py"], "'two' is not a number of workers"),
         (["run", "--nonsense", "script.py"], "--nonsense"),
         (["run", "--listen", "here", "script.py"], "--listen wants tcp://HOST:PORT"),
         (["worker", "tcp://127.0.0.1:1"], "needs --keys"),
         (["worker", "nowhere"], "there is no run nowhere"),
-        (["journal", "nonsense"], "No such command"),
+        (["journal", "nonsense"], "No such command 'nonsense': see 'scoop-ft journal --help'"),
+        (["status", "one", "two"], "unexpected extra argument (two): see 'scoop-ft status --help'"),
+        (["run", "--journal-limit", "3X", "script.py"], "--journal-limit: 3X is no size"),
+        (["run", "--max-memory-per-worker", "3X", "script.py"], "--max-memory-per-worker: 3X is"),
     ],
 )
 def test_wrong_words(shell: Shell, words: list[str], said: str) -> None:

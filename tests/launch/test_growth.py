@@ -53,7 +53,7 @@ def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "G", "-1", "1X", "1,5G", "1 000", "nan"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(RunError, match="is no size: write it as"):
+    with pytest.raises(RunError, match="is no size: write 500M"):
         growth.parse_size(text)
 
 
