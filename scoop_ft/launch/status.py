@@ -112,7 +112,6 @@ def _from_journal(
     result["journal"] |= found.get("journal", {})
     result["state"] = found.get("state", "interrupted")
     result["exit_code"] = found.get("exit_code")
-    result["functions"] = found.get("functions", [])
     result["environment"] = found.get("environment")
     for key in ("mismatches", "divergences"):
         result[key] = found.get(key, result[key])
@@ -159,6 +158,7 @@ def _launched(worker: LiveProcess, host: str, state: str) -> dict[str, Any]:
         "host": host,
         "state": state,
         "tasks_done": 0,
+        "function": "",
         "last_heartbeat_s": None,
     }
 
@@ -318,8 +318,9 @@ def show(found: dict[str, Any]) -> None:
     console.print(f"run {found['run']}  {_state(found)}", markup=False)
     of = f"script {' '.join([found['script'], *found['args']])}"
     console.print(
-        of if found["script"] else "of programs with an Executor", markup=False, style="dim"
-    )
+        of if found["script"] else "of programs with an Executor",
+        markup=False, style="dim", soft_wrap=True,
+    )  # fmt: skip
     console.print(f"directory {found['run_dir']}", markup=False, style="dim", soft_wrap=True)
     if found["waiting"]:
         console.print(f"waiting: {found['waiting']}", markup=False, style="yellow")

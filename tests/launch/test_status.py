@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import time
 from pathlib import Path
 
+import psutil
+import pytest
+
 from scoop_ft.launch.lock import RunLock
-from scoop_ft.launch.status import status
-from scoop_ft.rundir import RunDir, RunInfo
+from scoop_ft.launch.status import show, status
+from scoop_ft.rundir import Live, LiveProcess, RunDir, RunInfo
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 
@@ -24,25 +29,47 @@ def make_run(tmp_path: Path) -> RunDir:
     return directory
 
 
-def promised() -> tuple[set[str], set[str]]:
-    """Return the keys of the guide's table, and those of its line about tasks."""
+def promised() -> tuple[set[str], dict[str, set[str]]]:
+    """Return the keys of the guide's table, and those that each of its lines names below one."""
     table = GUIDE.read_text().partition("| key | value |")[2].partition("\n\n")[0]
-    keys, tasks = set[str](), set[str]()
+    keys, below = set[str](), dict[str, set[str]]()
     for line in table.splitlines()[2:]:
         left, right = line.split("|")[1:3]
-        keys |= set(re.findall(r"`(\w+)`", left))
-        if "`tasks`" in left:
-            tasks = set(re.findall(r"`(\w+)`", right))
-    return keys, tasks
+        named = re.findall(r"`(\w+)`", left)
+        keys |= set(named)
+        below.update(dict.fromkeys(named, set(re.findall(r"`(\w+)`", right))))
+    return keys, below
 
 
 def test_all_promised_keys_are_there_whether_a_run_is_alive_or_not(tmp_path: Path) -> None:
-    keys, tasks = promised()
+    keys, below = promised()
     assert "waiting" in keys
-    assert "copies" in tasks
+    assert "copies" in below["tasks"]
     found = status(make_run(tmp_path))
     assert keys <= set(found)
-    assert tasks <= set(found["tasks"])
+    for key in ("tasks", "journal", "launcher", "root", "broker"):
+        assert below[key] <= set(found[key]), key
+
+
+def test_a_worker_that_has_just_been_started_has_the_promised_keys(tmp_path: Path) -> None:
+    directory = make_run(tmp_path)
+    me = LiveProcess(pid=os.getpid(), created=psutil.Process().create_time(), id="w")
+    live = Live(host=socket.gethostname(), launcher=me, workers=[me])
+    lock = RunLock(directory)
+    lock.acquire()
+    directory.save_live(live)
+    try:
+        (worker,) = status(directory)["workers"]
+    finally:
+        lock.release()
+    assert promised()[1]["workers"] <= set(worker)
+
+
+def test_the_line_of_a_script_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = make_run(tmp_path)
+    found = {**status(directory), "script": "/long/" * 30 + "study.py"}
+    show(found)
+    assert f"script {found['script']}\n" in capsys.readouterr().out
 
 
 def test_a_run_whose_broker_has_no_address_just_now(tmp_path: Path) -> None:
