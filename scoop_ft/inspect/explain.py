@@ -21,7 +21,7 @@ from ..broker.departures import Departure
 from ..broker.records import Departed
 from ..broker.tasks import NAMES, Batch
 from ..errors import RunError
-from ..ids import ROOT_ID, short, task_id
+from ..ids import ROOT_ID, short
 from ..launch import moved
 from ..rundir import RunDir, RunInfo, find_runs, locate
 from . import ask, history
@@ -248,7 +248,7 @@ def _identity(read: Read, batch: Batch, index: int) -> Plain:
     return {
         "run": read.run,
         "task": naming.name(read.book, batch, index),
-        "id": short(task_id(batch.id, index)),
+        "id": f"{short(batch.id)}:{index}",  # as errors name it
         "ordinal": place if place >= 0 else batch.first + index,
         "function": read.book.function_of(batch, index),
         "parents": [*reversed(chain)],

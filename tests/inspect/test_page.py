@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -21,3 +22,7 @@ def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
     shown = re.split(r"^\$ scoop-ft (.*)\n", session, flags=re.MULTILINE)[1:]
     for typed, printed in zip(shown[::2], shown[1::2], strict=True):
         assert type_in(tmp_path, *typed.split()).stdout == printed
+    told = json.loads(type_in(tmp_path, "explain", "tools", "2", "--json").stdout)
+    assert re.fullmatch(r"[0-9a-f]{12}:\d+", told["id"]), "as errors have it"
+    by_id = type_in(tmp_path, "journal", "show", "tools", told["id"])
+    assert by_id.stdout == type_in(tmp_path, "journal", "show", "tools", "2").stdout, by_id.stderr

@@ -37,7 +37,7 @@ def promised() -> tuple[set[str], dict[str, set[str]]]:
         left, right = line.split("|")[1:3]
         named = re.findall(r"`(\w+)`", left)
         keys |= set(named)
-        below.update(dict.fromkeys(named, set(re.findall(r"`(\w+)`", right))))
+        below.update({key: set(re.findall(r"`(\w+)`", right)) for key in named})
     return keys, below
 
 
