@@ -137,7 +137,10 @@ def _furnish(home: RunDir, endpoint: str, keys: str | None, patience_s: float) -
     if keys is not None:
         source = Path(keys, "client.key")
         if not source.exists():
-            raise RunError(f"{keys} has no client.key: give the keys folder of the run directory")
+            raise RunError(
+                f"{keys} has no client.key: give a copy of the folder 'keys' of the run directory; "
+                "it is there once the run was started or resumed with --listen"
+            )
         read_keys(source)  # refused under the name that the user knows
         shutil.copy(source, home.keys / "client.key")
     elif endpoint.startswith("tcp://"):

@@ -38,13 +38,13 @@ def recycling(default: str) -> Callable[[Command], Command]:
     """Return the options that say when workers are replaced; ``default``: as their help has it."""
     tasks = click.option(
         "--max-tasks-per-worker", type=click.IntRange(0, 2**62), metavar="N",
-        help=f"Replace a worker's process once it has done N tasks (default: {default}).",
+        help=f"Replace a worker's process once it has done N tasks; 0: never (default: {default}).",
     )  # fmt: skip
     memory = click.option(
         "--max-memory-per-worker", metavar="SIZE",
         callback=size,
-        help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G "
-        f"(default: {default}).",
+        help="Replace a worker's process, between two tasks, when it has more memory: 500M, 2G; "
+        f"0: never (default: {default}).",
     )  # fmt: skip
     return lambda command: tasks(memory(command))
 

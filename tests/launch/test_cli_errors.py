@@ -125,6 +125,7 @@ def test_a_run_directory_that_cannot_be_made(shell: Shell) -> None:
         (["run", "--nonsense", "script.py"], "--nonsense"),
         (["run", "--listen", "here", "script.py"], "--listen wants tcp://HOST:PORT"),
         (["worker", "tcp://127.0.0.1:1"], "needs --keys"),
+        (["worker", "tcp://127.0.0.1:1", "--keys", "."], "it is there once the run was started or"),
         (["worker", "nowhere"], "there is no run nowhere"),
         (["journal", "nonsense"], "No such command 'nonsense': see 'scoop-ft journal --help'"),
         (["status", "one", "two"], "unexpected extra argument (two): see 'scoop-ft status --help'"),
