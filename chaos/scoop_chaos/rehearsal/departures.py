@@ -19,12 +19,12 @@ from .follow import Departure
 from .rounds import Round
 
 IN_SCRIPT = (
-    "What comes out differently each time belongs into the script's arguments, or into a task, "
+    "What comes out differently each time belongs in the script's arguments, or in a task, "
     "whose result is recorded: futures.submit(time.time).result(). Random numbers need no task: "
     "the script's own generators, 'random' and numpy's, are seeded for the run."
 )
 IN_TASK = (
-    "What a task draws belongs into a generator made of its arguments, such as "
+    "What a task draws belongs in a generator made of its arguments, such as "
     f"{GENERATOR}; what else comes out differently each time, into its arguments."
 )
 
