@@ -11,9 +11,13 @@ import warnings
 from pathlib import Path
 
 import pytest
+import zmq
 from scoop_chaos.runs import COMMAND
 
 from scoop_ft import checkpoint, futures, optioned, randomness, shared
+from scoop_ft.broker.__main__ import _settings
+from scoop_ft.rundir import RunDir, RunInfo
+from scoop_ft.wire import probes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -129,6 +133,24 @@ def test_links_lead_somewhere(page: str) -> None:
     path = REPOSITORY / page
     links = _LINK.findall(path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_protocol_page_says_what_a_welcome_tells_and_how_connections_are_watched(
+    tmp_path: Path,
+) -> None:
+    page = " ".join((DOCS / "protocol.md").read_text().split())
+    info = RunInfo(
+        run="a-run", script="study.py", args=[], cwd=str(tmp_path), seed=1, workers=1, python="",
+        created=1.0, max_attempts=3, path=str(tmp_path),
+    )  # fmt: skip
+    row = re.search(r"\| settings \| map \| (.*?) \|", page)
+    assert row is not None
+    told = set(re.findall(r"\w+", row[1]))
+    assert set(_settings(RunDir(tmp_path), info)) - told == set()
+    watched = dict(probes.PROBES)
+    assert f"after {watched[zmq.TCP_KEEPALIVE_IDLE]} s without a word" in page
+    assert f"closed after {probes.LOST_MS // 1_000} s without an answer" in page
+    assert zmq.HEARTBEAT_IVL not in watched
 
 
 @pytest.mark.parametrize("module", [checkpoint, futures, optioned, randomness, shared])
