@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..ids import blake2b
+from ..resources import NOTHING
+from ..resources import text as resources_text
 from ..rundir import RunDir, RunInfo
 from ..surroundings import put_scoop
-from .resources import NOTHING
-from .resources import text as resources_text
 
 STDOUT_VARIABLE = "SCOOP_FT_STDOUT"  # "lines": somebody reads our stdout line by line
 

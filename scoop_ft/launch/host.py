@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
+from ..resources import NOTHING
 from ..rundir import RunDir
 from ..slate import Slate
 from . import commands, threads
@@ -22,7 +23,6 @@ from .output import Log, Screen
 from .prints import WorkerOutput
 from .processes import Child, Children, Exited, Meter, usable_cores
 from .recycling import NO_LIMITS, Limits
-from .resources import NOTHING
 
 if TYPE_CHECKING:
     from ..client.connection import Connection

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 import msgspec
 
+from ..client.asking import ask
 from ..errors import RunError
+from ..resources import NOTHING
 from ..rundir import Keys, RunDir, RunInfo, read_keys, write_atomically
 from ..surroundings import AsScoop
 from . import address, commands, suspending, unserved
@@ -28,9 +30,7 @@ from .host import Host
 from .output import Screen
 from .processes import Children, Exited, Wakeup, usable_cores
 from .recycling import NO_LIMITS, Limits
-from .resources import NOTHING
 from .silence import News, Silence
-from .status import ask
 from .stopping import asked_by
 from .versions import ASK_S, Check, is_the_runs_own
 

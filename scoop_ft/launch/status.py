@@ -12,17 +12,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..client.connection import Connection
+from ..client.asking import LIMIT_S, ask
 from ..errors import RunError
 from ..rundir import Live, LiveProcess, RunDir, find_runs
-from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
 from . import growth
 from .launcher import journal_summary, resume_command
 from .lock import is_locked
 from .processes import exists, is_stopped, lives
 from .progress import format_age
 
-LIMIT_S: Final = 1.0
 TASK_KEYS: Final = (
     "submitted", "done", "running", "pending", "failed", "resubmitted", "reused",
 )  # fmt: skip
@@ -161,62 +159,6 @@ def _launched(worker: LiveProcess, host: str, state: str) -> dict[str, Any]:
         "function": "",
         "last_heartbeat_s": None,
     }
-
-
-# ---- asking -------------------------------------------------------------------------------------
-
-
-def ask(
-    directory: RunDir, limit_s: float, refused: str = "", *, strict: bool = False
-) -> dict[str, Any] | None:
-    """Ask the broker how its run is; None when it does not answer in time.
-
-    ``refused`` tells it why this machine does not join the run.  ``strict``: a broker that answers
-    and refuses is an error.
-    """
-    try:
-        endpoint = directory.endpoint()
-    except RunError:
-        return None
-    if not _listens(endpoint):
-        return None
-    connection = Connection(lambda: endpoint, directory.client_keys)
-    connection.open()
-    hello = Hello(
-        PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(), b"", [], []
-    )
-    connection.send(hello)
-    deadline = time.monotonic() + limit_s
-    try:
-        while (left := deadline - time.monotonic()) > 0:
-            connection.poll(left)
-            if connection.ended():
-                return None
-            message, _ = connection.receive() or (None, [])
-            if isinstance(message, Welcome):
-                connection.send(AskStatus(refused))
-            elif isinstance(message, Stats):
-                return message.stats
-            elif isinstance(message, Refused) and strict:
-                raise RunError(f"the broker refused: {message.reason}")
-            elif isinstance(message, (Refused, Unknown)):
-                return None
-        return None
-    finally:
-        connection.close()
-
-
-def _listens(endpoint: str) -> bool:
-    """Tell at once whether anybody listens at a unix socket; others need to be tried."""
-    if not endpoint.startswith("ipc://"):
-        return True
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(LIMIT_S)
-        try:
-            probe.connect(endpoint.removeprefix("ipc://"))
-        except OSError:
-            return False
-    return True
 
 
 # ---- several runs -------------------------------------------------------------------------------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from ..client.asking import LIMIT_S, ask
 from ..errors import RunError
 from ..rundir import RunDir
 from .launcher import journal_summary
 from .lock import is_locked
-from .status import LIMIT_S, ask
 
 
 def look(directory: RunDir) -> str:

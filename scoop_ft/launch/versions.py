@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
+from ..client.asking import ask
 from ..environment import differences, together
 from ..errors import RunError
 from ..rundir import RunDir
 from ..wire.messages import Environment
-from .status import ask
 
 ASK_S: Final = 2.0
 PAUSE_S: Final = 0.3

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import RunError
-from .resources import typed
+from ..resources import typed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides what Ctrl-C means
     if os.environ.get("SCOOP_FT_STDOUT") == "lines":
         streams.by_lines()
+    from .. import resources
     from ..client.connection import Connection
     from ..client.handlers import First, Handlers
     from ..client.imports import OwnFinder
@@ -51,7 +52,6 @@ def main(argv: list[str] | None = None) -> int:
     from ..client.runtime import install
     from ..client.session import ROOM_BYTES
     from ..client.sources import Sources
-    from ..launch import resources
     from ..rundir import RunDir, read_keys
     from .runtime import WorkerRuntime
     from .session import WorkerSession

@@ -12,8 +12,8 @@ import time
 from importlib.util import find_spec
 from typing import Any, Final
 
+from ..client.asking import ask
 from ..errors import ScriptImportError
-from ..launch.status import ask
 from ..rundir import RunDir
 
 ASK_S: Final = 2.0

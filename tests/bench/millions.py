@@ -34,8 +34,8 @@ from typing import Any
 from scoop_journal import Journal
 
 from scoop_ft.broker.core import Broker
+from scoop_ft.client.asking import ask
 from scoop_ft.errors import RunError
-from scoop_ft.launch.status import ask
 from scoop_ft.rundir import RunDir
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import encode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import os
 import re
@@ -124,6 +125,37 @@ def test_architecture_names_each_module_and_no_other() -> None:
     }
     assert named - found == set(), "named, but not there"
     assert found - named == set(), "there, but not named"
+
+
+def layers() -> dict[str, int]:
+    """Return how high each name of the page's table stands, the lowest first."""
+    table = (DOCS / "architecture.md").read_text().partition("| layer |")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in table.splitlines()[2:]]
+    return {name: height for height, names in enumerate(reversed(rows)) for name in names}
+
+
+def imported(path: Path) -> set[str]:
+    """Return what is imported from our package, as the first names below it."""
+    below = path.relative_to(REPOSITORY / "scoop_ft").parts[:-1]
+    found = set[str]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names = [*below[: len(below) - node.level + 1], *filter(None, [node.module])]
+            found |= {names[0].split(".")[0]} if names else {name.name for name in node.names}
+    return found
+
+
+def test_no_file_imports_what_stands_above_its_layer() -> None:
+    height = layers()
+    assert {"executor", "launch", "inspect", "worker", "broker", "wire"} <= set(height)
+    wrong = [
+        (str(path), name)
+        for path in (REPOSITORY / "scoop_ft").rglob("*.py")
+        for own in [path.relative_to(REPOSITORY / "scoop_ft").with_suffix("").parts[0]]
+        for name in imported(path)
+        if own in height and height.get(name, -1) > height[own]
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

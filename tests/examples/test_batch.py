@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scoop_ft.launch.status import ask
+from scoop_ft.client.asking import ask
 from scoop_ft.rundir import RunDir
 
 from ..waiting import eventually

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scoop_chaos.runs import RunProcess
 
-from scoop_ft.launch.status import ask
+from scoop_ft.client.asking import ask
 
 from ..waiting import eventually
 from .conftest import Run

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import psutil
 
-from scoop_ft.launch.status import ask
+from scoop_ft.client.asking import ask
 
 from ..faults import Fault
 from .disk import SmallDisk

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import RunError
-from ..option_values import check_resources
+from .errors import RunError
+from .option_values import check_resources
 
 NOTHING: Final[Mapping[str, int]] = {}
 
