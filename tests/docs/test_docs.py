@@ -127,6 +127,14 @@ def test_architecture_names_each_module_and_no_other() -> None:
     assert found - named == set(), "there, but not named"
 
 
+def test_what_the_guide_says_of_waiting_is_what_the_product_says() -> None:
+    table = (DOCS / "guide.md").read_text().partition("| you read |")[2].partition("\n\n")[0]
+    said = [text for text in re.findall(r"`waiting: ([^`]+)`", table) if "=" not in text]
+    assert len(said) > 5
+    source = "".join(path.read_text() for path in (REPOSITORY / "scoop_ft").rglob("*.py"))
+    assert [text for text in said if f'"{text}"' not in source] == []
+
+
 def layers() -> dict[str, int]:
     """Return how high each name of the page's table stands, the lowest first."""
     table = (DOCS / "architecture.md").read_text().partition("| layer |")[2].partition("\n\n")[0]
