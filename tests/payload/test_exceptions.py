@@ -108,6 +108,21 @@ def test_one_whose_text_changes_arrives_as_itself() -> None:
     assert type(travel(Moment("x"))) is Moment
 
 
+class Model:
+    """An object without a text of its own: what stands for it says where it lies."""
+
+
+@pytest.mark.parametrize("kind", [KeyError, RuntimeError, Slotted])
+def test_one_that_carries_an_object_without_a_text_arrives_as_itself(
+    kind: type[BaseException],
+) -> None:
+    sent = kind(Model())
+    sent.args = (Model(), [Model()])
+    arrived = travel(sent)
+    assert type(arrived) is kind
+    assert isinstance(arrived.args[0], Model)
+
+
 def test_attributes_arrive_without_those_that_cannot() -> None:
     error = WithLock("text")
     error.code = 7  # type: ignore[attr-defined]
