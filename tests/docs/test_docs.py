@@ -15,7 +15,7 @@ import pytest
 import zmq
 from scoop_chaos.runs import COMMAND
 
-from scoop_ft import checkpoint, futures, optioned, randomness, shared
+from scoop_ft import checkpoint, errors, futures, optioned, randomness, shared
 from scoop_ft.broker.__main__ import _settings
 from scoop_ft.rundir import RunDir, RunInfo
 from scoop_ft.wire import probes
@@ -133,6 +133,19 @@ def test_what_the_guide_says_of_waiting_is_what_the_product_says() -> None:
     assert len(said) > 5
     source = "".join(path.read_text() for path in (REPOSITORY / "scoop_ft").rglob("*.py"))
     assert [text for text in said if f'"{text}"' not in source] == []
+
+
+def test_the_guide_names_the_exceptions_that_users_meet() -> None:
+    table = (DOCS / "guide.md").read_text().partition("| you read |")[2].partition("\n\n")[0]
+    met = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.ScoopError)
+    }
+    told_by_their_text = {"ScoopError", "MissingMainGuard", "RunError"}
+    not_for_users = {"ProtocolError", "InvalidTransition"}
+    named = set(re.findall(r"\w+", table))
+    assert met - named - told_by_their_text - not_for_users == set()
 
 
 def layers() -> dict[str, int]:
