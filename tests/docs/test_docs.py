@@ -148,6 +148,15 @@ def test_the_guide_names_the_exceptions_that_users_meet() -> None:
     assert met - named - told_by_their_text - not_for_users == set()
 
 
+def test_the_libraries_that_come_with_adapters_are_those_that_their_page_names() -> None:
+    (extra,) = re.findall(
+        r"^adapters = \[(.*)\]$", (REPOSITORY / "pyproject.toml").read_text(), re.M
+    )
+    installed = re.findall(r'"([\w-]+)', extra)
+    page = " ".join((DOCS / "adapters.md").read_text().split())
+    assert f"installs {', '.join(installed[:-1])} and {installed[-1]};" in page
+
+
 def layers() -> dict[str, int]:
     """Return how high each name of the page's table stands, the lowest first."""
     table = (DOCS / "architecture.md").read_text().partition("| layer |")[2].partition("\n\n")[0]

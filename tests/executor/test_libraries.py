@@ -19,7 +19,7 @@ from .conftest import LIMIT_S, Program, kill, live
 
 
 def needs(name: str) -> Any:
-    return pytest.importorskip(name, reason=f"{name} is not installed: pip install .[adapters]")
+    return pytest.importorskip(name, reason=f"{name} is not installed")
 
 
 @pytest.fixture(scope="module")
