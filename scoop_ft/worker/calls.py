@@ -8,6 +8,7 @@ given up is ended by itself.  Who waits, and who gets the thread next, is decide
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .runner import Crew, Runner
 
 LARGE: Final = 1 << 64  # an integer that is larger is packed at once, for its size
+_OF_THE_SCRIPT: Final = re.compile(rf"^([ |+]*){script.WORKER_NAME}\.", re.MULTILINE)  # classes
 PIECE_NS: Final = 10_000_000  # what was claimed for its cost, and costs more, is given back
 
 
@@ -266,7 +268,7 @@ def lineage_of(span: Span, index: int) -> bytes:
 
 
 def _trace(error: BaseException) -> str:
-    """Return the traceback as text, without our own frame."""
+    """Return the traceback as text, without our own frame, and with the names that users know."""
     trace = error.__traceback__
     if trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -276,7 +278,8 @@ def _trace(error: BaseException) -> str:
         text = traceback.format_exception(type(error), error, trace)
     except BaseException:  # noqa: BLE001 - its attributes may do anything when looked at
         text = [*traceback.format_tb(trace), f"{type(error).__name__}\n"]
-    return "".join(text)
+    module = script.module_for_people(script.WORKER_NAME)
+    return _OF_THE_SCRIPT.sub(lambda found: f"{found[1]}{module}.", "".join(text))
 
 
 def end_child(error: BaseException | None) -> None:

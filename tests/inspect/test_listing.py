@@ -146,3 +146,27 @@ def test_without_a_name_it_is_the_last_run_of_the_folder(changed: Path, tmp_path
     nothing = type_in(tmp_path / "empty", "journal", "ls")
     assert nothing.returncode == 2
     assert "no run found in this folder" in nothing.stderr
+
+
+def test_an_exception_of_the_script_is_named_as_its_author_knows_it(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text("""
+from scoop_ft import futures
+
+class Stuck(Exception):
+    pass
+
+def solve(x):
+    try:
+        raise Stuck("inner")
+    except Stuck as error:
+        raise Stuck(x) from error
+
+if __name__ == "__main__":
+    futures.submit(solve, 7).result()
+""")
+    done = type_in(tmp_path, "run", "-q", "-n", "1", "study.py")
+    shown = type_in(tmp_path, "journal", "ls", "--failed").stdout
+    for text in (done.stderr, shown):
+        assert "study.Stuck: inner" in text
+        assert "study.Stuck: 7" in text
+        assert "__mp_main__" not in text
