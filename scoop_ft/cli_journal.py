@@ -34,7 +34,7 @@ def verify(run_dir: str | None) -> int:
         raise RunError(str(error)) from error
     if not report.ok:
         raise RunError(report.problem)
-    note = " (its writer is at work: pages at rest were not looked at)" if report.live else ""
+    note = " (the run is at work: the pages of the file were not checked)" if report.live else ""
     click.echo(
         f"the journal of run {report.run} is sound: {report.records:,} records, "
         f"{report.blobs:,} blobs, {report.size_bytes / 1e6:,.1f} MB{note}"

@@ -19,7 +19,7 @@ from ..broker import departures, from_journal, naming
 from ..broker.book import Book
 from ..broker.departures import Departure
 from ..broker.records import Departed
-from ..broker.tasks import NAMES, Batch
+from ..broker.tasks import Batch
 from ..errors import RunError
 from ..ids import ROOT_ID, short
 from ..launch import moved
@@ -28,6 +28,7 @@ from . import ask, history
 from .calls import Call, call_of, content_of, ordinal_of
 from .questions import Difference, Pair
 from .reasons import MEANS, Reasons, Why, by_function, by_reason
+from .rows import state_of
 
 MOST_DIFFS: Final = 10  # departures of an overview whose arguments are loaded and compared
 
@@ -214,7 +215,7 @@ def of_task(read: Read, text: str, changed: Collection[bytes] = ()) -> Plain:
     return {
         **_identity(read, batch, index),
         "call": call,
-        "state": NAMES[batch.state[index]],
+        "state": state_of(batch, index),
         "history": history.of(read.reader, batch, index),
         "departed": _departed(read, reasons, batch, index) or _kept_of(read, strays),
         **_after(reasons.of(batch, index), is_left=_is_left(batch, index)),

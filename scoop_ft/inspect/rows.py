@@ -28,6 +28,11 @@ MOST_BYTES = 4 << 20
 _WORDS = {DONE: "done", FAILED: "failed"}
 
 
+def state_of(batch: Batch, index: int) -> str:
+    """Return a task's state for people: ``done``, ``failed`` or ``pending``."""
+    return _WORDS.get(batch.state[index], "pending")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A task and its name."""
@@ -39,7 +44,7 @@ class Place:
     @property
     def state(self) -> str:
         """``done``, ``failed`` or ``pending``."""
-        return _WORDS.get(self.batch.state[self.index], "pending")
+        return state_of(self.batch, self.index)
 
 
 class Row(NamedTuple):

@@ -170,3 +170,17 @@ if __name__ == "__main__":
         assert "study.Stuck: inner" in text
         assert "study.Stuck: 7" in text
         assert "__mp_main__" not in text
+
+
+def test_explain_calls_the_state_of_a_task_as_the_list_does(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text("""
+from scoop_ft import futures, options
+
+if __name__ == "__main__":
+    futures.submit(abs, -1).result()
+    futures.submit(options(abs, resources={"gpu": 1}), -2)
+""")
+    type_in(tmp_path, "run", "-q", "-n", "1", "study.py")
+    lines = type_in(tmp_path, "journal", "ls").stdout.splitlines()
+    told = [json.loads(type_in(tmp_path, "explain", n, "--json").stdout)["state"] for n in "12"]
+    assert told == ["done", "pending"] == [line.split()[1] for line in lines]
