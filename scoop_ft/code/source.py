@@ -16,7 +16,7 @@ from functools import wraps
 from importlib.util import decode_source
 from typing import Any, Final, NamedTuple, TypeVar
 
-from .. import script
+from .. import main_guard, script
 from ..ids import digest
 from .form import form
 from .own import find, is_own, source_file
@@ -338,7 +338,7 @@ class _Strip(ast.NodeTransformer):
     """Takes away docstrings, annotations and the main guard."""
 
     def visit_If(self, node: ast.If) -> Any:
-        if script.is_main_test(node.test):
+        if main_guard.is_main_test(node.test):
             return None
         return self.generic_visit(node)
 

@@ -155,7 +155,7 @@ def main_script() -> str:
     one without, of a notebook or of ``python -m`` travel by value: to import those again would
     start all that they do, or is not possible.
     """
-    from .. import script
+    from ..main_guard import has_main_guard
 
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None)
@@ -167,7 +167,7 @@ def main_script() -> str:
     ):
         return ""
     path = os.path.abspath(path)
-    return path if script.has_main_guard(path) else ""
+    return path if has_main_guard(path) else ""
 
 
 def _import_path() -> list[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from scoop_ft import script
+from scoop_ft.main_guard import Bindings
 
 from .conftest import Scripts
 
@@ -47,11 +45,10 @@ _NAME = "__name__"
         ("def f(:\n", "", ""),
     ],
 )
-def test_guarded_names(tmp_path: Path, text: str, guarded: str, shared: str) -> None:
-    path = tmp_path / "x.py"
-    path.write_text(text)
-    assert script.guarded_names(str(path)) == set(guarded.split())
-    assert script._Bindings.of(text.encode()).shared == set(shared.split())
+def test_names_that_the_main_guard_hides(text: str, guarded: str, shared: str) -> None:
+    found = Bindings.of(text.encode())
+    assert found.guarded - found.top == set(guarded.split())
+    assert found.shared == set(shared.split())
 
 
 DUMP = """
