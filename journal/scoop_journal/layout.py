@@ -17,7 +17,6 @@ FORMAT: Final = 2
 META_TABLE: Final = b"meta"
 EVENTS_TABLE: Final = b"events"
 BLOBS_TABLE: Final = b"blobs"
-TABLES: Final = (META_TABLE, EVENTS_TABLE, BLOBS_TABLE)
 #: Two spare, so that a later format can add a table without old readers failing to open.
 MAX_TABLES: Final = 5
 

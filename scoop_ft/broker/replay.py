@@ -25,9 +25,8 @@ from .tasks import DONE, FAILED, VOID, Batch
 if TYPE_CHECKING:
     from .core import Broker
 
-Stretch = tuple[
-    int, int, Batch, int
-]  # start and stop in the new batch, recorded batch, index there
+#: Start and stop in the new batch, the recorded batch, the index there.
+Stretch = tuple[int, int, Batch, int]
 
 
 def record(
@@ -53,7 +52,7 @@ def record(
         or (batch is not None and (same or again))
         or family.is_outdated(m.batch[:SESSION_BYTES])
     ):
-        _bind(b, family, m, batch, same + again, moved)
+        _bind(b, m, batch, same + again, moved)
     _change(b, m, [*again, *same, *moved])
     for start, stop, older, index in again:
         b.serve(older, index, index + stop - start)
@@ -202,12 +201,7 @@ def _unclaimed(batch: Batch, start: int, stop: int) -> Iterator[Range]:
 
 
 def _bind(
-    b: Broker,
-    family: Family,
-    m: Submit,
-    batch: Batch | None,
-    same: list[Stretch],
-    moved: list[Stretch],
+    b: Broker, m: Submit, batch: Batch | None, same: list[Stretch], moved: list[Stretch]
 ) -> None:
     """Record which tasks of the batch are older ones, and where older ones are found now."""
     bound = moved + (same if batch is not None else [])

@@ -132,7 +132,6 @@ class Agent:
     ) -> None:  # fmt: skip
         self.limits = limits
         self._at_once = workers if at_once is None else at_once
-        self.recycled = 0
         self.session = session
         self.stats: dict[str, Any] = {}
         self.welcome: Welcome | None = None
@@ -324,7 +323,6 @@ class Agent:
 
     def _retired(self, slot: _Slot, worker: _Worker, now: float) -> list[Effect]:
         """One has made room for another: nothing is wrong, unless it happens all the time."""
-        self.recycled += 1
         slot.not_before, slot.bad_starts, slot.replacing = now, 0, True
         short = worker.too_large and now - worker.born < SHORT_LIFE_S
         slot.short_lives = slot.short_lives + 1 if short else 0

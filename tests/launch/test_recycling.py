@@ -43,7 +43,6 @@ def test_one_that_has_retired_is_replaced_at_once_and_not_announced() -> None:
     effects = agent.exited(one, 0, 0, gone, [], 1.0)
     assert said(effects) == ""
     assert [type(message) for message in sent(effects)] == [Gone]  # the broker hears of it
-    assert agent.recycled == 1
     assert agent.restarts == 0
     assert agent.trouble() == ""
     [new] = spawned(agent.tick(1.0, {other: Sight(ready=True)}))
@@ -58,7 +57,7 @@ def test_one_that_was_killed_while_it_retired_has_died() -> None:
     agent, (one,) = up_and_running(1)
     effects = agent.exited(one, 0, 9, Sight(ready=True, tasks_done=5, retired=True), [], 1.0)
     assert "SIGKILL" in said(effects)
-    assert agent.recycled == 0
+    assert agent.restarts == 1
 
 
 def test_a_limit_that_is_reached_at_once_is_said_once() -> None:

@@ -44,7 +44,6 @@ class Stage:
         self.janitor.remember("processes", str(self.folder))
         self.network: Network | None = None
         self.memory: MemoryLimits | None = None
-        self.has_small_disks = False
         try:
             self._find_out()
         except BaseException:
@@ -62,7 +61,6 @@ class Stage:
             self.missing[Fault.WORKER_MEMORY] = _one_line(error)
         try:
             SmallDisk(self.janitor, self.folder / "probe", 1).unmount()
-            self.has_small_disks = True
         except OSError as error:
             self.missing[Fault.DISK_FULL] = f"no small file system: {_one_line(error)}"
 

@@ -54,7 +54,7 @@ def rehearse(
     seed = secrets.randbits(32) if seed is None else seed
     report = Report(quiet=quiet, verbose=verbose)
     words = ["-n", str(workers), "--rounds", str(rounds), "--seed", str(seed), script, *args]
-    report.begin(script, os.getcwd(), rounds, workers, seed, f"scoop-ft chaos {shlex.join(words)}")
+    report.begin(script, os.getcwd(), rounds, workers, f"scoop-ft chaos {shlex.join(words)}")
     folder = Path(tempfile.mkdtemp(prefix="scoop-ft-chaos-"))
     try:
         with _ended_by_signals():

@@ -33,9 +33,7 @@ class Report:
         self._verbose = verbose
         self._width = min(shutil.get_terminal_size((100, 24)).columns, 100)
 
-    def begin(
-        self, script: str, where: str, rounds: int, workers: int, seed: int, run: str
-    ) -> None:
+    def begin(self, script: str, where: str, rounds: int, workers: int, run: str) -> None:
         """Say what will happen."""
         self._tell(
             f"{script} runs {number(rounds + 2, 'time')}, in {where}, with "

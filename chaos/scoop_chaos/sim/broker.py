@@ -92,7 +92,7 @@ class SimServer(Server):
     world: World
 
     def _tick(self, now: float) -> None:
-        before = self.world.witness.looks(now)
+        before = self.world.witness.looks()
         super()._tick(now)
         self.world.witness.looked(now, before)
 

@@ -209,13 +209,6 @@ class Network:
                 if pipe is not None:
                     self._clock.after(when, lambda c=conn, p=pipe: self._give_up(c, p))  # type: ignore[misc]
 
-    def heal(self) -> None:
-        """All is well from now on."""
-        for cuts in (self.cut_up, self.cut_down):
-            cuts.clear()
-        self.delay.clear()
-        self.outlive = 0.0
-
     # ---- in between ------------------------------------------------------------------------
 
     def _arrival(self, host: str, cuts: dict[str, float]) -> float:

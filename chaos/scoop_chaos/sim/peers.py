@@ -70,7 +70,7 @@ class SimRoot:
         )
         self.runtime = RootRuntime(self.session, self.link)  # type: ignore[arg-type]
         process.runtime = self.runtime
-        process.on_end = lambda: world.root_ended(self, None)
+        process.on_end = lambda: world.root_ended(self)
         process.start(self._main, world.draw_start())
 
     def _main(self) -> None:

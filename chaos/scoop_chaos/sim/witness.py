@@ -310,7 +310,7 @@ class Witness:
 
     # ---- time ------------------------------------------------------------------------------
 
-    def looks(self, now: float) -> int:
+    def looks(self) -> int:
         """The broker is about to do what is due; return how much it has queued again so far."""
         return int(self._core().resubmitted)
 

@@ -246,7 +246,7 @@ class World:
         self.start_home()
         self.start_root()
 
-    def root_ended(self, root: SimRoot, answer: Any) -> None:
+    def root_ended(self, root: SimRoot) -> None:
         """The script's process has ended without an answer: a defect, or it was told to."""
         if root is not self.root:
             return
