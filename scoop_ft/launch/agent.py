@@ -28,6 +28,7 @@ from ..wire.messages import (
     Welcome,
     WorkerReport,
 )
+from .blame import Unasked
 from .effects import (
     Effect,
     Finished,
@@ -50,11 +51,9 @@ FIRST_DELAY_S: Final = 0.5  # before the third start in a row; doubles from ther
 LONGEST_DELAY_S: Final = 30.0
 BAD_STARTS_SAID: Final = 3  # of those in a row, each third is worth a word
 STDERR_LINES: Final = 20
-ENDS_UNASKED: Final = 10  # with the same task running: then it is the task that asks for them
 UNFIT: Final = 78  # EX_CONFIG: how a launcher's agent ends whose machine was of no use
 CANCELLED_S: Final = 5.0  # so long a task may go on that was cancelled while it ran,
 BESIDE_S: Final = 30.0  # and so long if others wait in its process: they will have to run again
-TASKS_KNOWN: Final = 1_000  # of which such ends are counted
 
 
 class _Worker(msgspec.Struct, eq=False):
@@ -144,7 +143,7 @@ class Agent:
         self._pid = pid
         self._by_session: dict[bytes, _Slot] = {}
         self._unacknowledged: list[Gone] = []
-        self._unasked: dict[bytes, int] = {}  # by task: workers that left while they ran it
+        self._unasked = Unasked()
         self._n = 0
         self._connections = 0
         self._connected = False  # and welcomed
@@ -190,7 +189,7 @@ class Agent:
         return self._stats_at > then
 
     def trouble(self) -> str:
-        """Say why there is no worker, when each of them dies as it starts; else nothing."""
+        """Say why no worker is up, as far as that is known here; else nothing."""
         if self._slots and all(s.bad_starts > 1 and not _is_up(s.worker) for s in self._slots):
             words = next((s.last_words for s in self._slots if s.last_words), "")
             return f"the workers die as they start{words and ': '}{words}"
@@ -236,10 +235,26 @@ class Agent:
         if slot is None or slot.worker is None:
             return []
         worker, slot.worker = slot.worker, None
+        gone = self._gone(worker, code, by, sight, stderr)
+        self._unacknowledged.append(gone)
+        self._changed = True
+        effects: list[Effect] = [Send(gone)] if self._connected else []
+        if sight.unfit:
+            last = (stderr[-1] if stderr else "").removeprefix("scoop-ft: ")
+            effects += self._unfit(slot, worker.slot, sight, last, now)
+        elif sight.retired and not code and not by:
+            effects += self._retired(slot, worker, now)
+        elif not self.leaving:
+            self._plan_restart(slot, worker, sight, now)
+            effects += self._mourn(slot, worker, gone, sight, now)
+        return effects
+
+    def _gone(self, worker: _Worker, code: int, by: int, sight: Sight, stderr: list[str]) -> Gone:
+        """Make what the broker is told of a worker's end, and of the task that is to blame."""
         self._n += 1
         gone = Gone(
             n=self._n,
-            session=session,
+            session=worker.session,
             pid=worker.pid,
             code=code,
             signal=by,
@@ -249,31 +264,27 @@ class Agent:
             # It may just have ended: then what runs now is not to blame, and begins again.  So does
             # what was cancelled: somebody may have asked for it once more.
             overdue=bool(worker.overdue) and worker.overdue == sight.task,
-            abrupt=self._is_abrupt(sight, code, by),
+            abrupt=self._unasked.is_abrupt(sight, code, by, leaving=self.leaving),
         )
+        ended_by_us = worker.overdue or worker.unwanted
         if not gone.overdue and (
-            worker.overdue or worker.unwanted or self._was_sent_away(sight, by)
+            ended_by_us or self._unasked.was_sent_away(sight, by, leaving=self.leaving)
         ):
             gone = msgspec.structs.replace(gone, task=b"")
-        self._unacknowledged.append(gone)
-        self._changed = True
-        effects: list[Effect] = [Send(gone)] if self._connected else []
-        if sight.unfit:
-            last = (stderr[-1] if stderr else "").removeprefix("scoop-ft: ")
-            return [*effects, *self._unfit(slot, worker.slot, sight, last, now)]
-        if sight.retired and not code and not by:
-            return effects + self._retired(slot, worker, now)
-        if not self.leaving:
-            self._plan_restart(slot, worker, sight, now)
-            slot.last_words = last_words(gone.stderr) if slot.bad_starts else ""
-            if slot.bad_starts < 2 or slot.bad_starts % BAD_STARTS_SAID == 0:
-                delay = slot.not_before - now
-                text = obituary(
-                    worker.slot, gone, slot.bad_starts, delay,
-                    cancelled=worker.unwanted, stale=sight.stale,
-                )  # fmt: skip
-                effects.append(Say(text, grave=slot.bad_starts > 1))
-        return effects
+        return gone
+
+    def _mourn(
+        self, slot: _Slot, worker: _Worker, gone: Gone, sight: Sight, now: float
+    ) -> list[Effect]:
+        """Say that a worker has died; of those that die as they start, only of some."""
+        slot.last_words = last_words(gone.stderr) if slot.bad_starts else ""
+        if slot.bad_starts >= 2 and slot.bad_starts % BAD_STARTS_SAID:
+            return []
+        text = obituary(
+            worker.slot, gone, slot.bad_starts, slot.not_before - now,
+            cancelled=worker.unwanted, stale=sight.stale,
+        )  # fmt: skip
+        return [Say(text, grave=slot.bad_starts > 1)]
 
     def _unfit(self, slot: _Slot, number: int, sight: Sight, why: str, now: float) -> list[Effect]:
         """One could not import the script: nor can this machine, unless another here has done so.
@@ -291,35 +302,6 @@ class Agent:
             f"({why}); trying again in {LONGEST_DELAY_S:.3g} s"
         )
         return [Say(text, grave=True)]
-
-    def _is_abrupt(self, sight: Sight, code: int, by: int) -> bool:
-        """Tell whether a worker that seems to have ended in good order was ended by its task.
-
-        A worker leaves on SIGTERM, whoever sends it: somebody who wants it gone, and then nobody is
-        to blame; or its own task, which would be tried without end.
-        """
-        if code or by or not sight.task:
-            return False
-        if self.leaving or sight.retired or not sight.left:
-            return not sight.left
-        return self._asks_for_it(sight.task)
-
-    def _was_sent_away(self, sight: Sight, by: int) -> bool:
-        """Tell whether a worker was killed as it should leave: that is not its task's fault.
-
-        The task lets no thread answer SIGTERM, or has put the system's own handler in our place.
-        """
-        if self.leaving:
-            return by in (signal.SIGTERM, signal.SIGKILL)
-        return by == signal.SIGTERM and not self._asks_for_it(sight.task)
-
-    def _asks_for_it(self, task: bytes) -> bool:
-        """Tell whether so many workers were sent away with a task that it must be what does it."""
-        ends = self._unasked.pop(task, 0) + 1
-        self._unasked[task] = ends  # the last one now: the first is forgotten
-        if len(self._unasked) > TASKS_KNOWN:
-            del self._unasked[next(iter(self._unasked))]
-        return ends >= ENDS_UNASKED
 
     def _retired(self, slot: _Slot, worker: _Worker, now: float) -> list[Effect]:
         """One has made room for another: nothing is wrong, unless it happens all the time."""

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from scoop_ft.launch.agent import (
-    ENDS_UNASKED,
     HEARTBEAT_S,
     LONGEST_DELAY_S,
     SILENCE_S,
     STARTUP_S,
     Agent,
 )
+from scoop_ft.launch.blame import ENDS_UNASKED
 from scoop_ft.launch.effects import (
     Effect,
     Finished,

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from scoop_ft.launch.agent import ENDS_UNASKED
+from scoop_ft.launch.blame import ENDS_UNASKED
 
 from .conftest import Run, signal_it
 

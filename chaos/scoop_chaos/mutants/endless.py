@@ -17,7 +17,7 @@ ENDLESS = (
     Mutant(
         "overdue-is-a-crash",
         "A task whose time limit was over is tried again, as after a crash.",
-        f"{_AGENT}.exited",
+        f"{_AGENT}._gone",
         "overdue=bool(worker.overdue) and worker.overdue == sight.task,",
         "overdue=False,",
     ),
@@ -49,9 +49,9 @@ RARELY = (
     Mutant(
         "given-up-is-blamed",
         "A task whose worker was ended since it was cancelled is to blame for that.",
-        f"{_AGENT}.exited",
-        "worker.overdue or worker.unwanted or self._was_sent_away(sight, by)",
-        "worker.overdue or self._was_sent_away(sight, by)",
+        f"{_AGENT}._gone",
+        "ended_by_us = worker.overdue or worker.unwanted",
+        "ended_by_us = worker.overdue",
     ),
     Mutant(
         "given-up-is-said-once",
