@@ -14,9 +14,9 @@ from ..wire import messages as wire
 from ..wire.frames import Buffer
 from .departed import ERROR
 from .peers import Peer
-from .ports import Ref
 from .records import Edit, Kind, encode
 from .tasks import DONE
+from .values import is_recorded, whole
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -31,31 +31,22 @@ def on_set_const(
     run again, may know better.
     """
     known = b.book.consts.get(m.key)
-    if known is not None and _same_record(b, known[0], frames):
+    if known is not None and is_recorded(b.journal, known[0], frames):
         return
     if known is not None and peer.role != "root":
-        send_const(b, peer.session, m.key, *known)
+        send_const(b, peer.session, m.key, known[0])
         return
     if known is not None and not _may_change(b, m.key, known[0]):
         return
     seq = b.append(Kind.CONST, header, frames[0], frames[1:])
     b.book.apply_const(seq, m)
-    for other in b.peers.values():
-        if other.connected and other.role in ("root", "worker") and other is not peer:
-            send_const(b, other.session, m.key, seq, 1 + len(m.buffers))
+    for other in b.peers.others_with_parents(peer):
+        send_const(b, other.session, m.key, seq)
 
 
-def _same_record(b: Broker, seq: int, frames: Sequence[Buffer]) -> bool:
-    with b.journal.reading() as view:
-        record = view.record(seq)
-        return [bytes(record.payload), *map(bytes, record.buffers)] == [*map(bytes, frames)]
-
-
-def send_const(b: Broker, session: bytes, key: str, seq: int, size: int) -> None:
+def send_const(b: Broker, session: bytes, key: str, seq: int) -> None:
     """Tell a session a constant."""
-    with b.journal.reading() as view:
-        sizes = [len(buffer) for buffer in view.record(seq).buffers]
-    frames = [Ref(seq), *(Ref(seq, buffer=k) for k in range(size - 1))]
+    sizes, frames = whole(b.journal, seq)
     b.send(session, wire.Const(key, sizes), frames)
 
 

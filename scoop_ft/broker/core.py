@@ -38,7 +38,7 @@ from .copies import Copies
 from .delivery import Delivery
 from .dispatch import Dispatcher
 from .leaving import Departed
-from .peers import Peer, Peers
+from .peers import WITH_PARENTS, Peer, Peers
 from .policy import Costs
 from .ports import JournalPort, Ref, Send
 from .ready import Ready
@@ -231,7 +231,7 @@ class Broker:
         ``message`` is None where not even that much could be read.
         """
         peer = self.peers.get(session)
-        if peer is None or not peer.connected or peer.role not in _PARENTS:
+        if peer is None or not peer.connected or peer.role not in WITH_PARENTS:
             return
         if self.full or session in self.refused:
             self.refused.add(session)  # it is said again, after what is not taken in just now
@@ -483,30 +483,29 @@ _INTAKE = frozenset(
 _ENDED = frozenset(  # not taken in once it has diverged
     {wire.Submit, wire.SetConst, wire.Checkpoint, wire.Step, wire.End}
 )
-_PARENTS = frozenset({"root", "worker"})
 _ROOT = frozenset({"root"})
 _WORKER = frozenset({"worker"})
 _AGENT = frozenset({"agent"})
 _ALL = frozenset({"root", "worker", "agent", "observer"})
 
 _HANDLERS: dict[type, tuple[_Handler, frozenset[str]]] = {  # what is done, and who may ask for it
-    wire.Define: (from_parent.on_define, _PARENTS),
-    wire.Submit: (from_parent.on_submit, _PARENTS),
-    wire.SetConst: (constants.on_set_const, _PARENTS),
-    wire.Cancel: (cancelling.on_cancel, _PARENTS),
-    wire.Query: (cancelling.on_query, _PARENTS),
-    wire.Credit: (from_parent.on_credit, _PARENTS),
+    wire.Define: (from_parent.on_define, WITH_PARENTS),
+    wire.Submit: (from_parent.on_submit, WITH_PARENTS),
+    wire.SetConst: (constants.on_set_const, WITH_PARENTS),
+    wire.Cancel: (cancelling.on_cancel, WITH_PARENTS),
+    wire.Query: (cancelling.on_query, WITH_PARENTS),
+    wire.Credit: (from_parent.on_credit, WITH_PARENTS),
     wire.End: (from_parent.on_end, _ROOT),
-    wire.Checkpoint: (keeping.on_checkpoint, _PARENTS),
-    wire.Step: (keeping.on_step, _PARENTS),
-    wire.Fetch: (keeping.on_fetch, _PARENTS),
-    wire.Results: (from_worker.on_results, _PARENTS),  # a root gives back what was passed on
+    wire.Checkpoint: (keeping.on_checkpoint, WITH_PARENTS),
+    wire.Step: (keeping.on_step, WITH_PARENTS),
+    wire.Fetch: (keeping.on_fetch, WITH_PARENTS),
+    wire.Results: (from_worker.on_results, WITH_PARENTS),  # a root gives back what was passed on
     wire.Returned: (from_worker.on_returned, _WORKER),
     wire.Idle: (from_worker.on_idle, _WORKER),
     wire.Leaving: (from_worker.on_leaving, _WORKER),
     wire.Heartbeat: (from_agent.on_heartbeat, _AGENT),
     wire.Gone: (from_agent.on_gone, _AGENT),
     wire.AskStatus: (from_agent.on_ask_status, _ALL),
-    wire.Source: (from_code.on_source, _PARENTS),
-    wire.AskSource: (from_code.on_ask_source, _PARENTS),
+    wire.Source: (from_code.on_source, WITH_PARENTS),
+    wire.AskSource: (from_code.on_ask_source, WITH_PARENTS),
 }

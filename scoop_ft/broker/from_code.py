@@ -45,9 +45,8 @@ def on_source(
         b.journal.put_blob(name, frames[0])
     b.book.apply_source(b.append(Kind.SOURCE, header), m)
     said = wire.Sources(0, [wire.SourceRef(m.name, m.kind, m.path, m.digest)])
-    for other in b.peers.values():
-        if other.connected and other.role in ("root", "worker") and other is not peer:
-            b.send(other.session, said)
+    for other in b.peers.others_with_parents(peer):
+        b.send(other.session, said)
 
 
 def _on_environment(b: Broker, peer: Peer, data: bytes) -> None:

@@ -16,7 +16,7 @@ from . import departures, from_code
 from .constants import send_const
 from .families import Segment
 from .from_parent import host_family, replace_run
-from .peers import Peer
+from .peers import WITH_PARENTS, Peer
 from .tasks import CANCELLED, HELD, LEASED, QUEUED, Batch
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def on_hello(b: Broker, m: wire.Hello) -> None:
     peer = _admit(b, m)
     settings = {**b.settings, "root": _other_root(b, m)} if m.role == "root" else b.settings
     b.send(m.session, wire.Welcome(b.run, b.incarnation, settings))
-    if m.role in ("root", "worker"):
-        for key, (seq, records_) in b.book.consts.items():
-            send_const(b, m.session, key, seq, records_)
+    if m.role in WITH_PARENTS:
+        for key, (seq, _) in b.book.consts.items():
+            send_const(b, m.session, key, seq)
         from_code.welcome(b, m.session)
     if m.role == "worker":
         began_at = peer.began_at

@@ -6,7 +6,7 @@ Only the session in which a parent runs may keep something for it.  Decisions on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..ids import ROOT_ID
 from ..wire import messages as wire
@@ -15,8 +15,8 @@ from . import from_parent
 from .from_parent import runs_here
 from .kept import Kept, Saved
 from .peers import Peer
-from .ports import Ref
 from .records import Bind, Kind, encode
+from .values import is_recorded, whole
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -71,18 +71,7 @@ def _progress(b: Broker, m: wire.Checkpoint, frames: Sequence[Buffer]) -> bool:
     kept = b.book.kept.get(m.parent)
     if kept is None or kept.checkpoint is None:
         return True
-    return not _is_recorded(b, kept.checkpoint, frames)
-
-
-def _is_recorded(b: Broker, saved: Saved, frames: Sequence[Buffer]) -> bool:
-    """Are these the bytes that were saved?"""
-    with b.journal.reading() as view:
-        record = view.record(saved.seq)
-        before: list[Any] = [record.payload, *record.buffers]
-        return len(before) == len(frames) and all(
-            len(a) == len(z) and memoryview(a).cast("B") == memoryview(z).cast("B")
-            for a, z in zip(before, frames, strict=True)
-        )
+    return not is_recorded(b.journal, kept.checkpoint.seq, frames)
 
 
 def on_step(b: Broker, peer: Peer, m: wire.Step, header: bytes, frames: Sequence[Buffer]) -> None:
@@ -92,7 +81,7 @@ def on_step(b: Broker, peer: Peer, m: wire.Step, header: bytes, frames: Sequence
     kept = b.book.kept.get(m.parent)
     if kept is not None and m.step in kept.steps:
         _said_again(b, peer, m, kept.steps[m.step], frames)
-        return  # it is only said again
+        return  # the first one counts
     b.book.apply_step(b.append(Kind.STEP, header, frames[0], frames[1:]), m)
     b.hurry = True  # its caller does nothing until it is synced
 
@@ -105,7 +94,8 @@ def _said_again(
     The one that was given to others counts: the attempt does not go on with its own.
     """
     found = b.book.task(m.parent) if m.parent != ROOT_ID else None
-    if found is not None and not (saved.call == m.call and _is_recorded(b, saved, frames)):
+    same = saved.call == m.call and is_recorded(b.journal, saved.seq, frames)
+    if found is not None and not same:
         b.dispatcher.take_back(peer, *found, "a step of it was made elsewhere, with another value")
 
 
@@ -144,8 +134,6 @@ def _send(b: Broker, peer: Peer, m: wire.Fetch, saved: Saved | None, number: int
     if saved is None:
         b.send(peer.session, wire.Fetched(m.request, False, number, 0, 0, []))
         return
-    with b.journal.reading() as view:
-        sizes = [len(buffer) for buffer in view.record(saved.seq).buffers]
-    parts = [Ref(saved.seq), *(Ref(saved.seq, buffer=k) for k in range(len(sizes)))]
+    sizes, frames = whole(b.journal, saved.seq)
     message = wire.Fetched(m.request, True, number, saved.next, saved.next_step, sizes)
-    b.send(peer.session, message, parts)
+    b.send(peer.session, message, frames)

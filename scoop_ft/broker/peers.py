@@ -23,6 +23,8 @@ PACED: Final = 3  # reports before its pace is believed
 SLOW: Final = 2.0  # times as long as usual: a slow worker
 SLOWEST: Final = 100.0  # one report says no more than this
 
+WITH_PARENTS: Final = frozenset({"root", "worker"})  # the roles of sessions that run user code
+
 Lease = tuple[int, int, float]  # start, stop, expected seconds a task
 
 
@@ -241,6 +243,12 @@ class Peers(dict[bytes, Peer]):
         peer.lost_at = now
         if peer.role == "worker":
             self.away[peer.session] = peer
+
+    def others_with_parents(self, peer: Peer) -> Iterator[Peer]:
+        """Yield those beside this one that are connected and run user code."""
+        for other in self.values():
+            if other.connected and other.role in WITH_PARENTS and other is not peer:
+                yield other
 
     def of_agent(self, agent: bytes) -> list[Peer]:
         """Return the workers that an agent answers for."""

@@ -45,7 +45,7 @@ KEEPING = (
         "step-recorded-twice",
         "A step that is said again takes the place of the first one.",
         f"{_KEEPING}:on_step",
-        "return  # it is only said again",
+        "return  # the first one counts",
         "pass",
     ),
     Mutant(
