@@ -45,13 +45,14 @@ def is_refused(b: Broker, family: Family, m: wire.Submit, content: Content, inde
     old = _left_out(family, m)
     if old is None:
         return False
+    ordinal = m.first + index
     with b.journal.reading() as view:
-        above = _place_of(b, family.parent)
+        above, parent_function = naming.of_parent(b.book, family.parent)
         was = _call(view, *old)
-        task = f"{above[0]}.{m.first + index + 1}" if above[0] else str(m.first + index + 1)
+        task = naming.of_child(above, ordinal)
         new = _of_content(content, index)
-        _keep(b, 0, task, above[1], m.first + index, was, new)
-    _stop(b, task, m.first + index, b.book.function_name(new[0]))
+        _keep(b, 0, task, parent_function, ordinal, was, new)
+    _stop(b, task, ordinal, b.book.function_name(new[0]))
     return True
 
 
@@ -111,13 +112,14 @@ def _ends_it(b: Broker, family: Family) -> bool:
     found = departures.of_family(family, 1)
     if not found:
         return False
+    [one] = found
     with b.journal.reading() as view:
-        above, parent_function = _place_of(b, family.parent)
-        old, new = _call(view, *found[0].old), _call(view, *found[0].new)
-    task = f"{above}.{found[0].ordinal + 1}" if above else str(found[0].ordinal + 1)
-    _stop(b, task, found[0].ordinal, b.book.function_name(new[0]))
+        above, parent_function = naming.of_parent(b.book, family.parent)
+        old, new = _call(view, *one.old), _call(view, *one.new)
+    task = naming.of_child(above, one.ordinal)
+    _stop(b, task, one.ordinal, b.book.function_name(new[0]))
     if family.parent != ROOT_ID:
-        _keep(b, 0, task, parent_function, found[0].ordinal, old, new)
+        _keep(b, 0, task, parent_function, one.ordinal, old, new)
     return True
 
 
@@ -127,11 +129,12 @@ def _keep_first(b: Broker, family: Family) -> None:
     found = departures.of_family(family, 1)
     if not found:
         return
-    one = found[0]
+    [one] = found
     with b.journal.reading() as view:
-        above, parent_function = _place_of(b, family.parent)
+        above, parent_function = naming.of_parent(b.book, family.parent)
         old, new = _call(view, *one.old), _call(view, *one.new)
-        _keep(b, number, f"{above}.{one.ordinal + 1}", parent_function, one.ordinal, old, new)
+        task = naming.of_child(above, one.ordinal)
+        _keep(b, number, task, parent_function, one.ordinal, old, new)
 
 
 # ---- used by both ------------------------------------------------------------------------------
@@ -164,14 +167,6 @@ def _keep(
     payload = old[1] + new[1] if shown else b""
     parts: Sequence[Buffer] = [bytes(part) for part in buffers] if shown else []
     b.book.apply_departed(b.append(Kind.DEPARTED, records.encode(message), payload, parts), message)
-
-
-def _place_of(b: Broker, parent: bytes) -> tuple[str, str]:
-    """Return a parent's name and function; both empty for the script."""
-    found = None if parent == ROOT_ID else b.book.task(parent)
-    if found is None:
-        return "", ""
-    return naming.name(b.book, *found), b.book.function_of(*found)
 
 
 def _call(view: Any, batch: Batch, index: int) -> Call:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..ids import ROOT_ID, SESSION_BYTES
+from ..ids import SESSION_BYTES
 from ..wire.messages import Submit
 from .families import Family
 from .records import Departed
@@ -151,13 +151,13 @@ def first(book: Book) -> list[dict[str, Any]]:
 
     shown = [_departed(book, m) for _, m in book.strays[:SHOWN]]
     for parent in book.departing:
-        above = _parent_of(book, parent)
-        prefix = f"{above['parent']}." if parent != ROOT_ID else ""
+        above, parent_function = naming.of_parent(book, parent)
         for one in of_family(book.families[parent], SHOWN - len(shown)):
             shown.append(
                 {
-                    "task": f"{prefix}{one.ordinal + 1}",
-                    **above,
+                    "task": naming.of_child(above, one.ordinal),
+                    "parent": above,
+                    "parent_function": parent_function,
                     "ordinal": one.ordinal,
                     "function_old": book.function_of(*one.old),
                     "function_new": book.function_of(*one.new),
@@ -179,16 +179,4 @@ def _departed(book: Book, m: Departed) -> dict[str, Any]:
         "function_new": book.function_name(m.new_function),
         "old": "",
         "new": "",
-    }
-
-
-def _parent_of(book: Book, parent: bytes) -> dict[str, str]:
-    from . import naming
-
-    found = None if parent == ROOT_ID else book.task(parent)
-    if found is None:
-        return {"parent": "", "parent_function": ""}  # the script
-    return {
-        "parent": naming.name(book, *found),
-        "parent_function": book.function_of(*found),
     }

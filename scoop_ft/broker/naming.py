@@ -120,6 +120,17 @@ def name(book: Book, batch: Batch, index: int) -> str:
     return show(path_of(book, batch, index))
 
 
+def of_parent(book: Book, parent: bytes) -> tuple[str, str]:
+    """Return the name and the function of a parent; both empty for the script."""
+    found = None if parent == ROOT_ID else book.task(parent)
+    return ("", "") if found is None else (name(book, *found), book.function_of(*found))
+
+
+def of_child(above: str, ordinal: int) -> str:
+    """Return the name of a child of the parent that has this one (empty: of the script)."""
+    return f"{above}.{ordinal + 1}" if above else str(ordinal + 1)
+
+
 def _child(family: Family, step: Step) -> tuple[Batch, int] | None:
     if not step.older:
         return family.find(step.ordinal)
