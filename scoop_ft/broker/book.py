@@ -70,7 +70,7 @@ class Book:
         self.strays: list[tuple[int, Departed]] = []
         self._dropped: list[tuple[int, int]] = []
         self._records = Records()
-        self.departed = self._records.departed  # workers whose end is recorded, the last of them
+        self.dead = self._records.dead  # workers whose end is recorded, the last of them
 
     # ---- reading ---------------------------------------------------------------------------
 
@@ -398,7 +398,7 @@ class Book:
     def apply_edit(self, m: Edit) -> None:
         """A function means something else now; what it had computed may be dropped."""
         self._functions.edit(m)
-        self.outdated.update(self.departed)
+        self.outdated.update(self.dead)
         if m.redo:
             for batch in list(self.batches.values()):
                 for start, stop in batch.stretches_of(m.function):

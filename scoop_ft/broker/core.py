@@ -37,7 +37,7 @@ from .book import Book
 from .copies import Copies
 from .delivery import Delivery
 from .dispatch import Dispatcher
-from .leaving import Departed
+from .leaving import Remembered
 from .peers import WITH_PARENTS, Peer, Peers
 from .policy import Costs
 from .ports import JournalPort, Ref, Send
@@ -119,7 +119,7 @@ class Broker:
         self.relied: set[bytes] = set()  # small functions of workers, and what older brokers knew
         # Other functions of workers, by session, until a batch calls them.
         self.announced: set[tuple[bytes, bytes]] = set()
-        self.gone = Departed()  # sessions that ended or were replaced: none comes back
+        self.gone = Remembered()  # sessions that ended or were replaced: none comes back
         self.agents_heard = False  # one has said which workers it has
         self.orphans: dict[bytes, list[tuple[bytes, Any, bytes, Sequence[Buffer]]]] = {}
         self.cancels: dict[int, cancelling.CancelRequest] = {}

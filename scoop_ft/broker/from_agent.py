@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..ids import short, task_id
+from ..ids import BATCH_ID_BYTES, short, task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import figures, once, records
@@ -86,7 +86,7 @@ def lease_to_the_busy(b: Broker, batch: Batch) -> None:
     """A batch is said again: some of it may be what a worker runs that is too busy to say hello."""
     for worker in list(b.peers.away.values()) if b.grace_until else ():
         report = worker.report if not worker.suspended else None
-        if report is not None and report.task[:16] == batch.id:
+        if report is not None and report.task[:BATCH_ID_BYTES] == batch.id:
             _lease_what_runs(b, worker, report)
 
 
@@ -106,13 +106,14 @@ def on_gone(b: Broker, peer: Peer, m: wire.Gone, header: bytes, frames: Sequence
     b.gone.add(m.session)
     # What a broker that died had not recorded of this worker, its joining too, comes again.
     died = m.signal != 0 or m.code != 0 or m.abrupt
-    crashed = died and m.session not in b.book.departed
+    crashed = died and m.session not in b.book.dead
     if worker is not None:
         b.dispatcher.not_idle(worker)
         if crashed and m.task and b.book.task(m.task) is None:
             _watch_parents(b, worker)
-    if crashed and m.task and m.task[:16] not in b.book.batches and b.grace_until:
-        b.await_batch(m.task[:16], peer, m, header)  # the end and the blame are recorded as one
+    batch = m.task[:BATCH_ID_BYTES]
+    if crashed and batch and batch not in b.book.batches and b.grace_until:
+        b.await_batch(batch, peer, m, header)  # the end and the blame are recorded as one
     else:
         record_end(b, worker, peer, m, crashed=crashed)
     if worker is not None:

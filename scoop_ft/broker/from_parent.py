@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
-from ..ids import ROOT_ID, SESSION_BYTES, TASK_ID_BYTES, short, split_task_id
+from ..ids import BATCH_ID_BYTES, ROOT_ID, SESSION_BYTES, TASK_ID_BYTES, short, split_task_id
 from ..wire import messages as wire
 from ..wire.frames import Buffer
 from . import departed, from_agent, replay
@@ -195,7 +195,7 @@ def runs_here(
     found = b.book.task(parent)
     if found is None:
         if b.grace_until:
-            b.await_batch(parent[:16], peer, m, header, frames)
+            b.await_batch(parent[:BATCH_ID_BYTES], peer, m, header, frames)
         else:
             _turn_down(b, peer, m)
         return False

@@ -15,7 +15,7 @@ from . import from_parent
 from .from_parent import runs_here
 from .kept import Kept, Saved
 from .peers import Peer
-from .records import Bind, Kind, encode
+from .records import NO_BATCH, Bind, Kind, encode
 from .values import is_recorded, whole
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _carry_lost(b: Broker, session: bytes, m: wire.Checkpoint, before: int) -> N
             slots.append((at, stop - start, batch.id, start))
             at += stop - start
     if slots:
-        message = Bind(m.parent, bytes(16), [], slots, session)
+        message = Bind(m.parent, NO_BATCH, [], slots, session)
         b.book.apply_bind(b.append(Kind.BIND, encode(message)), message)
 
 

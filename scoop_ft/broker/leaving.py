@@ -19,15 +19,15 @@ Leave = tuple[int, int]  # a record's number, how many numbers it takes
 REMEMBERED: Final = 8192
 
 
-class Departed:
-    """The sessions that are gone, the last of them, each with a number."""
+class Remembered:
+    """The last so many names that were added, each with a number."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most = most
         self._numbers: dict[bytes, int] = {}  # the oldest first
 
-    def __contains__(self, session: object) -> bool:
-        return session in self._numbers
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -35,17 +35,17 @@ class Departed:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._numbers)
 
-    def add(self, session: bytes, number: int = 0) -> list[int]:
-        """Remember a session; return the numbers of what is forgotten for it."""
-        forgotten = [self._numbers.pop(session)] if session in self._numbers else []
-        self._numbers[session] = number
+    def add(self, name: bytes, number: int = 0) -> list[int]:
+        """Remember a name; return the numbers of what is forgotten for it."""
+        forgotten = self.discard(name)
+        self._numbers[name] = number
         if len(self._numbers) > self._most:
             forgotten.append(self._numbers.pop(next(iter(self._numbers))))
         return forgotten
 
-    def discard(self, session: bytes) -> list[int]:
-        """Forget a session; return its number, if it was known."""
-        return [self._numbers.pop(session)] if session in self._numbers else []
+    def discard(self, name: bytes) -> list[int]:
+        """Forget a name; return its number, if it was known."""
+        return [self._numbers.pop(name)] if name in self._numbers else []
 
 
 class Records:
@@ -53,12 +53,12 @@ class Records:
 
     Attributes
     ----------
-    departed : Departed
+    dead : Remembered
         Workers whose end is recorded.
     """
 
     def __init__(self) -> None:
-        self.departed = Departed()
+        self.dead = Remembered()
         self._joined: dict[bytes, int] = {}
         self._crashes: dict[bytes, dict[int, list[int]]] = {}  # by batch and index
         self._binds: dict[bytes, list[int]] = {}  # by parent
@@ -72,12 +72,12 @@ class Records:
         """A worker has joined: that it did so before, or was lost, says nothing any more."""
         older = self._joined.pop(session, 0)
         self._joined[session] = seq
-        return _single([older, *self.departed.discard(session)])
+        return _single([older, *self.dead.discard(session)])
 
     def left(self, session: bytes, seq: int) -> list[Leave]:
         """A worker is gone: that it had joined says nothing any more."""
         joined = self._joined.pop(session, 0)
-        return _single([joined, *self.departed.add(session, seq)])
+        return _single([joined, *self.dead.add(session, seq)])
 
     # ---- tasks ---------------------------------------------------------------------------------
 

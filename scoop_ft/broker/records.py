@@ -7,10 +7,11 @@ change one, follow the procedure there.  Nothing here reads or writes.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from ..ids import BATCH_ID_BYTES
 from ..wire.messages import Options, Range
 
 
@@ -61,12 +62,16 @@ class Crash(msgspec.Struct, array_like=True, frozen=True):
     what: str
 
 
+NO_BATCH: Final = bytes(BATCH_ID_BYTES)
+
+
 class Bind(msgspec.Struct, array_like=True, frozen=True):
     """How a replayed batch meets older records.
 
-    ``void`` are indices of ``batch`` (the record before this one) that are older tasks; ``slots``
-    are children of ``parent`` that are found at another ordinal than they were recorded at.
-    ``session`` runs the parent; with nothing else it says only that this is another run of it.
+    ``void`` are indices of ``batch`` (the record before this one; `NO_BATCH`: nothing was recorded
+    as new) that are older tasks; ``slots`` are children of ``parent`` that are found at another
+    ordinal than they were recorded at.  ``session`` runs the parent; with nothing else it says only
+    that this is another run of it.
     """
 
     parent: bytes

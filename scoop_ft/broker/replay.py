@@ -19,7 +19,7 @@ from .content import Content, compare
 from .delivery import Moved
 from .families import Family
 from .lanes import without_keys
-from .records import Bind, Change, Kind
+from .records import NO_BATCH, Bind, Change, Kind
 from .tasks import DONE, FAILED, VOID, Batch
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _bind(
     bound = moved + (same if batch is not None else [])
     slots = [(m.first + start, stop - start, older.id, at) for start, stop, older, at in bound]
     void = sorted((start, stop) for start, stop, _, _ in bound) if batch is not None else []
-    name = m.batch if batch is not None else bytes(16)
+    name = m.batch if batch is not None else NO_BATCH
     message = Bind(m.parent, name, void, slots, m.batch[:SESSION_BYTES])
     seq = b.append(Kind.BIND, records.encode(message))
     b.book.apply_bind(seq, message)

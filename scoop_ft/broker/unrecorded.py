@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..ids import SESSION_BYTES
 from ..wire.messages import SpanRef
-from .leaving import Departed
+from .leaving import Remembered
 from .peers import Peer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Unrecorded:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._held: dict[bytes, tuple[float, list[SpanRef]]] = {}  # by worker, and since when
-        self._turned_down = Departed()
+        self._turned_down = Remembered()  # batches
         self._looked_at = 0.0
 
     def note(self, peer: Peer, spans: Sequence[SpanRef]) -> None:

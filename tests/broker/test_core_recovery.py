@@ -37,7 +37,7 @@ def known(book: Book) -> dict[str, Any]:
         "functions": book.functions,
         "consts": book.consts,
         "members": book.members,
-        "departed": list(book.departed),
+        "dead": list(book.dead),
         "counts": (book.failed, book.exit_code),  # of what is dropped the journal knows nothing
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from scoop_ft.broker import functions, leaving
-from scoop_ft.broker.leaving import Departed
+from scoop_ft.broker.leaving import Remembered
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
@@ -40,7 +40,7 @@ def test_a_worker_that_is_gone_leaves_one_record_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rig = Rig()
-    rig.broker.book.departed._most = 5
+    rig.broker.book.dead._most = 5
     agent = rig.agent()
     rig.root()
     for number in range(20):
@@ -50,7 +50,7 @@ def test_a_worker_that_is_gone_leaves_one_record_and_not_for_ever(
         rig.vanish(worker)
     assert kinds(rig)[Kind.MEMBER] == 5
     commit_and_compare(rig)
-    monkeypatch.setattr(leaving.Departed.__init__, "__defaults__", (5,))
+    monkeypatch.setattr(leaving.Remembered.__init__, "__defaults__", (5,))
     same_after_restart(rig)
 
 
@@ -60,10 +60,10 @@ def test_a_worker_that_was_only_lost_is_a_member_again() -> None:
     worker = rig.worker(agent)
     rig.cut(worker)
     rig.tick(10)
-    assert worker.session in rig.broker.book.departed
+    assert worker.session in rig.broker.book.dead
     assert kinds(rig)[Kind.MEMBER] == 1
     worker.connect()
-    assert worker.session not in rig.broker.book.departed
+    assert worker.session not in rig.broker.book.dead
     assert set(rig.broker.book.members) == {worker.session}
     assert kinds(rig)[Kind.MEMBER] == 1
     same_after_restart(rig)
@@ -440,21 +440,21 @@ def test_a_batch_of_a_forgotten_function_that_is_said_again_is_no_nonsense() -> 
     assert rig.broker.book.submitted == 1
 
 
-def test_only_the_last_that_departed_are_remembered() -> None:
-    departed = Departed(3)
+def test_only_the_last_names_are_remembered() -> None:
+    remembered = Remembered(3)
     names = [bytes([number]) for number in range(5)]
-    assert [departed.add(name, number + 10) for number, name in enumerate(names)] == [
+    assert [remembered.add(name, number + 10) for number, name in enumerate(names)] == [
         [], [], [], [10], [11],
     ]  # fmt: skip
-    assert list(departed) == names[2:]
-    assert departed.add(names[2], 99) == [12]  # it has departed once more, and is the last now
-    assert list(departed) == [names[3], names[4], names[2]]
-    assert departed.discard(names[4]) == [14]
-    assert departed.discard(names[4]) == []
+    assert list(remembered) == names[2:]
+    assert remembered.add(names[2], 99) == [12]  # it came once more, and is the last now
+    assert list(remembered) == [names[3], names[4], names[2]]
+    assert remembered.discard(names[4]) == [14]
+    assert remembered.discard(names[4]) == []
 
 
 def test_a_million_workers_that_come_and_go_cost_little() -> None:
-    departed = Departed()
+    remembered = Remembered()
     for number in range(1_000_000):
-        departed.add(number.to_bytes(8, "big"))
-    assert len(departed) == leaving.REMEMBERED
+        remembered.add(number.to_bytes(8, "big"))
+    assert len(remembered) == leaving.REMEMBERED

@@ -310,8 +310,8 @@ MEMBERS = (
         "blames-who-leaves",
         "A task is blamed for a worker that left of its own will.",
         f"{_AGENT}:on_gone",
-        "crashed = died and m.session not in b.book.departed",
-        "crashed = m.session not in b.book.departed",
+        "crashed = died and m.session not in b.book.dead",
+        "crashed = m.session not in b.book.dead",
     ),
     Mutant(
         "blames-the-neighbour",
@@ -324,7 +324,7 @@ MEMBERS = (
         "death-told-again-counts-again",
         "A worker's death that is told to a broker again is blamed on its task once more.",
         f"{_AGENT}:on_gone",
-        "and m.session not in b.book.departed",
+        "and m.session not in b.book.dead",
         "",
     ),
     Mutant(

@@ -90,7 +90,7 @@ MISSED = (
         "blame-does-not-wait",
         "A death that is told before its task's batch is said again blames nobody.",
         "scoop_ft.broker.from_agent:on_gone",
-        "b.await_batch(m.task[:16], peer, m, header)",
+        "b.await_batch(batch, peer, m, header)",
         "pass",
     ),
     Mutant(
