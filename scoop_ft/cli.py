@@ -133,7 +133,7 @@ def resume(
 
 
 def _locate(where: str | None) -> Any:
-    from .launch.status import last_unfinished
+    from .launch.unfinished import last_unfinished
     from .rundir import locate
 
     return last_unfinished(_note) if where is None else locate(where)
@@ -194,6 +194,7 @@ def explain(words: tuple[str, ...], as_json: bool) -> int:
 def status(run_dir: str | None, as_json: bool) -> int:
     """Say how a run is: the last one of this folder, or the one named."""
     from .launch import status as looking
+    from .launch import tables
     from .rundir import named
 
     found = looking.status(named(run_dir))
@@ -202,7 +203,7 @@ def status(run_dir: str | None, as_json: bool) -> int:
 
         click.echo(json.dumps(found, indent=1, default=str))
     else:
-        looking.show(found)
+        tables.show(found)
     return 0
 
 
@@ -210,16 +211,17 @@ def status(run_dir: str | None, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def runs(as_json: bool) -> int:
     """List the runs of this folder."""
-    from .launch import status as looking
+    from .launch import tables
+    from .launch.status import brief
     from .rundir import find_runs
 
-    rows = [looking.brief(directory) for directory in find_runs()]
+    rows = [brief(directory) for directory in find_runs()]
     if as_json:
         import json
 
         click.echo(json.dumps(rows, indent=1))
     elif rows:
-        looking.show_runs(rows)
+        tables.show_runs(rows)
     else:
         click.echo("no runs in this folder")
     return 0
