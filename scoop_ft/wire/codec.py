@@ -46,6 +46,7 @@ from .messages import (
     Source,
     Sources,
     SpanRef,
+    Status,
     Step,
     Submit,
 )
@@ -63,6 +64,7 @@ _from_peer = msgspec.msgpack.Decoder(FromPeer)
 _from_broker = msgspec.msgpack.Decoder(FromBroker)
 _environment = msgspec.msgpack.Decoder(Environment)
 
+LAST_STATUS = int(max(Status))
 ROLES = frozenset({"root", "worker", "agent", "observer"})
 
 
@@ -111,15 +113,15 @@ def _decode(decoder: Any, header: Buffer, frames: Sequence[Buffer]) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a message: {error}") from None
     _need(all(len(frame) <= LARGEST for frame in frames), "a frame too large")
-    check = _CHECKS.get(type(message))
-    if check is not None:
-        try:
-            check(message, frames)
-        except ProtocolError as error:
-            error.message = message
-            raise
-    elif frames:
-        raise ProtocolError(f"{type(message).__name__} has {len(frames)} frames too many")
+    kind = type(message)
+    try:
+        if frames and kind not in _WITH_FRAMES:
+            raise ProtocolError(f"{kind.__name__} has {len(frames)} frames too many")
+        if kind in _CHECKS:
+            _CHECKS[kind](message, frames)
+    except ProtocolError as error:
+        error.message = message
+        raise
     return message
 
 
@@ -166,7 +168,6 @@ def _check_frames(
 
 
 def _hello(m: Hello, frames: Sequence[Buffer]) -> None:
-    _need(not frames, "Hello has frames")
     _need(len(m.session) == SESSION_BYTES, "wrong session")
     _need(len(m.agent) in (0, SESSION_BYTES), "wrong agent")
     _need(m.role in ROLES, "unknown role")
@@ -251,20 +252,14 @@ def _check_owners(buffers: Sequence[tuple[int, int]], ranges: Sequence[Range]) -
 
 
 def _check_status(status: bytes, count: int) -> None:
-    _need(not status or (len(status) == count and max(status) <= 3), "wrong status")
+    _need(not status or (len(status) == count and max(status) <= LAST_STATUS), "wrong status")
 
 
-def _returned(m: Returned, frames: Sequence[Buffer]) -> None:
-    _need(not frames, "Returned has frames")
+def _spans(m: Returned | Drop, frames: Sequence[Buffer]) -> None:
     _check_spans(m.spans)
 
 
-def _drop(m: Drop, frames: Sequence[Buffer]) -> None:
-    _need(not frames, "Drop has frames")
-    _check_spans(m.spans)
-
-
-def _set_const(m: SetConst | Const, frames: Sequence[Buffer]) -> None:
+def _const(m: SetConst | Const, frames: Sequence[Buffer]) -> None:
     _check_value(m.buffers, frames)
 
 
@@ -294,7 +289,7 @@ def _step(m: Step, frames: Sequence[Buffer]) -> None:
 
 
 def _fetch(m: Fetch, frames: Sequence[Buffer]) -> None:
-    _need(not frames and len(m.parent) == TASK_ID_BYTES, "wrong Fetch")
+    _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
     _need(-1 <= m.step <= MAX_ORDINAL, "wrong step")
     _check_ranges(m.taken, MAX_ORDINAL)
 
@@ -307,24 +302,23 @@ def _fetched(m: Fetched, frames: Sequence[Buffer]) -> None:
 
 
 def _cancel(m: Cancel, frames: Sequence[Buffer]) -> None:
-    _need(not frames, "wrong Cancel")
     _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
     _check_ranges(m.ranges, MAX_ORDINAL)
 
 
 def _query(m: Query, frames: Sequence[Buffer]) -> None:
-    _need(not frames and len(m.parent) == TASK_ID_BYTES and m.ordinal >= 0, "wrong Query")
+    _need(len(m.parent) == TASK_ID_BYTES, "wrong parent")
+    _need(m.ordinal >= 0, "wrong ordinal")
 
 
 def _heartbeat(m: Heartbeat, frames: Sequence[Buffer]) -> None:
-    _need(not frames, "Heartbeat has frames")
     for report in m.workers:
         _need(len(report.session) == SESSION_BYTES, "wrong session")
         _need(len(report.task) in (0, TASK_ID_BYTES), "wrong task")
 
 
 def _gone(m: Gone, frames: Sequence[Buffer]) -> None:
-    _need(not frames and m.n > 0, "wrong Gone")
+    _need(m.n > 0, "not numbered")
     _need(len(m.session) == SESSION_BYTES, "wrong session")
     _need(len(m.task) in (0, TASK_ID_BYTES), "wrong task")
 
@@ -363,7 +357,6 @@ def _function(m: Function, frames: Sequence[Buffer]) -> None:
 
 
 def _forget(m: Forget, frames: Sequence[Buffer]) -> None:
-    _need(not frames, "Forget has frames")
     _need(all(len(digest) == DIGEST_BYTES for digest in m.functions), "wrong function")
 
 
@@ -384,8 +377,8 @@ _CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
     Define: _define,
     Submit: _submit,
     Results: _results,
-    Returned: _returned,
-    SetConst: _set_const,
+    Returned: _spans,
+    SetConst: _const,
     Cancel: _cancel,
     Query: _query,
     Heartbeat: _heartbeat,
@@ -394,8 +387,8 @@ _CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
     Function: _function,
     Forget: _forget,
     Deliver: _deliver,
-    Drop: _drop,
-    Const: _set_const,
+    Drop: _spans,
+    Const: _const,
     Checkpoint: _checkpoint,
     Step: _step,
     Fetch: _fetch,
@@ -403,3 +396,9 @@ _CHECKS: dict[type, Callable[[Any, Sequence[Buffer]], None]] = {
     Source: _source,
     Sources: _sources,
 }
+_WITH_FRAMES: frozenset[type] = frozenset(
+    {
+        Define, Submit, Results, SetConst, Const, Checkpoint, Step, Fetched, Source, Sources, Run,
+        Function, Deliver,
+    }
+)  # fmt: skip

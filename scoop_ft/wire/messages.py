@@ -279,8 +279,8 @@ class Step(Message, frozen=True, tag=16):
     """The value of a parent's durable step.  Frames: its pickle, buffers.
 
     ``step`` is the number that `Fetched` gave for it; ``call`` is the digest of function and
-    arguments; ``next`` and ``next_step`` are the parent's
-    numbers after it, for it may have had children and steps of its own.
+    arguments; ``next`` and ``next_step`` are the parent's numbers after it, for it may have had
+    children and steps of its own.
     """
 
     n: int
