@@ -260,7 +260,7 @@ def worker(where: str, workers: int | None, keys: str | None, **options: Any) ->
     """Add workers to a run, by its name, its directory or its broker's address."""
     from .launch import standalone
 
-    return standalone.command(where, workers, keys, **options)
+    return standalone.serve(where, workers, keys, **options)
 
 
 # ---- before a long run --------------------------------------------------------------------------

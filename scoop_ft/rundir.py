@@ -24,6 +24,7 @@ from .surroundings import AsScoop, Surroundings
 
 FORMAT: Final = 1
 PARENT: Final = ".scoop-ft"
+DEFAULT_MAX_ATTEMPTS: Final = 3  # workers that may die of a task
 _AS_BYTES: Final[int] = getattr(os, "O_BINARY", 0)  # Windows knows text files, too
 SERVING: Final = "serving run"  # with this a broker's log says that there is a journal
 AGENT_LOCK: Final = "agent.lock"  # in the folder of an agent that has none of the run

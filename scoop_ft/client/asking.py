@@ -9,14 +9,25 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..errors import RunError
-from ..rundir import RunDir
+from ..rundir import Keys, RunDir
 from ..wire.messages import PROTOCOL_VERSION, AskStatus, Hello, Refused, Stats, Unknown, Welcome
 from .connection import Connection
 
 LIMIT_S: Final = 1.0
+
+
+def connect(endpoint: Callable[[], str], keys: Callable[[], Keys | None]) -> Connection:
+    """Open a connection to a broker, and say hello on it."""
+    connection = Connection(endpoint, keys)
+    connection.open()
+    me = os.urandom(8)
+    host, pid = socket.gethostname(), os.getpid()
+    connection.send(Hello(PROTOCOL_VERSION, me, "observer", host, pid, b"", [], []))
+    return connection
 
 
 def ask(
@@ -33,12 +44,7 @@ def ask(
         return None
     if not _listens(endpoint):
         return None
-    connection = Connection(lambda: endpoint, directory.client_keys)
-    connection.open()
-    hello = Hello(
-        PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(), b"", [], []
-    )
-    connection.send(hello)
+    connection = connect(lambda: endpoint, directory.client_keys)
     deadline = time.monotonic() + limit_s
     try:
         while (left := deadline - time.monotonic()) > 0:

@@ -28,7 +28,7 @@ class JoinedRun(Root):
 
     def __init__(self, where: str, keys: str | None) -> None:
         from ..launch.address import locate
-        from ..launch.standalone import _furnish
+        from ..launch.welcome import furnish
 
         self._home: RunDir | None = None
         if where.startswith(("tcp://", "ipc://")):
@@ -41,7 +41,7 @@ class JoinedRun(Root):
                     raise RunError(
                         f"{where} needs keys=DIR: a private copy of the run directory's folder keys"
                     )
-                _furnish(directory, where, keys, WELCOME_S)
+                furnish(directory, where, keys, WELCOME_S)
             except BaseException:
                 self._leave_home()
                 raise

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 from ..errors import RunError
 from ..launch import edited
-from ..launch.launcher import DEFAULT_MAX_ATTEMPTS
 from ..launch.lock import RunLock
 from ..launch.processes import usable_cores
-from ..rundir import RunDir, RunInfo, new_run_id
+from ..rundir import DEFAULT_MAX_ATTEMPTS, RunDir, RunInfo, new_run_id
 from .left_behind import RUN, mark, new_folder
 
 

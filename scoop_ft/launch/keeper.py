@@ -12,10 +12,9 @@ import secrets
 import sys
 import time
 
-from ..rundir import RunDir, RunInfo, new_run_id
+from ..rundir import DEFAULT_MAX_ATTEMPTS, RunDir, RunInfo, new_run_id
 from . import listening
 from .effects import Finished
-from .launcher import DEFAULT_MAX_ATTEMPTS
 from .lock import RunLock
 from .processes import usable_cores
 from .supervisor import Supervisor

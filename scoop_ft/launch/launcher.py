@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
-from ..rundir import PARENT, RunDir, RunInfo, new_run_id
+from ..rundir import DEFAULT_MAX_ATTEMPTS, PARENT, RunDir, RunInfo, new_run_id
 from . import edited, growth, listening, moved
 from .hosts import settle
 from .lock import RunLock
@@ -24,7 +24,6 @@ from .processes import usable_cores
 from .supervisor import Supervisor
 from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings, surroundings_again
 
-DEFAULT_MAX_ATTEMPTS: Final = 3
 SCRIPT: Final = "__main__"  # what the journal calls the script
 LOG_LINES: Final = 12
 NAMED: Final = 3  # files that are named in one line

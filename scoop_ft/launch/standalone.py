@@ -7,21 +7,18 @@ machine, or a shared folder) or by its broker's address.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ..client.asking import ask
 from ..errors import RunError
 from ..resources import NOTHING
-from ..rundir import Keys, RunDir, RunInfo, read_keys, write_atomically
-from ..surroundings import AsScoop
+from ..rundir import Keys, RunDir, write_atomically
 from . import address, commands, suspending, unserved
 from .agent import UNFIT
 from .duration import written
@@ -33,18 +30,16 @@ from .recycling import NO_LIMITS, Limits
 from .silence import News, Silence
 from .stopping import asked_by
 from .versions import ASK_S, Check, is_the_runs_own
+from .welcome import GAVE_UP, WELCOME_S, NoBroker, furnish, introduce, make_folders
 
 LONGEST_WAIT_S: Final = 0.5
 PATIENCE_S: Final = 5.0  # for workers to hand back what they hold
-WELCOME_S: Final = 10.0  # for the first answer, unless somebody has said how long it may take
-WORTH_SAYING_S: Final = 1.5  # so long nobody wonders
 ORPHAN_S: Final = 120.0  # without a broker: who was started by a launcher has lost it
 GIVE_UP_S: Final = 3600.0  # who was started by hand: a broker that is started again by hand, too
-GAVE_UP: Final = 69  # EX_UNAVAILABLE
 LONGER: Final = ": start this again when the run is served; --give-up-after waits longer"
 
 
-def command(
+def serve(
     where: str,
     workers: int | None,
     keys: str | None,
@@ -55,25 +50,26 @@ def command(
     resources: Mapping[str, int] | None,
     give_up_after: float | None,
 ) -> int:
-    """Do what ``scoop-ft worker`` was asked; return the exit code."""
-    limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
-    return serve(
-        where, workers or usable_cores(), keys, any_versions=any_versions, limits=limits,
-        resources=resources, give_up_after=give_up_after,
-    )  # fmt: skip
-
-
-def serve(
-    where: str, workers: int, keys: str | None, *, any_versions: bool = False,
-    limits: Limits = NO_LIMITS, resources: Mapping[str, int] | None = None,
-    give_up_after: float | None = None,
-) -> int:  # fmt: skip
     """Keep workers for a run until it ends or somebody says stop; return the exit code.
 
-    ``any_versions``: also when Python or a package is another one than the run's.  ``resources``:
-    what each worker has for tasks that ask for it.  ``give_up_after``: so long without a broker it
-    goes on, also before the first answer; unless told, an hour, and a wrong address is soon told.
+    Parameters
+    ----------
+    where : str
+        The run's directory, or its broker's address.
+    workers : int or None
+        By default as many as cores that this process may use.
+    keys : str or None
+        With an address: the folder of the run's keys, or a copy.
+    any_versions : bool
+        Serve it also when Python or a package is another one than the run's.
+    max_tasks_per_worker, max_memory_per_worker, resources
+        Of each worker, as the command line says them; None where it does not.
+    give_up_after : float or None
+        So many seconds without a broker it goes on, also before the first answer; unless told, an
+        hour, and a wrong address is soon told.
     """
+    workers = workers or usable_cores()
+    limits = Limits(max_tasks_per_worker or 0, max_memory_per_worker or 0)
     patience_s = GIVE_UP_S if give_up_after is None else give_up_after
     if not where.startswith(address.SCHEMES):
         directory = address.locate(where)
@@ -85,7 +81,7 @@ def serve(
             patience_s=patience_s, limits=limits, resources=resources or {},
         ).main()  # fmt: skip
     with temporary_home() as home:
-        _furnish(home, where, keys, WELCOME_S if give_up_after is None else give_up_after)
+        furnish(home, where, keys, WELCOME_S if give_up_after is None else give_up_after)
         return _Service(
             home, workers, check=not any_versions, patience_s=patience_s, limits=limits,
             resources=resources or {},
@@ -109,12 +105,12 @@ def serve_for_launcher(
     limits, resources
         Of each worker.
     """
-    _make_folders(home)
+    make_folders(home)
     write_atomically(home.keys / "client.key", msgspec.json.encode(keys))
     home.endpoint_file.write_text(endpoint)
     try:
-        _introduce(home, WELCOME_S)
-    except _NoBroker:
+        introduce(home, WELCOME_S)
+    except NoBroker:
         raise RunError(
             f"no broker answers at {endpoint}, as seen from there: name this machine as others can "
             "reach it with --external-hostname, or use --tunnel"
@@ -123,105 +119,6 @@ def serve_for_launcher(
         home, workers, check=True, up=up, otherwise="", patience_s=ORPHAN_S, advice="",
         limits=limits, resources=resources,
     ).main()  # fmt: skip
-
-
-def _make_folders(home: RunDir) -> None:
-    for folder in (home.logs, home.slates, home.keys):
-        folder.mkdir(mode=0o700)
-
-
-def _furnish(home: RunDir, endpoint: str, keys: str | None, patience_s: float) -> None:
-    """Make a run directory of our own, from the broker's welcome."""
-    address.check(endpoint)
-    _make_folders(home)
-    if keys is not None:
-        source = Path(keys, "client.key")
-        if not source.exists():
-            raise RunError(
-                f"{keys} has no client.key: give a copy of the folder 'keys' of the run directory; "
-                "it is there once the run was started or resumed with --listen"
-            )
-        read_keys(source)  # refused under the name that the user knows
-        shutil.copy(source, home.keys / "client.key")
-    elif endpoint.startswith("tcp://"):
-        raise RunError("an address needs --keys DIR: the keys folder of the run directory")
-    home.endpoint_file.write_text(endpoint)
-    _introduce(home, patience_s)
-
-
-def _introduce(home: RunDir, patience_s: float) -> None:
-    """Write down what the broker says of the run."""
-    welcome = _ask_welcome(home, patience_s)
-    settings = welcome.settings
-    home.save_info(
-        RunInfo(
-            run=welcome.run,
-            script=settings.get("script", ""),
-            args=list(settings.get("args", [])),
-            cwd=os.getcwd(),
-            seed=settings.get("seed", 0),
-            workers=0,
-            python=settings.get("python", ""),
-            created=time.time(),
-            max_attempts=settings.get("max_attempts", 3),
-            path=settings.get("path", ""),
-            scoop=_scoop(settings.get("scoop")),
-        )
-    )
-
-
-def _scoop(told: dict[str, Any] | None) -> AsScoop | None:
-    return None if told is None else msgspec.convert(told, AsScoop)
-
-
-def _ask_welcome(home: RunDir, patience_s: float) -> Any:
-    """Say hello as an observer, for the run's settings."""
-    from ..client.connection import Connection
-    from ..wire.messages import PROTOCOL_VERSION, Hello, Refused, Welcome
-
-    connection = Connection(home.endpoint, home.client_keys)
-    connection.open()
-    connection.send(
-        Hello(PROTOCOL_VERSION, os.urandom(8), "observer", socket.gethostname(), os.getpid(),
-              b"", [], [])
-    )  # fmt: skip
-    endpoint = home.endpoint()
-    unknown = address.unresolved(endpoint)
-    trying = "trying" if patience_s <= WELCOME_S else "waiting for one (Ctrl-C ends this)"
-    if unknown:  # a network that is coming up is worth the wait
-        until = f" for {WELCOME_S:.0f} s" if patience_s == WELCOME_S else ""
-        print(f"scoop-ft: {unknown}; {trying}{until}", file=sys.stderr, flush=True)
-    began, said, closed = time.monotonic(), bool(unknown), False
-    try:
-        while (waited := time.monotonic() - began) < patience_s:
-            if waited >= WORTH_SAYING_S and not said:
-                said = True
-                words = f"no broker answers yet at {endpoint}; {trying}"
-                print(f"scoop-ft: {words}", file=sys.stderr, flush=True)
-            connection.poll(min(patience_s if said else WORTH_SAYING_S, waited + 1.0) - waited)
-            if closed := connection.ended():
-                break
-            message, _ = connection.receive() or (None, [])
-            if isinstance(message, Welcome):
-                return message
-            if isinstance(message, Refused):
-                raise RunError(f"the broker refused: {message.reason}")
-    finally:
-        connection.close()
-    if why := address.unreached(endpoint):
-        raise _NoBroker(why, GAVE_UP)
-    if closed:  # to try again is of no use
-        raise _NoBroker(
-            f"who listens at {endpoint} does not know these keys: copy them from the directory of "
-            "the run that is served there; each run has its own"
-        )
-    raise _NoBroker(
-        f"who listens at {endpoint} does not answer: is it a broker, and not stopped?", GAVE_UP
-    )
-
-
-class _NoBroker(RunError):
-    """Nobody answers at the address."""
 
 
 class _Service:

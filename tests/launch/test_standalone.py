@@ -16,7 +16,7 @@ import pytest
 from scoop_chaos.runs import COMMAND, RunProcess
 
 from scoop_ft.launch.silence import ASLEEP_S, News, Silence
-from scoop_ft.launch.standalone import WELCOME_S
+from scoop_ft.launch.welcome import WELCOME_S
 from scoop_ft.rundir import RunDir
 
 from ..waiting import eventually
