@@ -382,8 +382,25 @@ def map_reduce(
 ) -> Any:
     """Call ``map_func`` for all items and combine the results with ``reduction_op``.
 
-    The operation must be associative.  The items are cut into the same stretches whatever the
-    number of workers, so that sums of floats do not depend on it.
+    The items are cut into the same stretches whatever the number of workers, so that sums of
+    floats do not depend on it.
+
+    Parameters
+    ----------
+    map_func : callable
+    reduction_op : callable
+        Makes one value of two; it must be associative.
+    *iterables
+        As for `map`; there must be at least one item.
+    timeout : float, optional
+        Seconds from now until the last result must be there.
+
+    Raises
+    ------
+    TimeoutError
+        A result was not there in time.
+    Exception
+        What a call has raised.
 
     Examples
     --------
@@ -414,7 +431,12 @@ def map_scan(
     *iterables: Iterable[Any],
     timeout: float | None = None,
 ) -> list[Any]:
-    """Like `map_reduce`, but return all the intermediate values.
+    """Like `map_reduce`, but return all the intermediate values; of no items there are none.
+
+    Parameters
+    ----------
+    map_func, reduction_op, *iterables, timeout
+        As for `map_reduce`; what combines the results is called here, one by one.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from scoop_journal import JournalError
 
 from scoop_ft.cli import chaos as command
 from scoop_ft.errors import RunError
-from scoop_ft.launch.launcher import check_script
+from scoop_ft.launch.startable import check_script
 
 from ..runs import RunFailed
 from . import rest
