@@ -144,9 +144,9 @@ def _older(family: Family, ordinal: int) -> Iterator[tuple[Batch, int]]:
     """Yield the tasks that were recorded at an ordinal and have none now, the oldest first."""
     for batch in family.batches.values():
         index = ordinal - batch.first
-        if batch.places is not None and 0 <= index < batch.count:  # noqa: SIM102
-            if batch.places[index] < 0 and batch.state[index] != VOID:
-                yield batch, index
+        inside = 0 <= index < batch.count
+        if inside and batch.is_displaced(index) and batch.state[index] != VOID:
+            yield batch, index
 
 
 def _step(book: Book, batch: Batch, index: int) -> Step:

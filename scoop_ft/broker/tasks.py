@@ -172,6 +172,10 @@ class Batch:
         """Is each index the child of ordinal ``first + index``?"""
         return self.places is None
 
+    def is_displaced(self, index: int) -> bool:
+        """Has its parent, run again, submitted something else at this task's ordinal?"""
+        return self.places is not None and self.places[index] < 0
+
     def put(self, index: int, ordinals: range | None, count: int) -> None:
         """These indices are the children of these ordinals now (None: of none)."""
         if self.places is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from scoop_journal import View
@@ -66,7 +66,13 @@ def answers(view: View, batch: Batch) -> Iterator[tuple[int, Answer]]:
             buffers.setdefault(index, []).append(bytes(buffer))
         for position, index in enumerate(indices):
             if first <= index < last:
-                begin = ends[position - 1] if position else 0
-                payload = bytes(record.payload[begin : ends[position]])
-                status = m.status[position] if m.status else Status.OK
-                yield index, Answer(status, payload, buffers.get(index, []))
+                yield index, answer_at(m, ends, record.payload, position, buffers.get(index, []))
+
+
+def answer_at(
+    m: Results, ends: Sequence[int], payload: memoryview, position: int, buffers: list[bytes]
+) -> Answer:
+    """Cut a result out of its record: the one at this position, which has these buffers."""
+    begin = ends[position - 1] if position else 0
+    status = m.status[position] if m.status else Status.OK
+    return Answer(status, bytes(payload[begin : ends[position]]), buffers)

@@ -218,7 +218,7 @@ def of_task(read: Read, text: str, changed: Collection[bytes] = ()) -> Plain:
         "state": state_of(batch, index),
         "history": history.of(read.reader, batch, index),
         "departed": _departed(read, reasons, batch, index) or _kept_of(read, strays),
-        **_after(reasons.of(batch, index), is_left=_is_left(batch, index)),
+        **_after(reasons.of(batch, index), is_left=batch.is_displaced(index)),
     }
 
 
@@ -285,16 +285,9 @@ def _after(why: Why | None, *, is_left: bool) -> Plain:
     return {"again": True, "reason": why.reason, "why": MEANS[why.reason]}
 
 
-def _is_left(batch: Batch, index: int) -> bool:
-    return batch.places is not None and batch.places[index] < 0
-
-
 def _who(read: Read, parent: bytes) -> Plain:
-    found = None if parent == ROOT_ID else read.book.task(parent)
-    if found is None:
-        return {"task": "", "function": ""}
-    name = naming.name(read.book, *found)
-    return {"task": name, "function": read.book.function_of(*found)}
+    name, function = naming.of_parent(read.book, parent)
+    return {"task": name, "function": function}
 
 
 def _call(read: Read, batch: Batch, index: int) -> Call:

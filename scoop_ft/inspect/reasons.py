@@ -93,7 +93,7 @@ class Reasons:
             for index in range(batch.count):
                 if batch.state[index] == VOID:
                     continue
-                if batch.places is not None and batch.places[index] < 0:
+                if batch.is_displaced(index):
                     yield batch, index, LEFT
                     continue
                 why = self.of(batch, index)

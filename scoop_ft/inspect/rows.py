@@ -17,11 +17,12 @@ from scoop_journal import Reader, RecordMissing, View
 from ..broker import naming
 from ..broker.book import Book
 from ..broker.content import Content
+from ..broker.slices import position_in
 from ..broker.tasks import DONE, FAILED, VOID, Batch
 from ..ids import ROOT_ID, task_id
 from ..wire.codec import decode_header
-from ..wire.messages import Results, Status
-from .calls import Answer, content_of
+from ..wire.messages import Results
+from .calls import Answer, answer_at, content_of
 
 MOST_TASKS = 5000  # read in one transaction
 MOST_BYTES = 4 << 20
@@ -161,22 +162,10 @@ class _Records:
             header = decode_header(record.header, Results)
             self._results = seq, header, memoryview(header.ends).cast("I"), record
         _, header, ends, record = self._results
-        position = _position(header, index)
-        begin = ends[position - 1] if position else 0
+        position = position_in(header.ranges, index)
         large = [
             bytes(buffer)
             for (owner, _), buffer in zip(header.buffers, record.buffers, strict=True)
             if owner == index
         ]
-        status = header.status[position] if header.status else Status.OK
-        return Answer(status, bytes(record.payload[begin : ends[position]]), large)
-
-
-def _position(header: Results, index: int) -> int:
-    """Return how many results stand before that of ``index`` in its record."""
-    before = 0
-    for start, stop in header.ranges:
-        if start <= index < stop:
-            return before + index - start
-        before += stop - start
-    raise LookupError(f"index {index} has no result in this record")
+        return answer_at(header, ends, record.payload, position, large)
