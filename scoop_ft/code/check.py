@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from ..errors import MissingMainGuard, ScriptImportError
+from ..ids import DIGEST_BYTES
+
+GONE: Final = bytes(DIGEST_BYTES)  # in place of the digest of a function that is not there
+REWRITTEN: Final = b"\xff" * DIGEST_BYTES  # of one without a name whose code is not there
 
 
 class Question(msgspec.Struct):
@@ -63,7 +67,7 @@ def main() -> None:
 
 def _code(blob: bytes) -> tuple[bytes, list[tuple[str, int, int]]]:
     from ..client.scopes import describe
-    from .digest import GONE, REWRITTEN, is_rewritten
+    from .digest import is_rewritten
 
     function = _load(blob)
     if function is None:

@@ -21,14 +21,12 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from .. import references, script
-from ..ids import DIGEST_BYTES, digest
+from ..ids import digest
 from ..optioned import plain
 from . import source
 from .form import constant, form
 from .own import is_own
 
-GONE: Final = bytes(DIGEST_BYTES)  # the digest of a function that is not there
-REWRITTEN: Final = b"\xff" * DIGEST_BYTES  # of one without a name whose code is not there
 REBOUND: Final = "rebound"  # stands for what the program changes at times nobody knows
 PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -28,6 +28,12 @@ def join(words: Iterable[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def first(names: Sequence[str], most: int) -> str:
+    """Name the first of several things, and say how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def number(count: int, noun: str = "") -> str:
     """Write a number, with its noun."""
     return f"{count:,} {noun}{'s' * (count != 1)}" if noun else f"{count:,}"

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ..code.check import GONE, REWRITTEN, Answer, Question
 from ..errors import RunError
 from ..ids import digest
+from ..inspect.wording import first, number
 from ..rundir import RunDir, RunInfo, write_atomically
 from . import commands, moved
 from .surround import around
@@ -21,14 +23,12 @@ from .surround import around
 if TYPE_CHECKING:
     from ..broker.offline import Function
 
-GONE: Final = bytes(16)  # as in `code.digest`, which the launcher does not load
-REWRITTEN: Final = b"\xff" * 16
 STATE: Final = (
     "the script's saved state was made with the code of before, and is kept in any case: "
     "start a new run to compute it anew"
 )
 MEND: Final = "\nmend it, or go on with the code as it was: --recorded-code"
-NAMED: Final = 3  # functions that are named in one line
+NAMED: Final = 3  # functions, or files, that are named in one line
 
 
 class Edited(NamedTuple):
@@ -50,9 +50,9 @@ class Edited(NamedTuple):
         more = ""
         if self.code == REWRITTEN:
             more = ": it has no name to be found by, so they are computed again in any case"
-        what = _results(self.function.results)
+        what = number(self.function.results, "result")
         if count := self.function.checkpoints:
-            what += f", {count:,} task{'s' if count != 1 else ''} with a saved state"
+            what += f", {number(count, 'task')} with a saved state"
         return f"{self.function.name} {how} ({what}){more}"
 
 
@@ -219,8 +219,6 @@ def _ask_process(
     """Return what functions mean now, as a worker would find them, and their sources."""
     import msgspec
 
-    from ..code.check import Answer, Question
-
     question = Question(info.script, info.args, [one.blob for one in functions])
     here = around(info.surroundings)
     done = subprocess.run(
@@ -246,9 +244,7 @@ def _ask_process(
 
 def _ask(concerned: Sequence[Edited]) -> str:
     """Return what the user wants, "redo" or "keep"."""
-    names = ", ".join(one.function.name for one in concerned[:NAMED])
-    if len(concerned) > NAMED:
-        names += f" and {len(concerned) - NAMED} more"
+    names = first([one.function.name for one in concerned], NAMED)
     stopped = RunError(
         f"what {names} had computed may be stale: resume with "
         "--redo-changed to compute them again, or with --keep-results to keep them; "
@@ -277,10 +273,6 @@ def _leave(directory: RunDir, edits: Sequence[Any]) -> None:
         write_atomically(directory.edits_json, msgspec.json.encode(edits), sync=True)
     else:
         directory.edits_json.unlink(missing_ok=True)
-
-
-def _results(count: int) -> str:
-    return f"{count:,} result{'s' if count != 1 else ''}"
 
 
 def _say(text: str) -> None:

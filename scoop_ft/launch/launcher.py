@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RunError
+from ..inspect.wording import first
 from ..rundir import DEFAULT_MAX_ATTEMPTS, PARENT, RunDir, RunInfo, new_run_id
 from . import edited, growth, listening, moved
 from .hosts import settle
@@ -26,7 +27,6 @@ from .surround import NOTHING_ASKED, Asked, around, as_scoop, surroundings, surr
 
 SCRIPT: Final = "__main__"  # what the journal calls the script
 LOG_LINES: Final = 12
-NAMED: Final = 3  # files that are named in one line
 LAST_OUTPUT_S: Final = 1.0  # for a terminal that stands still, when the user wants to leave
 
 
@@ -213,8 +213,7 @@ def _mention_edits(directory: RunDir, info: RunInfo, found: dict[str, Any]) -> N
     """Say that a finished run's files were edited since: who has done so may expect it to run."""
     files = [] if info.recorded_code or not info.script else edited.files(found)
     if files:
-        names = ", ".join(os.path.basename(path) for path in files[:NAMED])
-        names += f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        names = first([os.path.basename(path) for path in files], edited.NAMED)
         _say(
             f"{names} {'were' if len(files) > 1 else 'was'} edited since; to run the script again, "
             "and compute what is new or changed by that: "
