@@ -7,7 +7,7 @@ arrays and bytes, not ten million objects.  No I/O.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -161,16 +161,18 @@ class Group:
             return []
         if self._where is None:
             return [(self.first, self.first + self.count)]
-        ranges: list[tuple[int, int]] = []
-        for index, number in enumerate(self._where):
-            if number >= 0:
-                continue
-            ordinal = self.first + index
-            if ranges and ranges[-1][1] == ordinal:
-                ranges[-1] = (ranges[-1][0], ordinal + 1)
-            else:
-                ranges.append((ordinal, ordinal + 1))
-        return ranges
+        return as_ranges(self.first + index for index, at in enumerate(self._where) if at < 0)
+
+
+def as_ranges(ordinals: Iterable[int]) -> list[tuple[int, int]]:
+    """Return growing numbers as ranges."""
+    found: list[tuple[int, int]] = []
+    for ordinal in ordinals:
+        if found and found[-1][1] == ordinal:
+            found[-1] = (found[-1][0], ordinal + 1)
+        else:
+            found.append((ordinal, ordinal + 1))
+    return found
 
 
 @whole  # what a handler raises in its midst would pass for the result

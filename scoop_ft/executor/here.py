@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..client.groups import as_ranges
 from ..client.runtime import Runtime
 from .future import Future
-from .serving import Server, ranges
+from .serving import Server
 
 
 class ScriptsRun:
@@ -45,7 +46,7 @@ class ScriptsRun:
         ``at_once``: without what is not done, which nobody would take, and others would wait for.
         """
         if at_once:
-            self.server.cancel(ranges(self.server.unfinished()), subtree=True)
+            self.server.cancel(as_ranges(self.server.unfinished()), subtree=True)
         self.server.end(at_once=at_once)
 
     def _end(self) -> None:

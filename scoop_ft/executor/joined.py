@@ -9,12 +9,12 @@ from typing import Final
 
 from .. import script
 from ..client.connection import Connection
+from ..client.groups import as_ranges
 from ..errors import RunError
 from ..launch.lock import RunLock, is_locked
 from ..rundir import RunDir
 from .left_behind import ROOT, mark, new_folder
 from .run import Root
-from .serving import ranges
 
 WELCOME_S: Final = 10.0  # for the broker
 OTHER_ROOT_S: Final = 1.0  # for one that has left to be found out
@@ -116,7 +116,7 @@ class JoinedRun(Root):
     def end(self, *, at_once: bool) -> None:
         """End when nothing is waited for; ``at_once``: what is not done holds no other program."""
         if at_once and self.session.welcomed:
-            self.server.cancel(ranges(self.server.unfinished()), subtree=True, timeout_s=LEAVE_S)
+            self.server.cancel(as_ranges(self.server.unfinished()), subtree=True, timeout_s=LEAVE_S)
         super().end(at_once=at_once)
 
     def leave(self, *, at_once: bool) -> None:

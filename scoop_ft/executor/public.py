@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from .. import coroutines, script, shared
 from ..client import runtime as runtimes
+from ..client.groups import as_ranges
 from ..client.runtime import Runtime
 from ..client.scopes import define
 from ..errors import BrokenRun
@@ -27,7 +28,6 @@ from .mapping import Mapping
 from .own import OwnRun
 from .place import find
 from .run import Root, living
-from .serving import ranges
 
 T = TypeVar("T")
 
@@ -308,7 +308,7 @@ class Executor(concurrent.futures.Executor):
         Their futures, and who iterates over results, hear of it as of results.
         """
         ordinals = list(run.server.unfinished())
-        run.server.cancel(ranges(ordinals[run.workers :]))
+        run.server.cancel(as_ranges(ordinals[run.workers :]))
 
     def is_open(self) -> bool:
         """May calls be submitted?"""

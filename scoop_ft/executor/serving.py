@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..client.groups import Chunk, Single, outcome
@@ -216,14 +216,3 @@ class Server:
 def _is_done(part: Part) -> bool:
     group, first, count = part
     return group.missing == 0 or all(map(group.done, range(first, first + count)))
-
-
-def ranges(ordinals: Sequence[int]) -> list[tuple[int, int]]:
-    """Return growing numbers as ranges."""
-    found: list[tuple[int, int]] = []
-    for ordinal in ordinals:
-        if found and found[-1][1] == ordinal:
-            found[-1] = (found[-1][0], ordinal + 1)
-        else:
-            found.append((ordinal, ordinal + 1))
-    return found

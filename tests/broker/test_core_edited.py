@@ -9,7 +9,8 @@ from scoop_ft.broker.tasks import DONE, HELD
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id, digest
 from scoop_ft.wire import messages as wire
 
-from .peers import FUNCTION, FakeRoot, packed_ends
+from .made_up import FUNCTION, packed_ends
+from .peers import FakeRoot
 from .rig import Rig, function
 
 CALLS = ["leaf:a", "leaf:b", "leaf:c"]

@@ -10,7 +10,7 @@ from scoop_ft.broker.tasks import LEASED, QUEUED
 from scoop_ft.errors import TaskLost
 from scoop_ft.wire import messages as wire
 
-from .peers import expected, packed_ends
+from .made_up import expected, packed_ends
 from .rig import Rig, taken
 
 # ---- crashes -----------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from scoop_ft.broker.tasks import DONE, LEASED
 from scoop_ft.ids import ROOT_ID
 from scoop_ft.wire import messages as wire
 
-from .peers import FakeAgent, FakeRoot, FakeWorker, children, expected
+from .made_up import children, expected
+from .peers import FakeAgent, FakeRoot, FakeWorker
 from .rig import Rig
 
 MOST_WORKERS = 4

@@ -19,7 +19,7 @@ from scoop_ft.ids import ROOT_ID, batch_id, digest, task_id
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_from_peer, encode
 
-from .peers import FUNCTION, packed_ends
+from .made_up import FUNCTION, packed_ends
 from .rig import Rig
 
 SESSIONS = [number.to_bytes(8, "big") for number in range(1, 7)]  # root, agent, 2 workers, nobody

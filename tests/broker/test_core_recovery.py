@@ -14,7 +14,8 @@ from scoop_ft.broker.tasks import CANCELLED, HELD, LEASED, QUEUED
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE
 from scoop_ft.wire import messages as wire
 
-from .peers import FakeRoot, expected
+from .made_up import expected
+from .peers import FakeRoot
 from .rig import Rig
 
 

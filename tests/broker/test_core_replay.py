@@ -14,7 +14,8 @@ from scoop_ft.broker.records import Kind, decode_bind
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
 from scoop_ft.wire import messages as wire
 
-from .peers import FakeRoot, expected, packed_ends
+from .made_up import expected, packed_ends
+from .peers import FakeRoot
 from .rig import Rig, function, taken
 
 CALLS = [f"leaf:{number}" for number in range(12)]

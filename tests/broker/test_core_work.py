@@ -10,7 +10,8 @@ from scoop_ft.errors import ProtocolError
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
 from scoop_ft.wire import messages as wire
 
-from .peers import FUNCTION, FakeRoot, FakeWorker, expected, packed_ends
+from .made_up import FUNCTION, expected, packed_ends
+from .peers import FakeRoot, FakeWorker
 from .rig import Rig, function
 
 

@@ -15,7 +15,8 @@ from scoop_ft.broker.book import Book
 from scoop_ft.broker.records import Kind
 from scoop_ft.ids import ROOT_ID
 
-from .peers import FakeRoot, FakeWorker, expected
+from .made_up import expected
+from .peers import FakeRoot, FakeWorker
 from .rig import Rig, taken
 
 CALLS = [f"leaf:{number}" for number in range(12)]

@@ -8,7 +8,7 @@ from scoop_ft.ids import batch_id
 from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import decode_header
 
-from .peers import expected
+from .made_up import expected
 from .rig import Rig, taken
 
 

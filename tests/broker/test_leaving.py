@@ -13,7 +13,7 @@ from scoop_ft.broker.tasks import FAILED, HELD
 from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
 from scoop_ft.wire import messages as wire
 
-from .peers import FUNCTION, packed_ends
+from .made_up import FUNCTION, packed_ends
 from .rig import Rig, function, taken
 from .test_core_kept import checkpoint
 from .test_core_recovery import commit_and_compare

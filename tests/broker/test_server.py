@@ -15,7 +15,7 @@ from scoop_ft.wire import messages as wire
 from scoop_ft.wire.codec import encode
 from scoop_ft.wire.frames import Buffer
 
-from .peers import FUNCTION, packed_ends
+from .made_up import FUNCTION, packed_ends
 
 MB = 1 << 20
 CALLS = 40
