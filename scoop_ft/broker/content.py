@@ -8,10 +8,15 @@ functions over buffers; no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..ids import DIGEST_BYTES, digest
+from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Submit
+
+if TYPE_CHECKING:
+    from .tasks import Batch
 
 
 class Content:
@@ -35,6 +40,12 @@ class Content:
         self.buffers: dict[int, list[Buffer]] = {}
         for (index, _), frame in zip(header.buffers, buffers, strict=True):
             self.buffers.setdefault(index, []).append(frame)
+
+    @classmethod
+    def of(cls, view: Any, batch: Batch) -> Content:
+        """Read the tasks of a recorded batch, in a view of the journal."""
+        record = view.record(batch.seq)
+        return cls(decode_header(record.header, Submit), record.payload, record.buffers)
 
     def function(self, index: int) -> bytes:
         """Return the digest of a task's function."""

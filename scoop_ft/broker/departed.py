@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..ids import ROOT_ID, task_id
 from ..wire import messages as wire
-from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from . import departures, naming, records
 from .content import Content
@@ -170,9 +169,7 @@ def _keep(
 
 
 def _call(view: Any, batch: Batch, index: int) -> Call:
-    record = view.record(batch.seq)
-    header = decode_header(record.header, wire.Submit)
-    return _of_content(Content(header, record.payload, record.buffers), index)
+    return _of_content(Content.of(view, batch), index)
 
 
 def _of_content(content: Content, index: int) -> Call:

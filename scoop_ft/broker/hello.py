@@ -6,8 +6,7 @@ root takes the place of the one before.  Decisions only.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..ids import ROOT_ID, task_id
@@ -17,6 +16,7 @@ from .constants import send_const
 from .families import Segment
 from .from_parent import host_family, replace_run
 from .peers import WITH_PARENTS, Peer
+from .stretches import outside
 from .tasks import CANCELLED, HELD, LEASED, QUEUED, Batch
 
 if TYPE_CHECKING:
@@ -240,23 +240,10 @@ def _give_up(b: Broker, segment: Segment, awaited: Sequence[wire.Range]) -> None
 
     What it gave up is recorded nowhere: another broker was told of that.
     """
-    for start, stop in _outside(awaited, segment.first, segment.first + segment.count):
+    for start, stop in outside(awaited, segment.first, segment.first + segment.count):
         shift = segment.index - segment.first
         for a, z, state in list(segment.batch.runs(start + shift, stop + shift)):
             if state in (HELD, QUEUED, LEASED):
                 if state == LEASED:
                     b.dispatcher.abandon(segment.batch, a, z)
                 segment.batch.move(a, z, CANCELLED)
-
-
-def _outside(ranges: Sequence[wire.Range], start: int, stop: int) -> Iterator[wire.Range]:
-    """Yield what of a stretch is in none of the ranges, which grow."""
-    for at in range(bisect_right(ranges, start, key=lambda each: each[1]), len(ranges)):
-        low, high = ranges[at]
-        if low >= stop:
-            break
-        if start < min(low, stop):
-            yield start, min(low, stop)
-        start = max(start, high)
-    if start < stop:
-        yield start, stop

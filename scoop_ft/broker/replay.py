@@ -8,10 +8,9 @@ in completion order are legal), and only then it is recorded as new, never serve
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..ids import SESSION_BYTES
-from ..wire.codec import decode_header
 from ..wire.frames import Buffer
 from ..wire.messages import Range, Submit
 from . import departed, records
@@ -20,6 +19,7 @@ from .delivery import Moved
 from .families import Family
 from .lanes import without_keys
 from .records import NO_BATCH, Bind, Change, Kind
+from .stretches import outside
 from .tasks import DONE, FAILED, VOID, Batch
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _match_by_ordinal(
             older = segment.batch
             known = contents.get(older.id)
             if known is None:
-                known = contents[older.id] = _content(view, older)
+                known = contents[older.id] = Content.of(view, older)
             at = segment.first - m.first
             for offset, count, equal in compare(content, at, known, segment.index, segment.count):
                 if equal:
@@ -109,12 +109,8 @@ def _match_by_ordinal(
                         again.append((a + shift, z + shift, older, a))
     for start, stop, older, index in same:
         family.claim(older, index, index + stop - start)
-    return same, again, _gaps([(start, stop) for start, stop, _, _ in same + again], m.count)
-
-
-def _content(view: Any, batch: Batch) -> Content:
-    recorded = view.record(batch.seq)
-    return Content(decode_header(recorded.header, Submit), recorded.payload, recorded.buffers)
+    found = sorted((start, stop) for start, stop, _, _ in same + again)
+    return same, again, list(outside(found, 0, m.count))
 
 
 def _match_by_content(
@@ -178,7 +174,7 @@ def _unclaimed_by_content(b: Broker, family: Family) -> dict[bytes, list[tuple[B
             free = list(_unclaimed(batch, 0, batch.count))
             if not free:
                 continue
-            content = _content(view, batch)
+            content = Content.of(view, batch)
             for start, stop in free:
                 for index in range(start, stop):
                     if batch.state[index] != VOID:
@@ -191,13 +187,7 @@ def _unclaimed_by_content(b: Broker, family: Family) -> dict[bytes, list[tuple[B
 
 def _unclaimed(batch: Batch, start: int, stop: int) -> Iterator[Range]:
     """Yield the stretches that the present run of the parent has not submitted."""
-    at = start
-    for a, z in batch.claimed_stretches(start, stop):
-        if a > at:
-            yield at, a
-        at = z
-    if at < stop:
-        yield at, stop
+    return outside(batch.claimed_stretches(start, stop), start, stop)
 
 
 def _bind(
@@ -224,15 +214,3 @@ def _change(b: Broker, m: Submit, found: list[Stretch]) -> None:
     for name, changed in ranges.items():
         message = Change(name, sorted(changed), options)
         b.book.apply_change(b.append(Kind.CHANGE, records.encode(message)), message)
-
-
-def _gaps(ranges: list[Range], count: int) -> list[Range]:
-    """Return what of ``0 … count`` the ranges leave out."""
-    gaps, at = [], 0
-    for start, stop in sorted(ranges):
-        if start > at:
-            gaps.append((at, start))
-        at = stop
-    if at < count:
-        gaps.append((at, count))
-    return gaps

@@ -12,7 +12,7 @@ from ..broker.book import Book
 from ..broker.content import Content
 from ..broker.tasks import Batch
 from ..wire.codec import decode_header
-from ..wire.messages import Results, Status, Submit
+from ..wire.messages import Results, Status
 
 
 class Call(NamedTuple):
@@ -30,12 +30,6 @@ class Answer(NamedTuple):
     status: int
     payload: bytes
     buffers: list[bytes]
-
-
-def content_of(view: View, batch: Batch) -> Content:
-    """Return a batch's tasks as bytes."""
-    record = view.record(batch.seq)
-    return Content(decode_header(record.header, Submit), record.payload, record.buffers)
 
 
 def call_of(book: Book, view: View, content: Content, index: int) -> Call:

@@ -17,6 +17,7 @@ from scoop_journal import JournalError, Reader, View
 
 from ..broker import departures, from_journal, naming
 from ..broker.book import Book
+from ..broker.content import Content
 from ..broker.departures import Departure
 from ..broker.records import Departed
 from ..broker.tasks import Batch
@@ -25,7 +26,7 @@ from ..ids import ROOT_ID, short
 from ..launch import moved
 from ..rundir import RunDir, RunInfo, find_runs, locate
 from . import ask, history
-from .calls import Call, call_of, content_of, ordinal_of
+from .calls import Call, call_of, ordinal_of
 from .questions import Difference, Pair
 from .reasons import MEANS, Reasons, Why, by_function, by_reason
 from .rows import state_of
@@ -291,4 +292,4 @@ def _who(read: Read, parent: bytes) -> Plain:
 
 
 def _call(read: Read, batch: Batch, index: int) -> Call:
-    return call_of(read.book, read.view, content_of(read.view, batch), index)
+    return call_of(read.book, read.view, Content.of(read.view, batch), index)

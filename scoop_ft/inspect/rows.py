@@ -22,7 +22,7 @@ from ..broker.tasks import DONE, FAILED, VOID, Batch
 from ..ids import ROOT_ID, task_id
 from ..wire.codec import decode_header
 from ..wire.messages import Results
-from .calls import Answer, answer_at, content_of
+from .calls import Answer, answer_at
 
 MOST_TASKS = 5000  # read in one transaction
 MOST_BYTES = 4 << 20
@@ -148,7 +148,7 @@ class _Records:
     def content(self, batch: Batch) -> Content:
         """Return the calls of a batch."""
         if self._batch is None or self._batch[0] != batch.seq:
-            self._batch = batch.seq, content_of(self._view, batch)
+            self._batch = batch.seq, Content.of(self._view, batch)
         return self._batch[1]
 
     def answer(self, batch: Batch, index: int) -> Answer | None:

@@ -15,8 +15,8 @@ import pytest
 from scoop_chaos.runs import COMMAND
 
 from scoop_ft.broker import offline
+from scoop_ft.broker.content import Content
 from scoop_ft.broker.tasks import DONE
-from scoop_ft.inspect.calls import content_of
 
 from ..waiting import eventually
 from .conftest import Run
@@ -215,7 +215,7 @@ def names_done(run: Run) -> set[str]:
     book, reader = offline.read(run.directory.journal)
     with reader, reader.reading() as view:
         return {
-            ".".join(map(str, pickle.loads(content_of(view, batch).arguments(index))))
+            ".".join(map(str, pickle.loads(Content.of(view, batch).arguments(index))))
             for batch in book.batches.values()
             for index in range(batch.count)
             if batch.state[index] == DONE

@@ -16,10 +16,11 @@ from scoop_journal import Reader, Record, RecordMissing
 
 from scoop_ft.broker import from_journal
 from scoop_ft.broker.book import Book
+from scoop_ft.broker.content import Content
 from scoop_ft.broker.records import Bind, Kind, decode_bind
 from scoop_ft.broker.tasks import VOID, Batch
 from scoop_ft.ids import ROOT_ID
-from scoop_ft.inspect.calls import Call, call_of, content_of, ordinal_of
+from scoop_ft.inspect.calls import Call, call_of, ordinal_of
 from scoop_ft.wire.codec import decode_header
 from scoop_ft.wire.messages import Submit
 
@@ -166,7 +167,7 @@ class Follower:
 
     def _call(self, batch: Batch, index: int) -> Call:
         with self.reader.reading() as view:
-            return call_of(self.book, view, content_of(view, batch), index)
+            return call_of(self.book, view, Content.of(view, batch), index)
 
     def _where(self, parent: bytes) -> tuple[tuple[int, ...], str]:
         """Return the ordinals that lead to a parent, and its function's name."""

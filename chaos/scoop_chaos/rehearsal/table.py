@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from scoop_journal import View
 
 from scoop_ft.broker.book import Book
+from scoop_ft.broker.content import Content
 from scoop_ft.broker.tasks import Batch
 from scoop_ft.ids import ROOT_ID, digest
-from scoop_ft.inspect.calls import Answer, Call, answers, call_of, content_of
+from scoop_ft.inspect.calls import Answer, Call, answers, call_of
 
 
 class Row(NamedTuple):
@@ -44,7 +45,7 @@ def read(book: Book, view: View) -> Table:
     rows: dict[int, Row] = {}
     family = book.family(ROOT_ID)
     for batch in family.batches.values():
-        content = content_of(view, batch)
+        content = Content.of(view, batch)
         results = {index: _digest(answer) for index, answer in answers(view, batch)}
         for start, stop, shift in family.ordinals(batch, 0, batch.count):
             for index in range(start, stop):
@@ -60,7 +61,7 @@ def read(book: Book, view: View) -> Table:
 def call_at(book: Book, view: View, ordinal: int) -> Call:
     """Return the call that is the script's task of this ordinal."""
     batch, index = _find(book, ordinal)
-    return call_of(book, view, content_of(view, batch), index)
+    return call_of(book, view, Content.of(view, batch), index)
 
 
 def answer_at(book: Book, view: View, ordinal: int) -> Answer:
