@@ -94,9 +94,9 @@ def _said_again(
     The one that was given to others counts: the attempt does not go on with its own.
     """
     found = b.book.task(m.parent) if m.parent != ROOT_ID else None
-    same = saved.call == m.call and is_recorded(b.journal, saved.seq, frames)
-    if found is not None and not same:
-        b.dispatcher.take_back(peer, *found, "a step of it was made elsewhere, with another value")
+    if found is None or (saved.call == m.call and is_recorded(b.journal, saved.seq, frames)):
+        return
+    b.dispatcher.take_back(peer, *found, "a step of it was made elsewhere, with another value")
 
 
 def on_fetch(b: Broker, peer: Peer, m: wire.Fetch, header: bytes, frames: Sequence[Buffer]) -> None:
