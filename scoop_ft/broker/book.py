@@ -153,7 +153,7 @@ class Book:
         """Some tasks of a replayed batch are older ones, or are found at other ordinals."""
         if m.parent != ROOT_ID and self.task(m.parent) is None:
             return  # its parent has completed since
-        self._records.bound(m.parent, seq)
+        self._records.bound(m.parent, seq, m.batch if m.void else b"")
         family = self.family(m.parent)
         batch = self.batches.get(m.batch)
         if batch is not None:
@@ -170,6 +170,23 @@ class Book:
         family.author = m.session
         if m.slots:
             self.departing[m.parent] = None
+
+    def places(self) -> dict[bytes, list[int]]:
+        """Return, by parent, the records that only say where children are found.
+
+        Those before its state are left out: what that stands for follows from them.
+        """
+        found: dict[bytes, list[int]] = {}
+        for parent in self._records.bindings():
+            kept = self.kept.get(parent)
+            saved = kept.checkpoint if kept is not None else None
+            since = saved.seq if saved is not None else 0
+            found[parent] = self._records.places(parent, since, self.batches)
+        return found
+
+    def placed_anew(self, parent: bytes, older: Collection[int]) -> None:
+        """What these records say of a parent's children has been recorded again."""
+        self._dropped.extend(self._records.placed_anew(parent, older))
 
     def apply_results(self, seq: int, m: Results) -> list[tuple[int, int]]:
         """Results are recorded; return the ranges of those that are the first of their task.

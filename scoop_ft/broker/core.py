@@ -30,6 +30,7 @@ from . import (
     gathering,
     hello,
     keeping,
+    places,
     records,
     timing,
 )
@@ -167,6 +168,7 @@ class Broker:
         self.drop_records()
         self.on_disk = self.book.finished
         if resume:
+            places.record_as_one(self)  # first: what has no place now is lost by no later run
             seq = 0 if keep_failed else self.append(Kind.RETRY, b"")
             self.book.apply_retry(seq, keep_failed=keep_failed)
             self.book.forget_functions()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
 
-from scoop_ft.broker import functions, leaving
+from scoop_ft.broker import functions, leaving, places
 from scoop_ft.broker.leaving import Remembered
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
@@ -262,6 +263,84 @@ def test_what_a_replay_of_the_script_has_bound_leaves_with_a_checkpoint() -> Non
     found = kinds(rig)
     assert found[Kind.BIND] == found[Kind.BATCH] == 0
     same_after_restart(rig)
+
+
+def in_another_order(rig: Rig, calls: list[str], seed: int) -> None:
+    """Resume a run whose script submits its calls one by one, in an order of its own each time."""
+    rig.peers.clear()
+    rig.restart(resume=True)
+    rig.worker()
+    root = rig.root()
+    random.Random(seed).shuffle(calls)
+    for call in calls:
+        root.submit(call)
+    rig.settle()
+    assert not root.missing()
+    assert not root.wrong()
+
+
+def test_where_calls_are_found_is_recorded_as_one_when_the_run_is_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a script that submits as results come leaves as many records with each resume."""
+    monkeypatch.setattr(places, "LEAST", 5)
+    rig = Rig()
+    calls = [f"leaf:{number}" for number in range(20)]
+    for seed in range(6):
+        in_another_order(rig, calls, seed)
+        assert kinds(rig)[Kind.BIND] <= len(calls) + 1
+        same_after_restart(rig)
+    assert sorted(rig.ran) == sorted(call.encode() for call in calls), "each once"
+    rig.restart(resume=True)
+    assert kinds(rig)[Kind.BIND] == 1
+    same_after_restart(rig)
+
+
+def test_few_records_of_places_are_left_as_they_are() -> None:
+    rig = Rig()
+    calls = [f"leaf:{number}" for number in range(20)]
+    in_another_order(rig, calls, 1)
+    in_another_order(rig, calls, 2)
+    before = kinds(rig)[Kind.BIND]
+    rig.restart(resume=True)
+    assert kinds(rig)[Kind.BIND] == before > 1
+
+
+def test_places_that_nobody_has_any_more_stay_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was cut out of a batch is found by its content, and not where it once was."""
+    monkeypatch.setattr(places, "LEAST", 2)
+    rig = Rig()
+    in_another_order(rig, ["leaf:0", "leaf:1", "leaf:2"], 0)
+    for calls in (["leaf:2", "leaf:1"], ["leaf:1"], ["leaf:x", "leaf:2", "leaf:1", "leaf:y"]):
+        for seed in range(3):
+            in_another_order(rig, calls, seed)
+            same_after_restart(rig)
+    rig.restart(resume=True)
+    same_after_restart(rig)
+
+
+def test_what_a_state_stands_for_follows_from_the_places_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call that was moved behind the state is there still, however often the run is resumed."""
+    monkeypatch.setattr(places, "LEAST", 1)
+    rig = Rig()
+    rig.root().submit("leaf:a", "leaf:b")
+    rig.worker()
+    rig.settle()
+    root = rig.root()
+    root.submit("leaf:x", "leaf:b")
+    rig.settle()
+    checkpoint(root, ROOT_ID, 0, 2)
+    rig.settle()
+    said = kinds(rig)
+    for _ in range(2):
+        rig.peers.clear()
+        rig.restart(resume=True)
+        found = kinds(rig)
+        assert found[Kind.BATCH] == 1, "a may be asked for yet"
+        assert found[Kind.BIND] == said[Kind.BIND]
+        same_after_restart(rig)
 
 
 def test_what_is_bound_beside_an_older_batch_stays() -> None:

@@ -9,6 +9,10 @@ import sys
 from collections.abc import Callable
 
 from scoop_chaos.runs import COMMAND
+from scoop_journal import Reader
+
+from scoop_ft.broker import places
+from scoop_ft.broker.records import Kind
 
 from .conftest import PROGRAMS, Run
 from .ledger import Start
@@ -52,6 +56,25 @@ def test_a_script_that_submits_in_the_order_of_completion(run: Run) -> None:
     run.touch("go")
     assert run.finish() == f"{list(range(chains))}\n"
     assert run.ledger.again() == {"before": 4}
+
+
+def test_resumes_of_a_script_that_submits_in_the_order_of_completion_leave_nothing(
+    run: Run,
+) -> None:
+    """Each finds its calls at other places, and takes back what the one before has said of them."""
+    chains, links = 8, 25
+    calls = chains * links
+    run.program("chains", chains, links)
+    run.wait_until(lambda found: found["tasks"]["done"] == calls)
+    for _ in range(4):
+        run.strike_everything()
+        run.resume("-q")
+        run.wait_until(lambda found: found["tasks"]["reused"] == calls)
+        with Reader.open(run.directory.journal) as reader:
+            said = sum(record.kind == Kind.BIND for _, record in reader.scan())
+        assert said <= calls + places.LEAST
+    run.touch("go")
+    assert run.finish() == f"{list(range(chains))}\n"
 
 
 def test_the_same_call_many_times_is_many_tasks(run: Run) -> None:
