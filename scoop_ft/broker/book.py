@@ -8,7 +8,7 @@ what it knew.  The book never sends, and it does not know who is connected.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from ..ids import ROOT_ID, SESSION_BYTES, split_task_id, task_id
 from ..wire.messages import (
@@ -153,7 +153,7 @@ class Book:
         """Some tasks of a replayed batch are older ones, or are found at other ordinals."""
         if m.parent != ROOT_ID and self.task(m.parent) is None:
             return  # its parent has completed since
-        self._records.bound(m.parent, seq, m.batch if m.void else b"")
+        self._records.bound(m.parent, seq, m.batch if m.void else b"", len(m.slots))
         family = self.family(m.parent)
         batch = self.batches.get(m.batch)
         if batch is not None:
@@ -171,12 +171,13 @@ class Book:
         if m.slots:
             self.departing[m.parent] = None
 
-    def places(self) -> dict[bytes, list[int]]:
+    def places(self) -> dict[bytes, dict[int, int]]:
         """Return, by parent, the records that only say where children are found.
 
-        Those before its state are left out: what that stands for follows from them.
+        With the number of places that each says.  Those before its state are left out: what that
+        stands for follows from them.
         """
-        found: dict[bytes, list[int]] = {}
+        found: dict[bytes, dict[int, int]] = {}
         for parent in self._records.bindings():
             kept = self.kept.get(parent)
             saved = kept.checkpoint if kept is not None else None
@@ -184,7 +185,7 @@ class Book:
             found[parent] = self._records.places(parent, since, self.batches)
         return found
 
-    def placed_anew(self, parent: bytes, older: Collection[int]) -> None:
+    def placed_anew(self, parent: bytes, older: Container[int]) -> None:
         """What these records say of a parent's children has been recorded again."""
         self._dropped.extend(self._records.placed_anew(parent, older))
 

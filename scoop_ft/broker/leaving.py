@@ -61,8 +61,8 @@ class Records:
         self.dead = Remembered()
         self._joined: dict[bytes, int] = {}
         self._crashes: dict[bytes, dict[int, list[int]]] = {}  # by batch and index
-        # By parent, with the batch some of whose tasks are others', where there is one.
-        self._binds: dict[bytes, list[tuple[int, bytes]]] = {}
+        # By parent, with the batch some of whose tasks are others', and how many places each says.
+        self._binds: dict[bytes, list[tuple[int, bytes, int]]] = {}
         self._changes: dict[bytes, list[int]] = {}  # by batch
         self._end = 0
         self._retries: dict[int, set[int]] = {}  # to the results whose failures they undo
@@ -100,38 +100,41 @@ class Records:
         self._changes.setdefault(batch, []).append(seq)
         return _single(older)
 
-    def bound(self, parent: bytes, seq: int, batch: bytes = b"") -> None:
+    def bound(self, parent: bytes, seq: int, batch: bytes, places: int) -> None:
         """Where a parent's children are found: needed until it completes.
 
-        ``batch``: some of its tasks are no tasks of their own.
+        ``batch``: some of its tasks are no tasks of their own; empty: of none.
         """
-        self._binds.setdefault(parent, []).append((seq, batch))
+        self._binds.setdefault(parent, []).append((seq, batch, places))
 
     def bindings(self) -> list[bytes]:
         """Return the parents whose children are found elsewhere than they were recorded."""
         return list(self._binds)
 
-    def places(self, parent: bytes, since: int, batches: Container[bytes]) -> list[int]:
-        """Return which records of a parent after this one say where children are, and no more."""
+    def places(self, parent: bytes, since: int, batches: Container[bytes]) -> dict[int, int]:
+        """Return which records of a parent after this one say where children are, and no more.
+
+        With the number of places that each says.
+        """
         binds = self._binds.get(parent, ())
-        return [seq for seq, batch in binds if seq > since and batch not in batches]
+        return {seq: said for seq, batch, said in binds if seq > since and batch not in batches}
 
     def placed_anew(self, parent: bytes, older: Container[int]) -> list[Leave]:
         """What these say of a parent's children has been recorded again."""
         binds = self._binds[parent]
         self._binds[parent] = [each for each in binds if each[0] not in older]
-        return _single(seq for seq, _ in binds if seq in older)
+        return _single(seq for seq, _, _ in binds if seq in older)
 
     def completed(self, parent: bytes) -> list[Leave]:
         """A parent's result stands for its descendants."""
-        return _single(seq for seq, _ in self._binds.pop(parent, ()))
+        return _single(seq for seq, _, _ in self._binds.pop(parent, ()))
 
     def truncated(self, parent: bytes, oldest: int) -> list[Leave]:
         """Of a parent's children none is left that was recorded before this number."""
         binds = self._binds.pop(parent, [])
         if kept := [each for each in binds if each[0] > oldest]:
             self._binds[parent] = kept
-        return _single(seq for seq, _ in binds if seq < oldest)
+        return _single(seq for seq, _, _ in binds if seq < oldest)
 
     def batch_left(self, batch: bytes, results: Iterable[int]) -> list[Leave]:
         """A batch and these records of its results are no more."""

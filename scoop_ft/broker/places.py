@@ -23,8 +23,8 @@ from .records import Bind, Kind, encode
 if TYPE_CHECKING:
     from .core import Broker
 
-LEAST: Final = 64  # fewer records are left as they are
-SHARE: Final = 4  # and so are those that a record of so many times as many places would replace
+LEAST: Final = 64  # fewer records and places are left as they are,
+SHARE: Final = 2  # and so are fewer than so many times the places to be written
 SLOTS: Final = 4_096  # in one record
 SLOT_BYTES: Final = 40  # at most
 NOBODY: Final = bytes(16)
@@ -35,16 +35,17 @@ Slot = tuple[int, int, bytes, int]
 def record_as_one(b: Broker) -> None:
     """Write again where children are found, of each parent of which much is recorded."""
     for parent, older in b.book.places().items():
-        if len(older) < LEAST:
+        said = len(older) + sum(older.values())
+        if said < LEAST:
             continue
         family = b.book.family(parent)
         slots = [*_empty(family), *_taken(family)]
-        if len(slots) > SHARE * len(older) or not b.journal.has_room(SLOT_BYTES * len(slots)):
+        if said < SHARE * len(slots) or not b.journal.has_room(SLOT_BYTES * len(slots)):
             continue
         for at in range(0, max(len(slots), 1), SLOTS):
             message = Bind(parent, NOBODY, [], slots[at : at + SLOTS], family.author)
             b.book.apply_bind(b.append(Kind.BIND, encode(message)), message)
-        b.book.placed_anew(parent, set(older))
+        b.book.placed_anew(parent, older)
 
 
 def _taken(family: Family) -> Iterator[Slot]:

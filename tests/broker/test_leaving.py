@@ -296,6 +296,21 @@ def test_where_calls_are_found_is_recorded_as_one_when_the_run_is_resumed(
     same_after_restart(rig)
 
 
+def test_places_that_are_said_many_at_a_time_are_recorded_as_one_too() -> None:
+    """Few records may say much: calls that travel together, each found elsewhere."""
+    rig = Rig()
+    calls = [f"leaf:{number}" for number in range(60)]
+    for seed in range(5):
+        rig.peers.clear()
+        rig.restart(resume=True)
+        rig.worker()
+        random.Random(seed).shuffle(calls)
+        rig.root().submit(*calls)
+        rig.settle()
+        assert kinds(rig)[Kind.BIND] <= 3
+        same_after_restart(rig)
+
+
 def test_few_records_of_places_are_left_as_they_are() -> None:
     rig = Rig()
     calls = [f"leaf:{number}" for number in range(20)]
