@@ -70,6 +70,8 @@ class Broker:
         What the user has said of results that may be stale: "redo", "keep", or nothing.
     gather_from : int
         So many records of a batch's results are written again as one.
+    place_from : int
+        So many of where a parent's children are found are, at a resume; 0: any, needed or not.
 
     Attributes
     ----------
@@ -91,6 +93,7 @@ class Broker:
         on_divergence: str = departed.RECOMPUTE,
         stale_results: str = "",
         gather_from: int = gathering.LEAST,
+        place_from: int = places.LEAST,
     ) -> None:
         self.journal = journal
         self.run = run
@@ -100,6 +103,7 @@ class Broker:
         self.on_divergence = on_divergence
         self.stale_results = stale_results
         self.gather_from = gather_from
+        self.place_from = place_from
         self.diverged = ""
         self.other_steps = 0  # durable steps that were asked for in place of recorded ones
         self.now = 0.0

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from .families import Family
-from .records import Bind, Kind, encode
+from .records import NO_BATCH, Bind, Kind, encode
 
 if TYPE_CHECKING:
     from .core import Broker
@@ -27,7 +27,6 @@ LEAST: Final = 64  # fewer records and places are left as they are,
 SHARE: Final = 2  # and so are fewer than so many times the places to be written
 SLOTS: Final = 4_096  # in one record
 SLOT_BYTES: Final = 40  # at most
-NOBODY: Final = bytes(16)
 
 Slot = tuple[int, int, bytes, int]
 
@@ -36,14 +35,15 @@ def record_as_one(b: Broker) -> None:
     """Write again where children are found, of each parent of which much is recorded."""
     for parent, older in b.book.places().items():
         said = len(older) + sum(older.values())
-        if said < LEAST:
+        if not older or said < b.place_from:
             continue
         family = b.book.family(parent)
         slots = [*_empty(family), *_taken(family)]
-        if said < SHARE * len(slots) or not b.journal.has_room(SLOT_BYTES * len(slots)):
+        saves = said >= SHARE * len(slots) or not b.place_from
+        if not saves or not b.journal.has_room(SLOT_BYTES * len(slots)):
             continue
         for at in range(0, max(len(slots), 1), SLOTS):
-            message = Bind(parent, NOBODY, [], slots[at : at + SLOTS], family.author)
+            message = Bind(parent, NO_BATCH, [], slots[at : at + SLOTS], family.author)
             b.book.apply_bind(b.append(Kind.BIND, encode(message)), message)
         b.book.placed_anew(parent, older)
 
@@ -63,7 +63,7 @@ def _empty(family: Family) -> Iterator[Slot]:
         at, stop = batch.first, batch.first + batch.count
         for segment in family.overlapping(at, stop):
             if at < segment.first:
-                yield at, segment.first - at, NOBODY, 0
+                yield at, segment.first - at, NO_BATCH, 0
             at = segment.stop
         if at < stop:
-            yield at, stop - at, NOBODY, 0
+            yield at, stop - at, NO_BATCH, 0

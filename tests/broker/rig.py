@@ -12,9 +12,8 @@ from typing import Any
 
 from scoop_journal import MemoryJournal
 
-from scoop_ft.broker import figures
+from scoop_ft.broker import figures, gathering, places
 from scoop_ft.broker.core import Broker
-from scoop_ft.broker.gathering import LEAST
 from scoop_ft.broker.invariants import violations
 from scoop_ft.broker.ports import Ref
 from scoop_ft.broker.records import Edit
@@ -31,13 +30,19 @@ class Rig:
     """One run: its journal, its present broker, and all who speak to it."""
 
     def __init__(
-        self, *, max_attempts: int = 3, checked: bool = True, gather_from: int = LEAST
+        self,
+        *,
+        max_attempts: int = 3,
+        checked: bool = True,
+        gather_from: int = gathering.LEAST,
+        place_from: int = places.LEAST,
     ) -> None:
         self.journal = MemoryJournal(RUN)
         self.now = 100.0
         self.max_attempts = max_attempts
         self.checked = checked
         self.gather_from = gather_from
+        self.place_from = place_from
         self.incarnation = 0
         self.peers: dict[bytes, FakePeer] = {}
         self.sessions = 0
@@ -54,6 +59,7 @@ class Rig:
         self.broker = Broker(
             self.journal, RUN, {"seed": 7}, max_attempts=self.max_attempts,
             incarnation=self.incarnation, gather_from=self.gather_from,
+            place_from=self.place_from,
         )  # fmt: skip
         self.broker.recover(self.journal.scan(), resume=resume, now=self.now, edits=edits)
         self.journal.commit()

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from scoop_ft.broker import functions, leaving, places
+from scoop_ft.broker import functions, leaving
 from scoop_ft.broker.leaving import Remembered
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
@@ -279,12 +279,9 @@ def in_another_order(rig: Rig, calls: list[str], seed: int) -> None:
     assert not root.wrong()
 
 
-def test_where_calls_are_found_is_recorded_as_one_when_the_run_is_resumed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_calls_are_found_is_recorded_as_one_when_the_run_is_resumed() -> None:
     """Else a script that submits as results come leaves as many records with each resume."""
-    monkeypatch.setattr(places, "LEAST", 5)
-    rig = Rig()
+    rig = Rig(place_from=5)
     calls = [f"leaf:{number}" for number in range(20)]
     for seed in range(6):
         in_another_order(rig, calls, seed)
@@ -321,10 +318,9 @@ def test_few_records_of_places_are_left_as_they_are() -> None:
     assert kinds(rig)[Kind.BIND] == before > 1
 
 
-def test_places_that_nobody_has_any_more_stay_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_that_nobody_has_any_more_stay_empty() -> None:
     """What was cut out of a batch is found by its content, and not where it once was."""
-    monkeypatch.setattr(places, "LEAST", 2)
-    rig = Rig()
+    rig = Rig(place_from=2)
     in_another_order(rig, ["leaf:0", "leaf:1", "leaf:2"], 0)
     for calls in (["leaf:2", "leaf:1"], ["leaf:1"], ["leaf:x", "leaf:2", "leaf:1", "leaf:y"]):
         for seed in range(3):
@@ -334,12 +330,9 @@ def test_places_that_nobody_has_any_more_stay_empty(monkeypatch: pytest.MonkeyPa
     same_after_restart(rig)
 
 
-def test_what_a_state_stands_for_follows_from_the_places_before_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_a_state_stands_for_follows_from_the_places_before_it() -> None:
     """A call that was moved behind the state is there still, however often the run is resumed."""
-    monkeypatch.setattr(places, "LEAST", 1)
-    rig = Rig()
+    rig = Rig(place_from=1)
     rig.root().submit("leaf:a", "leaf:b")
     rig.worker()
     rig.settle()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INCARNATION = b"incarnation"
 GATHER_FROM = 2  # records of results: the simulator's batches are small
+PLACE_FROM = 0  # always: its runs are not resumed so often that it would be worth it
 LOOK_S = 0.00005  # from a message's arrival to the look at it
 
 
@@ -115,7 +116,8 @@ class SimBroker:
         journal.put_blob(INCARNATION, str(number).encode())
         self.core = Broker(
             journal, "a-run", {"seed": 7}, max_attempts=world.plan.max_attempts, incarnation=number,
-            gather_from=GATHER_FROM, stale_results="keep",  # each root sets a constant of its own
+            gather_from=GATHER_FROM, place_from=PLACE_FROM,
+            stale_results="keep",  # each root sets a constant of its own
         )  # fmt: skip
         self.core.recover(
             journal.scan(payloads=False), resume=resume and number > 1, now=world.broker_time()
