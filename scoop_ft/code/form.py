@@ -229,7 +229,7 @@ class _Reader:
                 yield self._branch(step, at)
                 return
             yield self._token(step)
-            if step.name in _ENDS:
+            if step.name in _ENDS or step.name in _JUMPS:  # one that leads to itself: for ever
                 return
             at += 1
 

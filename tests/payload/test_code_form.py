@@ -131,3 +131,25 @@ def test_the_same_meaning_is_the_same_form(old: str, new: str) -> None:
     text = PROGRAM.replace(old, new)
     text += ")" if text.count("(") > text.count(")") else ""
     assert form(codes(PROGRAM)[1]) == form(codes(text)[1])
+
+
+FOR_EVER = """
+def f(x):
+    while True:
+        pass
+"""
+
+
+def test_a_loop_that_does_nothing_has_a_form_too() -> None:
+    forms = [
+        form(codes(text)[1])
+        for text in (
+            FOR_EVER,
+            FOR_EVER.replace("pass", "continue"),
+            FOR_EVER.replace("pass", "x()"),
+            FOR_EVER.replace("True", "x"),
+            FOR_EVER.replace("    while", "    x()\n    while"),
+        )
+    ]
+    assert forms[0] == forms[1]
+    assert len(set(forms)) == 4
