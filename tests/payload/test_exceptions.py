@@ -61,6 +61,29 @@ class NeedsKeyword(Exception):
         return f"no {self.name}"
 
 
+class MadeByOthers(Exception):
+    """Has no arguments where it is raised, and some where it arrives: as pydantic's errors."""
+
+    title = "?"
+
+    def __new__(cls, *args: Any) -> MadeByOthers:
+        if not args:
+            raise TypeError("by others only")
+        return super().__new__(cls, *args)
+
+    @classmethod
+    def of(cls, title: str) -> MadeByOthers:
+        made = cls(title)
+        made.args, made.title = (), title
+        return made
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else self.title
+
+    def __reduce__(self) -> Any:
+        return MadeByOthers, (self.title,)
+
+
 class Moment(Exception):
     """Its text is another one each time."""
 
@@ -92,6 +115,7 @@ def travel(error: BaseException, text: str = "trace") -> BaseException:
         Doubling(),
         WithLock("text"),
         NeedsKeyword(name="bread"),
+        MadeByOthers.of("no bread"),
         UnpicklableError("text"),
         TaskLost.from_details({"function": "f", "signal": 9, "stderr": "a\nb"}),
     ],
