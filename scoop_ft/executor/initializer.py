@@ -14,6 +14,7 @@ from ..client.runtime import current
 from ..errors import RemoteError
 from ..ids import digest
 from ..payload import Packer
+from .set_globals import call_and_hand_on
 
 _done: dict[str, BaseException | None] = {}  # in this process: what came of it
 
@@ -55,7 +56,7 @@ class Initialized:
 def _initialize(key: str) -> None:
     initializer, initargs = shared.get_const(key)
     try:
-        initializer(*initargs)
+        call_and_hand_on(initializer, initargs)
     except Exception as error:  # noqa: BLE001 - user code may raise anything; the program hears of it
         _done[key] = error
     else:

@@ -11,7 +11,7 @@ import pytest
 from scoop_ft import Executor
 
 from . import calls
-from .conftest import LIMIT_S, kill, live
+from .conftest import LIMIT_S, Program, kill, live
 
 
 def test_the_initializer_runs_on_each_worker_and_its_replacement(
@@ -64,3 +64,44 @@ def test_an_initializer_that_fails(
         with pytest.raises(RuntimeError, match="no such telescope") as caught:
             list(again.map(calls.square, range(5)))
         assert "in broken_initializer" in str(caught.value.__cause__)
+
+
+SETS = """
+from scoop_ft import Executor
+
+state, filled = None, {}
+
+def initialize(value):
+    global state, new
+    state = new = value
+    filled["value"] = value
+
+def read(x):
+    return [state, new, filled["value"], x]
+
+class Reader:
+    def read(self, x):
+        return read(x)
+
+def ask(reader, x):
+    return reader.read(x)
+
+"""
+ASKS = """
+with Executor(1, initializer=initialize, initargs=(7,)) as executor:
+    readers = [Reader(), Reader()]
+    print(list(executor.map(ask, readers, range(2))))
+    state = 8
+    print(executor.submit(lambda: read(2)).result(), executor.submit(readers[0].read, 3).result())
+"""
+
+
+@pytest.mark.parametrize("guard", ["", "if __name__ == '__main__':"], ids=["unguarded", "guarded"])
+def test_what_the_initializer_sets_is_there_for_all_functions_of_its_module(
+    program: Program, guard: str
+) -> None:
+    """Also for those that travel by value, the first ones and later ones."""
+    asks = "".join(f"    {line}\n" for line in ASKS.splitlines()) if guard else ASKS
+    program.write(f"{SETS}{guard}{asks}")
+    out, err, _ = program.run()
+    assert out == "[[7, 7, 7, 0], [7, 7, 7, 1]]\n[7, 7, 7, 2] [7, 7, 7, 3]\n", err
