@@ -18,6 +18,7 @@ from ..code.own import is_own_place
 from ..ids import digest
 from ..wire.codec import MAX_SOURCE
 from ..wire.messages import SourceRef
+from .patched import Patched
 
 
 class Modules:
@@ -33,6 +34,7 @@ class Modules:
         self._sources = sources
         self._seen: dict[str, Any] = {}  # by name, the spec: a module that is reloaded gets another
         self._own: dict[str, Any] = {}  # of these, the user's
+        self._patched = Patched()
         self._count = 0
         forget_meanings()  # nobody has looked since the last run of this process
 
@@ -46,6 +48,9 @@ class Modules:
                 self._own.pop(name, None)
                 self.say_all()
                 return
+        for name in self._patched.look():
+            forget_meanings()
+            self._say_own(name)
 
     def say_all(self) -> None:
         """Have recorded what is not yet."""
@@ -56,6 +61,7 @@ class Modules:
                 continue
             self._seen[name] = spec
             self._own.pop(name, None)
+            self._patched.forget(name)
             origin = getattr(spec, "origin", None)
             if (
                 spec is not None
@@ -65,9 +71,13 @@ class Modules:
                 and is_own_place(name, os.path.dirname(origin))
             ):
                 self._own[name] = spec
-                self._say(name, origin, package=spec.submodule_search_locations is not None)
+                self._say_own(name)
 
-    def _say(self, name: str, path: str, *, package: bool) -> None:
+    def _say_own(self, name: str) -> None:
+        spec = self._own[name]
+        path: str = spec.origin
+        package = spec.submodule_search_locations is not None
+        self._patched.told(name, path)
         try:
             with open(path, "rb") as file:
                 data = file.read()

@@ -94,6 +94,63 @@ def test_a_module_that_is_loaded_anew_is_told_to_the_workers(program: Program, a
     assert set(said) <= {" is started again: the code has changed"}, err  # if still there to say it
 
 
+AUTORELOADS = """
+import sys, types
+from scoop_ft import Executor
+import helper, user
+
+REAL = WITH_IPYTHON
+if REAL:
+    from IPython.core.interactiveshell import InteractiveShell
+    cell = InteractiveShell.instance().run_cell
+    cell("%load_ext autoreload")
+    cell("%autoreload 2")
+else:
+    sys.modules["IPython.extensions.autoreload"] = types.ModuleType("autoreload")
+
+def edit(text):
+    with open("helper.py", "w") as file:
+        file.write(text)
+
+def put_in(text):
+    if REAL:
+        cell("pass")
+    else:  # what autoreload does, as long as only functions, classes and constants were edited
+        new = {}
+        exec(text, helper.__dict__, new)
+        helper.times.__code__ = new.pop("times").__code__
+        helper.__dict__.update(new)
+
+with Executor(2) as executor:
+    ask = lambda: (executor.submit(helper.times, 5).result(), executor.submit(user.use, 7).result())
+    print(*ask())
+    text = "def times(x):\\n    return 30 * x\\n"
+    edit(text)
+    print(*ask())
+    put_in(text)
+    print(*ask())
+    text = "FACTOR = 400\\ndef times(x):\\n    return FACTOR * x\\n"
+    text += "class Few:\\n    def of(self, x):\\n        return -x\\n"
+    edit(text)
+    put_in(text)
+    print(*ask(), executor.submit(helper.Few().of, 3).result())
+"""
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["in its way", "by itself"])
+def test_what_autoreload_has_put_into_a_module_is_told_to_the_workers(
+    program: Program, real: bool
+) -> None:
+    """But not what was edited and is not in the module yet."""
+    if real:
+        pytest.importorskip("IPython", "8.28")
+    program.write(AUTORELOADS.replace("WITH_IPYTHON", str(real)))
+    program.write("def times(x):\n    return 2 * x\n", "helper.py")
+    program.write(USES, "user.py")
+    out, err, _ = program.run()
+    assert out == "10 14\n10 14\n150 210\n2000 2800 -3\n", err
+
+
 REJOINS = """
 import importlib, os
 from scoop_ft import Executor
