@@ -50,6 +50,8 @@ def bare(error: Exception) -> Exception:
 def _explain(path: str, value: Any, reason: Exception) -> tuple[str, str, Exception]:
     """Return the path of the innermost culprit, what it is, and why it cannot be pickled."""
     for _ in range(_DEPTH_MAX):
+        if _refuses(value):
+            break
         for step, part in islice(_parts(value), _PARTS_MAX):
             found = refusal(part)
             if found is not None:
@@ -57,7 +59,21 @@ def _explain(path: str, value: Any, reason: Exception) -> tuple[str, str, Except
                 break
         else:
             break
+    if path.startswith("it's "):
+        path = "its " + path.removeprefix("it's ")
     return path, _describe(value), reason
+
+
+def _refuses(value: Any) -> bool:
+    """Tell whether a class says itself that it cannot be pickled: its parts are not to blame."""
+    kind = type(value)
+    if types.FunctionType not in (type(kind.__reduce__), type(kind.__reduce_ex__)):
+        return False
+    try:
+        value.__reduce_ex__(5)
+    except Exception:  # noqa: BLE001 - user code may raise anything
+        return True
+    return False
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

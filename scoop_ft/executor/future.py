@@ -37,6 +37,9 @@ class Future(concurrent.futures.Future[Any]):
         self._server = server  # None: nobody is to be asked
         self._ordinal = ordinal
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a Future cannot be sent to another process: send its result()")
+
     def _made(self, name: str, make: Callable[[], Any]) -> Any:
         found = self.__dict__.get(name)
         return self.__dict__.setdefault(name, make()) if found is None else found

@@ -60,6 +60,12 @@ def test_what_cannot_be_pickled_is_refused_at_once(shared: Executor) -> None:
     assert shared.submit(calls.square, 3).result(LIMIT_S) == 9
 
 
+def test_a_future_that_is_handed_on_says_what_to_send(shared: Executor) -> None:
+    future = shared.submit(calls.square, 3)
+    with pytest.raises(UnpicklableError, match=r"args\[0\] is a .*Future .*send its result\(\)"):
+        shared.submit(calls.square, future)  # type: ignore[arg-type]
+
+
 def test_a_result_that_cannot_be_pickled_is_an_error_of_the_call(shared: Executor) -> None:
     with pytest.raises(UnpicklableError):
         shared.submit(threading.Lock).result(LIMIT_S)

@@ -187,6 +187,8 @@ def test_error_names_function_argument_and_culprit() -> None:
     lock = threading.Lock()
     with pytest.raises(UnpicklableError, match=r"'s variable 'lock' is a _thread\.lock"):
         packer.add_call((lambda: lock,), {}, "script.f")
+    with pytest.raises(UnpicklableError, match=r"process: its variable 'lock' is a _thread\.lock"):
+        packer.add(lambda: lock, "function script.f")
     with pytest.raises(UnpicklableError, match=r"^the constant 'n' cannot be sent .* it is a gen"):
         packer.add((n for n in "abc"), "the constant 'n'")
 
