@@ -27,6 +27,7 @@ from scoop_ft.code.form import form
 # without them classes keep random ids, and resume takes calls with local classes for new ones.
 _ID_OF: Any = getattr(internals, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", None)
 _CLASS_OF: Any = getattr(internals, "_DYNAMIC_CLASS_TRACKER_BY_ID", None)
+_MAKE_CLASS: Any = getattr(internals, "_make_skeleton_class", None)
 _CAN_NAME = _ID_OF is not None and _CLASS_OF is not None
 
 _PREFIX = "scoop-ft:"
@@ -87,6 +88,9 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return reduced if self._places else _without_places(reduced)
 
     def _reduce_class(self, cls: type) -> Any:
+        return _with_slots(cls, self._reduce_named_class(cls))
+
+    def _reduce_named_class(self, cls: type) -> Any:
         if not _CAN_NAME:
             return super().reducer_override(cls)
         if id(cls) not in self._unnamed and self._places:
@@ -116,6 +120,19 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         name = _PREFIX + hashlib.blake2b(file.getvalue(), digest_size=16).hexdigest()
         _ID_OF[cls] = name
         _CLASS_OF[name] = cls
+
+
+def _with_slots(cls: type, reduced: Any) -> Any:
+    """Have a class made with its slots; cloudpickle makes one whose objects have a dict.
+
+    What such an object is pickled as could not be loaded where the class comes from.
+    """
+    slots = cls.__dict__.get("__slots__")
+    if not slots or not isinstance(reduced, tuple) or reduced[0] is not _MAKE_CLASS:
+        return reduced  # a named tuple has none, and must not be given them
+    kind, name, bases, namespace, *rest = reduced[1]
+    slots = slots if isinstance(slots, str) else tuple(slots)
+    return (reduced[0], (kind, name, bases, {**namespace, "__slots__": slots}, *rest), *reduced[2:])
 
 
 def dump_meaning(value: Any, separate: Callable[[Any], Any] | None = None) -> bytes:

@@ -350,3 +350,47 @@ def test_who_computes_serially_is_told_what_would_not(
     out, err, code = program.run(*command)
     assert (out, code) == ("1\n", 0)
     assert f"running serially and without a journal: {told}" in err
+
+
+SLOTTED = """
+import dataclasses, typing
+from scoop_ft import Executor
+
+class Pair(typing.NamedTuple):
+    left: int
+    right: int = 6
+
+@dataclasses.dataclass(slots=True)
+class Point:
+    x: int
+    tags: list
+
+class Named:
+    __slots__ = "name", "__dict__", "__weakref__"
+
+class Far(Point):
+    __slots__ = ("__hidden",)
+    def hide(self, value):
+        self.__hidden = value
+        return self
+    def show(self):
+        return self.__hidden
+
+def same(thing):
+    return thing
+
+with Executor(1) as executor:
+    named = Named()
+    named.name, named.more = "a", "b"
+    point, named, far = executor.map(same, [Point(1, [2]), named, Far(3, []).hide(4)])
+    print(point, type(point) is Point, named.name, named.more, far.show(), vars(named))
+    print(executor.submit(lambda: hasattr(Point(1, []), "__dict__")).result())
+    print(executor.submit(same, Pair(5)).result())
+"""
+
+
+def test_objects_with_slots_come_back_where_their_class_travels_by_value(program: Program) -> None:
+    program.write(SLOTTED)
+    out, err, _ = program.run()
+    expected = "Point(x=1, tags=[2]) True a b 4 {'more': 'b'}\nFalse\nPair(left=5, right=6)\n"
+    assert out == expected, err
