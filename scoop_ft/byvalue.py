@@ -11,11 +11,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import operator
 import sys
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import cloudpickle  # type: ignore[import-untyped]
 from cloudpickle import cloudpickle as internals
@@ -29,6 +30,9 @@ _ID_OF: Any = getattr(internals, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", None)
 _CLASS_OF: Any = getattr(internals, "_DYNAMIC_CLASS_TRACKER_BY_ID", None)
 _MAKE_CLASS: Any = getattr(internals, "_make_skeleton_class", None)
 _CAN_NAME = _ID_OF is not None and _CLASS_OF is not None
+
+_FEW: Final = 1000  # what is larger is not looked through: it costs at each submit
+_DEEP: Final = 4  # of a function's state: its globals, a table among them, what is in that
 
 _PREFIX = "scoop-ft:"
 _PLACES = frozenset({
@@ -65,6 +69,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
             if not self._places:
                 return bytes, (form(obj).digest,)
             return _reduce_code(self.dispatch_table[kind](obj))
+        if kind is types.CellType and not self._places and _holds_set(obj):
+            return types.CellType, (_order_sets(obj.cell_contents),)
         if kind is _Ordered:
             return frozenset, (sorted(map(_order_constants, obj.items), key=repr),)
         if kind is types.ModuleType and obj is script.module():
@@ -168,7 +174,31 @@ def _without_places(reduced: Any) -> Any:
 def _without_keys(part: Any) -> Any:
     if type(part) is not dict:
         return part
-    return {key: value for key, value in part.items() if key not in _PLACES}
+    return {key: _order_sets(value) for key, value in part.items() if key not in _PLACES}
+
+
+def _order_sets(value: Any, depth: int = 0) -> Any:
+    """Replace sets, in what a function or class refers to, by what has a fixed order.
+
+    In programs that we have not started their order is another one each time.
+    """
+    kind = type(value)
+    if kind is set or kind is frozenset:
+        return kind.__name__, _Ordered(frozenset(value))
+    if kind not in (dict, list, tuple) or len(value) > _FEW or depth > _DEEP:
+        return value
+    parts = value.values() if kind is dict else value
+    ordered = [_order_sets(part, depth + 1) for part in parts]
+    if all(map(operator.is_, ordered, parts)):
+        return value
+    return dict(zip(value, ordered, strict=True)) if kind is dict else kind(ordered)
+
+
+def _holds_set(cell: types.CellType) -> bool:
+    try:
+        return type(cell.cell_contents) in (set, frozenset)
+    except ValueError:  # it is empty
+        return False
 
 
 def _name_type_variable(variable: Any) -> None:

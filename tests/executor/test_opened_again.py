@@ -103,3 +103,39 @@ def test_functions_that_were_edited(program: Program) -> None:
     shutil.rmtree(program.run_dir)
     shutil.move(program.folder / "copy", program.run_dir)
     assert program.run("program.py", "redo")[0] == "[10, 11, 12]\n"
+
+
+SETS = """
+from scoop_ft import Executor
+
+WORDS = {"a", "the", "of"}
+TABLES = {"short": [{"x", "y", "z"}], "long": frozenset(["p", "q", "r"])}
+
+class Known:
+    names = {"one", "two", "three"}
+
+def make(words):
+    def count(x, also=frozenset(["d", "e", "f"])):
+        open("ran", "a").write("x")
+        tables = (TABLES["long"], *TABLES["short"])
+        return x + sum(map(len, (WORDS, *tables, Known.names, also, words)))
+    return count
+
+with Executor(1, run_dir="run") as executor:
+    print(executor.submit(make({"u", "v", "w"}), 1).result())
+"""
+
+
+def test_the_order_of_sets_makes_no_other_function(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another one in each process of a program that somebody else has started."""
+    program.write(SETS)
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        out, err, _ = program.run()
+        assert out == "19\n", err
+    assert (program.folder / "ran").read_text() == "x"
+    program.write(SETS.replace('"z"}', '"zz"}'))
+    assert program.run()[0] == "19\n"
+    assert (program.folder / "ran").read_text() == "xx"
