@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from scoop_ft.launch.lock import RunLock
-from scoop_ft.launch.status import show, status
+from scoop_ft.launch.status import status
+from scoop_ft.launch.tables import show
 from scoop_ft.rundir import Live, LiveProcess, RunDir, RunInfo
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
