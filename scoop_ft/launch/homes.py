@@ -8,8 +8,10 @@ name: where it shares them with others, these may not see its locks.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
+import functools
 import glob
 import os
 import shutil
@@ -42,6 +44,8 @@ def temporary_home() -> Iterator[RunDir]:
     former = {number: one for number, one in handlers if one not in (signal.SIG_IGN, None)}
     _remove_those_of_the_dead()
     home = _make()
+    remove = functools.partial(shutil.rmtree, home.path, ignore_errors=True)
+    atexit.register(remove)  # where a signal comes just as the former ends, nothing below is done
     held: int | None = None
     try:
         try:
@@ -56,7 +60,8 @@ def temporary_home() -> Iterator[RunDir]:
         finally:
             _hear_no_more()
     finally:  # also when a signal came just as the former began
-        shutil.rmtree(home.path, ignore_errors=True)
+        remove()
+        atexit.unregister(remove)
         for number, handler in former.items():
             signal.signal(number, handler)
         if held is not None:

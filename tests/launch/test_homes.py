@@ -22,13 +22,22 @@ LIMIT_S = 30.0
 FILES = 20_000  # so many that their removal takes its time
 
 PROGRAM = f"""
-import sys, time
+import os, sys, time
 from scoop_ft.launch.homes import temporary_home
+
+def late(frame, event, argument):
+    if event == "call" and frame.f_code.co_name == "__exit__":
+        sys.setprofile(None)
+        print("ready", flush=True)
+        os.kill(os.getpid(), int(sys.argv[2]))
 
 with temporary_home() as home:
     for number in range({FILES}):
         open(home.path / str(number), "w").close()
-    print("ready", flush=True)
+    if sys.argv[1] == "late":
+        sys.setprofile(late)
+    else:
+        print("ready", flush=True)
     if sys.argv[1] == "waits":
         time.sleep(60)
 """
@@ -92,12 +101,12 @@ def test_what_one_that_was_killed_has_left_goes_with_the_next(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize("what", ["waits", "ends"])
+@pytest.mark.parametrize("what", ["waits", "ends", "late"])
 def test_asked_to_end_again_and_again_it_leaves_nothing(
     tmp_path: Path, number: int, what: str
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, what],
+        [sys.executable, "-c", PROGRAM, what, str(int(number))],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
