@@ -6,6 +6,7 @@ error is one line that says what to do, and exit code 2; ``-v`` adds where it co
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -91,7 +92,24 @@ def run(script: str, args: tuple[str, ...], run_dir: str | None, **options: Any)
     """Run a script.  What follows the script belongs to it."""
     from .launch import launcher
 
+    _refuse_command(script)
     return launcher.run(script, list(args), run_dir, launcher.Options(**options))
+
+
+def _refuse_command(script: str) -> None:
+    """Say so where a command was meant, and none of that name could be seen."""
+    if os.path.exists(script):
+        return
+    if script in _COMMANDS:
+        raise RunError(
+            f"options stand behind the command, 'scoop-ft {script} …', "
+            f"and there is no script {script}"
+        )
+    import difflib
+
+    meant = [] if "." in script else difflib.get_close_matches(script, _COMMANDS, 1)
+    if meant:
+        raise RunError(f"there is neither a script nor a command {script}: is it '{meant[0]}'?")
 
 
 @cli.command(cls=TakesHosts, short_help="Go on with a run: the last unfinished one, or one named.")

@@ -60,6 +60,12 @@ def make_run(shell: Shell, name: str = "one", script: str = "script.py") -> RunD
 def test_no_such_script(shell: Shell) -> None:
     assert refused(shell, "run", "no.py") == "there is no script no.py"
     assert refused(shell, "no.py") == "there is no script no.py"
+    assert refused(shell, "-q", "status").startswith(
+        "options stand behind the command, 'scoop-ft s"
+    )
+    assert refused(shell, "resme") == (
+        "there is neither a script nor a command resme: is it 'resume'?"
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such files")
