@@ -26,7 +26,6 @@ class Future:
     __slots__ = (
         "_callbacks", "_cancelled", "_error", "_group", "_index", "_runtime", "_scope", "_value",
     )  # fmt: skip
-    _error: BaseException | None  # there with the value
 
     def __init__(
         self, runtime: Runtime | None, scope: Scope | None, group: Group, index: int
@@ -37,6 +36,7 @@ class Future:
         self._index = index
         self._cancelled = False
         self._value: Any = _NOT_LOADED
+        self._error: BaseException | None = None
         self._callbacks: list[Callable[[Future], Any]] | None = None
 
     def __repr__(self) -> str:

@@ -87,7 +87,7 @@ class Owed:
         if not (conn.is_quiet() and session.welcomed and peer.connected):
             return False
         unread = any(other is conn for other, _ in broker.sockets.inbox)
-        unsaid = session.outbox or session.reconnect or peer.unsent
+        unsaid = session.outbox or session.reconnect or peer.unsent or broker.core.outbox
         return not (unread or unsaid or peer.unsettled or peer.leaving)
 
     def _has_what_it_is_to_run(self, session: WorkerSession) -> None:
