@@ -88,7 +88,8 @@ class Owed:
             return False
         unread = any(other is conn for other, _ in broker.sockets.inbox)
         unsaid = session.outbox or session.reconnect or peer.unsent or broker.core.outbox
-        return not (unread or unsaid or peer.unsettled or peer.leaving)
+        again = session.session in broker.core.refused  # when there is room, it says all anew
+        return not (unread or unsaid or again or peer.unsettled or peer.leaving)
 
     def _has_what_it_is_to_run(self, session: WorkerSession) -> None:
         broker, silent = self._world.broker, session._silent
