@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,18 +41,21 @@ def script(example: Example) -> list[str]:
     return [str(EXAMPLES / example.name), *example.args.split()]
 
 
-def in_folder(folder: Path) -> RunProcess:
-    folder.mkdir()
-    return RunProcess(folder)
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Example], str]:
+    """Return what an example prints when nothing happens to it: it is run once."""
 
+    @functools.cache
+    def run(example: Example) -> str:
+        process = RunProcess(tmp_path_factory.mktemp("undisturbed"))
+        return process.start(*OPTIONS, *script(example)).finish()
 
-def undisturbed(folder: Path, example: Example) -> str:
-    return in_folder(folder).start(*OPTIONS, *script(example)).finish()
+    return run
 
 
 @pytest.mark.parametrize("example", CASES, ids=lambda example: example.name)
 def test_killed_and_resumed_it_gives_the_same_answer(
-    example: Example, tmp_path: Path, run_process: RunProcess
+    example: Example, run_process: RunProcess, undisturbed: Callable[[Example], str]
 ) -> None:
     run_process.start(*OPTIONS, *script(example))
     run_process.wait_for_tasks(example.half_done)
@@ -59,7 +64,7 @@ def test_killed_and_resumed_it_gives_the_same_answer(
     assert interrupted["state"] == "interrupted"
     assert run_process.output == "", "it had ended already: kill it earlier"
 
-    assert run_process.resume().finish() == undisturbed(tmp_path / "undisturbed", example)
+    assert run_process.resume().finish() == undisturbed(example)
     assert f"{interrupted['tasks']['done']} done" in run_process.errors
     assert run_process.status()["state"] == "done"
 
@@ -68,7 +73,7 @@ def test_killed_and_resumed_it_gives_the_same_answer(
     "example", [example for example in CASES if example.serial], ids=lambda example: example.name
 )
 def test_it_gives_the_answer_of_plain_python(
-    example: Example, tmp_path: Path, nothing_left: None
+    example: Example, tmp_path: Path, nothing_left: None, undisturbed: Callable[[Example], str]
 ) -> None:
     done = subprocess.run(
         [sys.executable, *script(example)],
@@ -79,7 +84,7 @@ def test_it_gives_the_answer_of_plain_python(
         check=True,
     )
     assert "running serially" in done.stderr
-    assert undisturbed(tmp_path / "run", example) == done.stdout
+    assert undisturbed(example) == done.stdout
 
 
 def test_every_example_is_tested() -> None:
