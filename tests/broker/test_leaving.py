@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 
 import pytest
 
-from scoop_ft.broker import functions, leaving
+from scoop_ft.broker import leaving
 from scoop_ft.broker.leaving import Remembered
 from scoop_ft.broker.records import Kind
 from scoop_ft.broker.tasks import FAILED, HELD
-from scoop_ft.ids import ROOT_ID, ROOT_LINEAGE, batch_id
+from scoop_ft.ids import ROOT_ID
 from scoop_ft.wire import messages as wire
 
-from .made_up import FUNCTION, packed_ends
-from .rig import Rig, function, taken
+from .rig import Rig, taken
 from .test_core_kept import checkpoint
 from .test_core_recovery import commit_and_compare
 
@@ -265,92 +263,6 @@ def test_what_a_replay_of_the_script_has_bound_leaves_with_a_checkpoint() -> Non
     same_after_restart(rig)
 
 
-def in_another_order(rig: Rig, calls: list[str], seed: int) -> None:
-    """Resume a run whose script submits its calls one by one, in an order of its own each time."""
-    rig.peers.clear()
-    rig.restart(resume=True)
-    rig.worker()
-    root = rig.root()
-    random.Random(seed).shuffle(calls)
-    for call in calls:
-        root.submit(call)
-    rig.settle()
-    assert not root.missing()
-    assert not root.wrong()
-
-
-def test_where_calls_are_found_is_recorded_as_one_when_the_run_is_resumed() -> None:
-    """Else a script that submits as results come leaves as many records with each resume."""
-    rig = Rig(place_from=5)
-    calls = [f"leaf:{number}" for number in range(20)]
-    for seed in range(6):
-        in_another_order(rig, calls, seed)
-        assert kinds(rig)[Kind.BIND] <= len(calls) + 1
-        same_after_restart(rig)
-    assert sorted(rig.ran) == sorted(call.encode() for call in calls), "each once"
-    rig.restart(resume=True)
-    assert kinds(rig)[Kind.BIND] == 1
-    same_after_restart(rig)
-
-
-def test_places_that_are_said_many_at_a_time_are_recorded_as_one_too() -> None:
-    """Few records may say much: calls that travel together, each found elsewhere."""
-    rig = Rig()
-    calls = [f"leaf:{number}" for number in range(60)]
-    for seed in range(5):
-        rig.peers.clear()
-        rig.restart(resume=True)
-        rig.worker()
-        random.Random(seed).shuffle(calls)
-        rig.root().submit(*calls)
-        rig.settle()
-        assert kinds(rig)[Kind.BIND] <= 3
-        same_after_restart(rig)
-
-
-def test_few_records_of_places_are_left_as_they_are() -> None:
-    rig = Rig()
-    calls = [f"leaf:{number}" for number in range(20)]
-    in_another_order(rig, calls, 1)
-    in_another_order(rig, calls, 2)
-    before = kinds(rig)[Kind.BIND]
-    rig.restart(resume=True)
-    assert kinds(rig)[Kind.BIND] == before > 1
-
-
-def test_places_that_nobody_has_any_more_stay_empty() -> None:
-    """What was cut out of a batch is found by its content, and not where it once was."""
-    rig = Rig(place_from=2)
-    in_another_order(rig, ["leaf:0", "leaf:1", "leaf:2"], 0)
-    for calls in (["leaf:2", "leaf:1"], ["leaf:1"], ["leaf:x", "leaf:2", "leaf:1", "leaf:y"]):
-        for seed in range(3):
-            in_another_order(rig, calls, seed)
-            same_after_restart(rig)
-    rig.restart(resume=True)
-    same_after_restart(rig)
-
-
-def test_what_a_state_stands_for_follows_from_the_places_before_it() -> None:
-    """A call that was moved behind the state is there still, however often the run is resumed."""
-    rig = Rig(place_from=1)
-    rig.root().submit("leaf:a", "leaf:b")
-    rig.worker()
-    rig.settle()
-    root = rig.root()
-    root.submit("leaf:x", "leaf:b")
-    rig.settle()
-    checkpoint(root, ROOT_ID, 0, 2)
-    rig.settle()
-    said = kinds(rig)
-    for _ in range(2):
-        rig.peers.clear()
-        rig.restart(resume=True)
-        found = kinds(rig)
-        assert found[Kind.BATCH] == 1, "a may be asked for yet"
-        assert found[Kind.BIND] == said[Kind.BIND]
-        same_after_restart(rig)
-
-
 def test_what_is_bound_beside_an_older_batch_stays() -> None:
     rig = Rig()
     rig.root().submit("leaf:a", "leaf:b")
@@ -366,8 +278,8 @@ def test_what_is_bound_beside_an_older_batch_stays() -> None:
     same_after_restart(rig)
 
 
-def test_what_has_lost_its_ordinal_stays_until_the_state_after_the_next() -> None:
-    rig = Rig()
+def moved_behind_a_state(rig: Rig) -> None:
+    """Let a script save its state that has lost a call of its first run."""
     rig.root().submit("leaf:a", "leaf:b")
     rig.worker()
     rig.settle()
@@ -376,6 +288,11 @@ def test_what_has_lost_its_ordinal_stays_until_the_state_after_the_next() -> Non
     rig.settle()
     checkpoint(root, ROOT_ID, 0, 2)
     rig.settle()
+
+
+def test_what_has_lost_its_ordinal_stays_until_the_state_after_the_next() -> None:
+    rig = Rig()
+    moved_behind_a_state(rig)
     assert kinds(rig)[Kind.BATCH] == 1, "a may be asked for yet"
     same_after_restart(rig)
     rig.peers.clear()
@@ -390,141 +307,6 @@ def test_what_has_lost_its_ordinal_stays_until_the_state_after_the_next() -> Non
     found = kinds(rig)
     assert found[Kind.BIND] == found[Kind.BATCH] == 0
     same_after_restart(rig)
-
-
-def test_a_function_that_nothing_calls_leaves_when_the_run_is_resumed() -> None:
-    rig = Rig()
-    root = rig.root()
-    root.submit("leaf:a")
-    digest, blob = function("unused")
-    root.keep(wire.Define(root.number(), digest, "unused"), [blob])
-    assert kinds(rig)[Kind.FUNCTION] == 2
-    rig.restart()
-    assert kinds(rig)[Kind.FUNCTION] == 2
-    rig.restart(resume=True)
-    assert kinds(rig)[Kind.FUNCTION] == 1
-    assert set(rig.broker.book.functions) == {FUNCTION}
-    same_after_restart(rig)
-
-
-def test_who_has_outlived_a_resume_and_calls_a_forgotten_function_begins_again() -> None:
-    rig = Rig()
-    rig.root().submit("tree:1:x")
-    worker = rig.worker()
-    taken(rig, worker, 1)
-    item = worker.queue[0]
-    digest, blob = function("forgotten")
-    worker.keep(wire.Define(worker.number(), digest, "forgotten"), [blob])
-    rig.commit()
-    worker.handle()
-    name = batch_id(worker.session, 99)
-    submit = wire.Submit(
-        worker.number(), name, item.id, item.place, 0, 1, [digest], b"", packed_ends([b"leaf:x.0"]),
-        [], [],
-    )  # fmt: skip
-    worker.disconnected()
-    rig.restart(resume=True)
-    rig.root().submit("tree:1:x")
-    worker.connect()
-    rig.flush()
-    worker.handle()
-    rig.say(worker.session, submit, [b"leaf:x.0"])
-    rig.flush()
-    worker.handle()
-    (drop,) = [m for m in worker.heard if type(m) is wire.Drop and not m.recall]
-    assert drop.spans == [(item.batch, item.index, item.index + 1)]
-    worker.queue.clear()
-    other = rig.worker()
-    rig.settle()
-    assert other.runs > 0
-    assert [status for status, _ in rig.peers[rig.broker.root].results.values()] == [0]
-
-
-@pytest.fixture
-def captures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Functions have captured something, as small as they are."""
-    monkeypatch.setattr(functions, "SMALL_BYTES", 0)
-
-
-@pytest.mark.usefixtures("captures")
-def test_a_function_that_nothing_calls_leaves_when_the_script_has_saved_its_state() -> None:
-    """A function that has captured something is another one in each generation."""
-    rig = Rig()
-    root = rig.root()
-    worker = rig.worker()
-    for generation in range(3):
-        root.submit("leaf:a")
-        rig.settle()
-        assert kinds(rig)[Kind.FUNCTION] == 1
-        assert FUNCTION in rig.broker.peers[worker.session].functions
-        checkpoint(root, ROOT_ID, generation, generation + 1)
-        rig.settle()
-        assert kinds(rig)[Kind.FUNCTION] == 0
-        assert [m.functions for m in worker.all_of(wire.Forget)] == [[FUNCTION]] * (generation + 1)
-        assert FUNCTION not in rig.broker.peers[worker.session].functions
-    assert [status for status, _ in root.results.values()] == [0, 0, 0]
-    same_after_restart(rig)
-
-
-def test_functions_that_travel_by_name_stay_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The saved state was made with them: if they are edited that is said before a resume."""
-    monkeypatch.setattr(functions, "SPARE", 4)
-    rig = Rig()
-    root = rig.root()
-    worker = rig.worker()
-    for generation in range(9):
-        root.submit("leaf:a")
-        other, blob = function(f"other{generation}")
-        root.keep(wire.Define(root.number(), other, "other"), [blob])
-        rig.settle()
-        checkpoint(root, ROOT_ID, generation, generation + 1)
-        rig.settle()
-        assert FUNCTION in rig.broker.book.functions
-        assert rig.broker.costs.of(FUNCTION) != rig.broker.costs.of(other), "it is known"
-        assert FUNCTION in rig.broker.peers[worker.session].functions
-        assert kinds(rig)[Kind.FUNCTION] == min(generation + 2, 4)
-    same_after_restart(rig)
-
-
-@pytest.mark.usefixtures("captures")
-def test_a_function_that_a_worker_has_sent_or_a_call_waits_for_stays() -> None:
-    rig = Rig()
-    root = rig.root()
-    root.submit("leaf:a")
-    rig.worker()
-    rig.settle()
-    other, blob = function("other")
-    root.keep(wire.Define(root.number(), other, "other"), [blob])
-    name = batch_id(root.session, 99)
-    root.keep(
-        wire.Submit(
-            root.number(), name, ROOT_ID, ROOT_LINEAGE, 1, 1, [other], b"",
-            packed_ends([b"leaf:b"]), [], [],
-        ),
-        [b"leaf:b"],
-    )  # fmt: skip
-    busy = rig.worker()
-    busy.define()
-    checkpoint(root, ROOT_ID, 0, 1)
-    rig.commit()
-    assert set(rig.broker.book.functions) == {FUNCTION, other}
-
-
-@pytest.mark.usefixtures("captures")
-def test_a_batch_of_a_forgotten_function_that_is_said_again_is_no_nonsense() -> None:
-    rig = Rig()
-    root = rig.root()
-    rig.worker()
-    root.submit("leaf:a")
-    again = root.kept[-1]
-    rig.settle()
-    checkpoint(root, ROOT_ID, 0, 1)
-    rig.settle()
-    assert not rig.broker.book.functions
-    rig.say(root.session, again[1], again[2])
-    rig.settle()
-    assert not root.all_of(wire.Refused)
-    assert rig.broker.book.submitted == 1
 
 
 def test_only_the_last_names_are_remembered() -> None:
